@@ -1,0 +1,125 @@
+"""Additive counts and histograms of one series in one second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from loadtests.histogram import Histogram
+
+__all__ = ["HISTOGRAMS", "Interval", "merge"]
+
+HISTOGRAMS = ("response", "service", "lateness", "failed_response", "failed_service")
+"""Fields of an Interval that are histograms, in the order in which they are written."""
+
+
+@dataclass
+class Interval:
+    """What happened in one series in one second of *intended* time.
+
+    ``second`` counts from the run's start; it is negative for what users sent before it. ``count`` is the sum of the
+    outcomes ``ok``, ``errors`` (by kind), ``timeouts``, ``lost``, ``dropped`` and ``unsent``. Two counts are filed
+    under other clocks, so that rates are true: ``started`` by the second of the actual send, ``completed`` (successes)
+    by the second of the end. ``bad`` maps a latency limit in ns to ``(upper, lower)``: how many were bad by response
+    time with never-started ones counted in, and how many by service time of those that started. ``response`` and
+    ``service`` hold successes, the ``failed_`` ones errors and time-outs (a time-out's time is censored).
+    """
+
+    series: str
+    second: int
+    count: int = 0
+    ok: int = 0
+    timeouts: int = 0
+    lost: int = 0
+    dropped: int = 0
+    unsent: int = 0
+    started: int = 0
+    completed: int = 0
+    size_bytes: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+    bad: dict[int, tuple[int, int]] = field(default_factory=dict)
+    response: Histogram = field(default_factory=Histogram)
+    service: Histogram = field(default_factory=Histogram)
+    lateness: Histogram = field(default_factory=Histogram)
+    failed_response: Histogram = field(default_factory=Histogram)
+    failed_service: Histogram = field(default_factory=Histogram)
+
+    @property
+    def error_count(self) -> int:
+        """Errors of every kind, time-outs not included."""
+        return sum(self.errors.values())
+
+    @property
+    def never_started(self) -> int:
+        """Due but never sent: dropped by the cap, or unsent at the end."""
+        return self.dropped + self.unsent
+
+    @property
+    def failed(self) -> int:
+        """Everything that was not answered rightly: errors, time-outs, lost, dropped, unsent."""
+        return self.count - self.ok
+
+    def __add__(self, other: Interval) -> Interval:
+        """Both together, keeping this one's series and second."""
+        return merge((self, other), series=self.series, second=self.second)
+
+    def counts_json(self) -> dict[str, Any]:
+        """The plain counts, without histograms; zero counts are left out."""
+        row: dict[str, Any] = {"series": self.series, "second": self.second}
+        row |= {name: value for name in _COUNTS if (value := getattr(self, name))}
+        if self.errors:
+            row["errors"] = self.errors
+        if self.bad:
+            row["bad"] = {str(limit): list(pair) for limit, pair in self.bad.items()}
+        clamped = {name: [h.overflow, h.underflow] for name, h in self.histograms() if h.overflow or h.underflow}
+        return row | ({"clamped": clamped} if clamped else {})
+
+    def histograms(self) -> Iterator[tuple[str, Histogram]]:
+        """Name and histogram of each that is not empty."""
+        return ((name, h) for name in HISTOGRAMS if (h := getattr(self, name)).index.size)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, in plain lists, for a pipe."""
+        return self.counts_json() | {name: h.to_json() for name, h in self.histograms()}
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Interval:
+        """Read :meth:`to_json`'s or :meth:`counts_json`'s form."""
+        known = {name: row[name] for name in ("series", "second", *_COUNTS, "errors") if name in row}
+        interval = cls(**known)
+        interval.bad = {int(limit): (pair[0], pair[1]) for limit, pair in row.get("bad", {}).items()}
+        for name in HISTOGRAMS:
+            if name in row:
+                setattr(interval, name, Histogram.from_json(row[name]))
+        return interval
+
+
+_COUNTS = (
+    "count",
+    "ok",
+    "timeouts",
+    "lost",
+    "dropped",
+    "unsent",
+    "started",
+    "completed",
+    "size_bytes",
+)
+
+
+def merge(intervals: Iterable[Interval], *, series: str, second: int = 0) -> Interval:
+    """Add intervals up, in any order; a limit known to one of them only keeps that one's counts."""
+    parts = list(intervals)
+    merged = Interval(series, second)
+    for name in _COUNTS:
+        setattr(merged, name, sum(getattr(part, name) for part in parts))
+    for part in parts:
+        for kind, n in part.errors.items():
+            merged.errors[kind] = merged.errors.get(kind, 0) + n
+        for limit, (upper, lower) in part.bad.items():
+            before = merged.bad.get(limit, (0, 0))
+            merged.bad[limit] = (before[0] + upper, before[1] + lower)
+    for name in HISTOGRAMS:
+        setattr(merged, name, Histogram.sum(getattr(part, name) for part in parts))
+    return merged

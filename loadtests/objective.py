@@ -1,0 +1,126 @@
+"""One line of text that a run must hold, such as ``p95 < 200ms``.
+
+Grammar::
+
+    objective = latency | share | count | rate
+    latency   = "p" NUMBER ("<" | "<=") DURATION          p95 < 200ms
+    share     = ("errors" | "lost") ("<" | "<=") PERCENT  errors < 0.1%
+    count     = COUNT "==" 0                              lost == 0
+    rate      = "throughput" (">" | ">=") RATE            throughput > 140/s
+
+``p95 < 200ms`` means "fewer than 5 % of the requests are bad", a request being bad when it failed or took longer;
+``errors < 0.1%`` means the same of failures alone. Both are a bad fraction held against a budget.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from loadtests.duration import parse_duration_ns, parse_fraction, parse_rate_per_s
+from loadtests.errors import ObjectiveError, UsageError
+
+__all__ = ["COUNTS", "Kind", "Objective", "Scope", "parse_objective"]
+
+COUNTS = ("lost", "duplicated", "reordered", "dropped", "errors")
+"""Counts that ``== 0`` may be asked of."""
+
+Scope = Literal["each", "pool"]
+
+
+class Kind(Enum):
+    """What is measured."""
+
+    LATENCY = "latency"
+    SHARE = "share"
+    COUNT = "count"
+    THROUGHPUT = "throughput"
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A parsed line bound to series by a glob, to each of them or to their pool.
+
+    ``limit`` is in ns for latency, a fraction for shares, per second for throughput, 0 for counts; ``budget`` is the
+    bad fraction that latency and share objectives allow.
+    """
+
+    text: str
+    kind: Kind
+    metric: str
+    limit: float
+    budget: float | None = None
+    percentile: float | None = None
+    series: str = "*"
+    scope: Scope = "pool"
+
+    def matches(self, series: str) -> bool:
+        """Whether a series is bound; ``*`` and ``?`` as in file names, or the exact name (``[`` has no meaning)."""
+        return series == self.series or fnmatchcase(series, self.series.replace("[", "[[]"))
+
+    @property
+    def limit_ns(self) -> int | None:
+        """The latency limit as integer ns, None for other kinds."""
+        return int(self.limit) if self.kind is Kind.LATENCY else None
+
+    def bound(self, series: str, scope: Scope) -> Objective:
+        """The same line on other series."""
+        return Objective(
+            self.text, self.kind, self.metric, self.limit, self.budget, self.percentile, series=series, scope=scope
+        )
+
+
+_LINE = re.compile(r"\s*([a-z]+[\d.]*)\s*(<=|>=|==|<|>)\s*(\S.*?)\s*", re.IGNORECASE)
+_EXPECTED = 'expected a line such as "p95 < 200ms", "errors < 0.1%", "lost == 0" or "throughput > 140/s"'
+
+
+def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> Objective:
+    """Parse one line.
+
+    Raises:
+        ObjectiveError: when the line does not parse, with the nearest right spelling where there is one.
+
+    """
+    match = _LINE.fullmatch(text)
+    if match is None:
+        raise ObjectiveError(f'objective "{text}" does not parse; {_EXPECTED}')
+    metric, sign, value = match[1].lower(), match[2], match[3]
+    try:
+        if re.fullmatch(r"p\d+(\.\d+)?", metric):
+            percentile = float(metric[1:])
+            if not 0 < percentile < 100:
+                raise ObjectiveError(f'objective "{text}": a percentile lies between 0 and 100; {_EXPECTED}')
+            _require(text, sign, ("<", "<="))
+            budget = round(1 - percentile / 100, 12)
+            return Objective(
+                text, Kind.LATENCY, metric, parse_duration_ns(value), budget, percentile, series=series, scope=scope
+            )
+        if metric == "throughput":
+            _require(text, sign, (">", ">="))
+            return Objective(text, Kind.THROUGHPUT, metric, parse_rate_per_s(value), series=series, scope=scope)
+        if metric in COUNTS and sign == "==":
+            if value != "0":
+                raise ObjectiveError(f'objective "{text}": a count is held against 0, as in "{metric} == 0"')
+            return Objective(text, Kind.COUNT, metric, 0.0, series=series, scope=scope)
+        if metric in ("errors", "lost"):
+            _require(text, sign, ("<", "<="))
+            share = parse_fraction(value)
+            if not 0 < share < 1:
+                raise ObjectiveError(f'objective "{text}": to allow none at all write "{metric} == 0"')
+            return Objective(text, Kind.SHARE, metric, share, share, series=series, scope=scope)
+    except ObjectiveError:
+        raise
+    except UsageError as error:
+        raise ObjectiveError(f'objective "{text}" does not parse: {error}') from None
+    near = get_close_matches(metric, ("p95", "p99", "throughput", *COUNTS), n=1)
+    hint = f' (did you mean "{near[0]}"?)' if near else ""
+    raise ObjectiveError(f'objective "{text}": "{metric}" is not a thing that is measured{hint}; {_EXPECTED}')
+
+
+def _require(text: str, sign: str, allowed: tuple[str, ...]) -> None:
+    if sign not in allowed:
+        raise ObjectiveError(f'objective "{text}": "{sign}" makes no sense here, expected {" or ".join(allowed)}')

@@ -1,0 +1,182 @@
+"""What a scenario file may say: the validated shape of a load test.
+
+Reading a file (``extends``, ``${ENV}``, messages with line numbers) is :mod:`loadtests.scenariofile`'s work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from loadtests.duration import NS_PER_S, parse_duration_ns, parse_rate_per_s
+from loadtests.objective import Objective, Scope, parse_objective
+from loadtests.plan import Arrivals, ClosedModel, ClosedStage, OpenModel, Stage
+
+__all__ = [
+    "Embedded",
+    "Load",
+    "Member",
+    "ObjectiveGroup",
+    "Phase",
+    "Scenario",
+    "Swarm",
+    "Target",
+    "UserClass",
+]
+
+
+def _duration_ns(value: object) -> object:
+    return parse_duration_ns(value) if isinstance(value, str) else value
+
+
+def _rate_per_s(value: object) -> object:
+    return parse_rate_per_s(value) if isinstance(value, str) else value
+
+
+DurationNs = Annotated[int, BeforeValidator(_duration_ns), Field(gt=0)]
+RatePerS = Annotated[float, BeforeValidator(_rate_per_s), Field(gt=0)]
+
+
+class _Table(BaseModel):
+    """A TOML table: unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Embedded(_Table):
+    """A target that the run starts itself, as ``python -m MODULE --host 127.0.0.1 --port PORT``, and stops."""
+
+    module: str
+    env: Mapping[str, str] = {}
+    ready: str = "/readyz"
+    """Path that answers 200 once the target can be loaded."""
+    start_timeout: DurationNs = 30 * NS_PER_S
+
+
+class Target(_Table):
+    """What the load goes to: a URL, or an embedded module."""
+
+    url: str = ""
+    embedded: Embedded | None = None
+    allow: tuple[str, ...] = ()
+    """Hosts, addresses or networks beyond loopback that may be loaded; judged on the resolved address."""
+    max_rate: RatePerS = 10_000.0
+    """The offered rate above which a run is refused."""
+    tls_verify: bool = True
+    check: str = ""
+    """Path asked once before the load; any answer will do unless it is a server error."""
+
+
+class Load(_Table):
+    """The load model: open (a rate of arrivals) or closed (a fixed population)."""
+
+    model: Literal["open", "closed"] = "open"
+    arrivals: Arrivals = "poisson"
+    rate: RatePerS | None = None
+    users: int = Field(default=100, ge=1)
+    """Open: at most so many tasks at a time; more wait in line, their clock running. Closed: the population."""
+    timeout: DurationNs = 10 * NS_PER_S
+    in_flight_cap: int | None = Field(default=None, ge=1)
+    """Open: arrivals in service and in line above which one is dropped; default max(100, 4 rate x timeout)."""
+
+
+class Phase(_Table):
+    """A stretch of the run; steady ones are judged."""
+
+    kind: Literal["warm-up", "steady", "cool-down"]
+    duration: DurationNs
+    name: str = ""
+    rate: float = Field(default=1.0, gt=0)
+    """Multiple of load.rate (of load.users in a closed model)."""
+    rate_from: float | None = Field(default=None, ge=0)
+    """Where the rate starts, as a multiple; it goes in a straight line to ``rate``."""
+
+
+class UserClass(_Table):
+    """A Locust user class and its share of the arrivals (open) or of the population (closed)."""
+
+    cls: str = Field(alias="class")
+    """``file.py:Class`` beside the scenario, or ``package.module:Class``."""
+    weight: float = Field(default=1.0, gt=0)
+
+
+class Member(_Table):
+    """A swarm member class and how many connections it makes."""
+
+    cls: str = Field(alias="class")
+    count: int = Field(ge=1)
+    rate: RatePerS | None = None
+    """Publishes per second of each member, for members that publish."""
+    arrivals: Arrivals = "poisson"
+
+
+class Swarm(_Table):
+    """WebSocket connections that live as long as the run."""
+
+    members: tuple[Member, ...] = ()
+    connect_rate: RatePerS = 50.0
+    """New connections per second while the swarm comes up."""
+    drain: DurationNs = 5 * NS_PER_S
+    """How long after the last publish a delivery may still come before it is lost."""
+    guard: DurationNs = NS_PER_S
+    """Deliveries this close to a subscriber's coming or going are not counted for or against."""
+
+
+class ObjectiveGroup(_Table):
+    """Objectives on the series that a glob names."""
+
+    must: tuple[str, ...] = Field(min_length=1)
+    series: str = "*"
+    scope: Scope = "pool"
+
+    def objectives(self) -> list[Objective]:
+        """The lines, parsed and bound."""
+        return [parse_objective(line, series=self.series, scope=self.scope) for line in self.must]
+
+
+class Scenario(_Table):
+    """A whole scenario file."""
+
+    name: str
+    target: Target
+    load: Load = Load()
+    phases: tuple[Phase, ...] = Field(min_length=1)
+    users: tuple[UserClass, ...] = ()
+    swarm: Swarm = Swarm()
+    feeds: Mapping[str, str] = {}
+    """Data that users and members draw from: name to a CSV or JSON file beside the scenario."""
+    secrets: Mapping[str, SecretStr] = {}
+    """Values from the environment, ``"${NAME}"``; never written out."""
+    seed: int = 1
+    objectives: tuple[ObjectiveGroup, ...] = ()
+    folder: Path = Field(default=Path(), exclude=True)
+    """Where the file is; class files and feeds are found from here."""
+    settings: Mapping[str, Any] = {}
+    """Free values for the scenario's own users and members."""
+
+    @property
+    def duration_ns(self) -> int:
+        """Length of all phases together."""
+        return sum(phase.duration for phase in self.phases)
+
+    def parsed_objectives(self) -> list[Objective]:
+        """Every objective line, parsed and bound."""
+        return [objective for group in self.objectives for objective in group.objectives()]
+
+    def load_model(self) -> OpenModel | ClosedModel:
+        """The phases as one open or closed model."""
+        if self.load.model == "closed":
+            return ClosedModel(
+                tuple(ClosedStage(p.duration, max(1, round(self.load.users * p.rate))) for p in self.phases)
+            )
+        rate = self.load.rate or 0.0
+        return OpenModel(
+            tuple(
+                Stage(p.duration, rate * (p.rate if p.rate_from is None else p.rate_from), rate * p.rate)
+                for p in self.phases
+            ),
+            self.load.arrivals,
+        )
