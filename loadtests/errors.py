@@ -4,8 +4,9 @@ LoadtestsError                 exit 1 unless a subclass says otherwise
 ├── UsageError                 exit 2: wrong arguments or an invalid file
 │   ├── ScenarioError          a scenario file that cannot be run, with file, line and key
 │   ├── ObjectiveError         a line such as "p95 < 200ms" that does not parse
-│   └── TargetError            a target that may not be loaded, or that does not answer
-└── RunError                   a run directory that cannot be read or written
+│   ├── TargetError            a target that may not be loaded, or that does not answer
+│   └── RunError               a run directory that cannot be read or written
+└── GeneratorError             the generator's own processes did not come up
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from enum import IntEnum
 
 __all__ = [
     "ExitCode",
+    "GeneratorError",
     "LoadtestsError",
     "ObjectiveError",
     "RunError",
@@ -59,5 +61,9 @@ class TargetError(UsageError):
     """The target is not allowed, or it does not answer before the load starts."""
 
 
-class RunError(LoadtestsError):
+class RunError(UsageError):
     """A run directory cannot be written or read."""
+
+
+class GeneratorError(LoadtestsError):
+    """The generator's own processes did not come up."""

@@ -15,6 +15,7 @@ Grammar::
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -24,7 +25,7 @@ from typing import Literal
 from loadtests.duration import parse_duration_ns, parse_fraction, parse_rate_per_s
 from loadtests.errors import ObjectiveError, UsageError
 
-__all__ = ["COUNTS", "Kind", "Objective", "Scope", "parse_objective"]
+__all__ = ["COUNTS", "Kind", "Objective", "Scope", "limits_ns", "parse_objective"]
 
 COUNTS = ("lost", "duplicated", "reordered", "dropped", "errors")
 """Counts that ``== 0`` may be asked of."""
@@ -124,3 +125,8 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
 def _require(text: str, sign: str, allowed: tuple[str, ...]) -> None:
     if sign not in allowed:
         raise ObjectiveError(f'objective "{text}": "{sign}" makes no sense here, expected {" or ".join(allowed)}')
+
+
+def limits_ns(objectives: Iterable[Objective], series: str) -> tuple[int, ...]:
+    """The latency limits, ascending, that any of the objectives sets for a series."""
+    return tuple(sorted({limit for o in objectives if (limit := o.limit_ns) is not None and o.matches(series)}))

@@ -80,6 +80,8 @@ class RunHeader:
     """``running``, ``complete`` or ``partial``."""
     partial: str | None = None
     """Why the run ended early."""
+    fault: str = ""
+    """Whose fault that was: ``target``, ``generator``, or nobody's (an interruption)."""
     ended_wall_s: float | None = None
     accounting: Mapping[str, int] = field(default_factory=dict)
     """Arrivals and requests counted at their source, for the accounting identities."""

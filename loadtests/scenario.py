@@ -9,18 +9,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
+from pydantic_core import PydanticCustomError
 
 from loadtests.duration import NS_PER_S, parse_duration_ns, parse_rate_per_s
+from loadtests.errors import UsageError
 from loadtests.objective import Objective, Scope, parse_objective
 from loadtests.plan import Arrivals, ClosedModel, ClosedStage, OpenModel, Stage
 
 __all__ = [
+    "FROM_FILE",
+    "DurationNs",
     "Embedded",
     "Load",
     "Member",
     "ObjectiveGroup",
     "Phase",
+    "RatePerS",
     "Scenario",
     "Swarm",
     "Target",
@@ -28,22 +33,48 @@ __all__ = [
 ]
 
 
-def _duration_ns(value: object) -> object:
-    return parse_duration_ns(value) if isinstance(value, str) else value
+FROM_FILE = {"from": "file"}
+"""Validation context of values that a person wrote: a bare number is no duration there, in Python it is ns."""
+
+
+def _mistake(error: Exception) -> PydanticCustomError:
+    """Hand pydantic a failure that it collects with the others, under its own text."""
+    return PydanticCustomError("mistake", "{text}", {"text": str(error)})
+
+
+def _duration_ns(value: object, info: ValidationInfo) -> object:
+    try:
+        if isinstance(value, str) or (info.context == FROM_FILE and isinstance(value, int | float)):
+            return parse_duration_ns(str(value))
+    except (UsageError, OverflowError) as error:
+        raise _mistake(error) from None
+    return value
 
 
 def _rate_per_s(value: object) -> object:
-    return parse_rate_per_s(value) if isinstance(value, str) else value
+    try:
+        return parse_rate_per_s(value) if isinstance(value, str) else value
+    except UsageError as error:
+        raise _mistake(error) from None
+
+
+def _objective_line(value: str) -> str:
+    try:
+        parse_objective(value)
+    except (UsageError, OverflowError) as error:
+        raise _mistake(error) from None
+    return value
 
 
 DurationNs = Annotated[int, BeforeValidator(_duration_ns), Field(gt=0)]
 RatePerS = Annotated[float, BeforeValidator(_rate_per_s), Field(gt=0)]
+ObjectiveLine = Annotated[str, AfterValidator(_objective_line)]
 
 
 class _Table(BaseModel):
-    """A TOML table: unknown keys are mistakes."""
+    """A TOML table: unknown keys are mistakes, and so are infinite numbers."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Embedded(_Table):
@@ -121,14 +152,14 @@ class Swarm(_Table):
     """New connections per second while the swarm comes up."""
     drain: DurationNs = 5 * NS_PER_S
     """How long after the last publish a delivery may still come before it is lost."""
-    guard: DurationNs = NS_PER_S
+    guard: DurationNs = 2 * NS_PER_S
     """Deliveries this close to a subscriber's coming or going are not counted for or against."""
 
 
 class ObjectiveGroup(_Table):
     """Objectives on the series that a glob names."""
 
-    must: tuple[str, ...] = Field(min_length=1)
+    must: tuple[ObjectiveLine, ...] = Field(min_length=1)
     series: str = "*"
     scope: Scope = "pool"
 
@@ -150,7 +181,7 @@ class Scenario(_Table):
     """Data that users and members draw from: name to a CSV or JSON file beside the scenario."""
     secrets: Mapping[str, SecretStr] = {}
     """Values from the environment, ``"${NAME}"``; never written out."""
-    seed: int = 1
+    seed: int = Field(default=1, ge=0)
     objectives: tuple[ObjectiveGroup, ...] = ()
     folder: Path = Field(default=Path(), exclude=True)
     """Where the file is; class files and feeds are found from here."""

@@ -1,0 +1,91 @@
+"""Which addresses may be loaded: loopback, and what the scenario allows by name."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from loadtests.errors import TargetError
+
+__all__ = ["allowed_addresses", "guard"]
+
+Resolve = Callable[[str, int], Iterable[str]]
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Every address of a host, as the system resolves it."""
+    return sorted({str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
+
+
+def allowed_addresses(url: str, allow: Iterable[str], resolver: Resolve = resolve) -> list[str]:
+    """The target's addresses, when all of them may be loaded.
+
+    Loopback always may; anything else must be named in ``allow``, as a host, an address or a network. A host name is
+    judged on what it resolves to.
+
+    Raises:
+        TargetError: when the URL is no http(s) URL, its host does not resolve, or an address is not allowed.
+
+    """
+    parts = urlsplit(url)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        raise TargetError(f"{url}: the port is not a number from 1 to 65535") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise TargetError(f'{url}: not a URL that can be loaded; expected "http://HOST[:PORT]" or "https://..."')
+    try:
+        addresses = list(resolver(parts.hostname, port))
+    except OSError as error:
+        raise TargetError(f"{url}: the host {parts.hostname} does not resolve ({error.strerror or error})") from None
+    rules = list(allow)
+    refused = [a for a in addresses if not _allowed(a, parts.hostname, rules)]
+    if refused:
+        raise TargetError(
+            f"{url}: {parts.hostname} is {', '.join(refused)}, which is not loopback; no load goes there unless you "
+            f'may load it and say so: target.allow = ["{parts.hostname}"] in the file, or --allow {parts.hostname}'
+        )
+    return addresses
+
+
+def _allowed(address: str, hostname: str, rules: list[str]) -> bool:
+    ip = ipaddress.ip_address(address.split("%")[0])
+    if ip.is_loopback:
+        return True
+    for rule in rules:
+        if rule.lower() == hostname.lower():
+            return True
+        try:
+            if ip in ipaddress.ip_network(rule, strict=False):
+                return True
+        except ValueError:
+            continue
+    return False
+
+
+def guard(addresses: Iterable[str]) -> None:
+    """Refuse, in this process and from now on, every connection to an address that is neither loopback nor named.
+
+    An interpreter audit hook: it sees the connect of every client library, so a redirect to another host, or a name
+    that resolves differently later, cannot carry load away.
+    """
+    named = frozenset(addresses)
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        if event == "socket.connect" and args[0].family in (socket.AF_INET, socket.AF_INET6):
+            address = str(args[1][0]).split("%")[0]
+            if address not in named and not _is_loopback(address):
+                raise ConnectionRefusedError(f"load on {address} is not allowed by this run's scenario")
+
+    sys.addaudithook(hook)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"

@@ -1,0 +1,230 @@
+"""What a person watches while a run goes on: phase, load, each objective against its budget, the generator's health."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from loadtests.histogram import Histogram
+from loadtests.interval import Interval
+from loadtests.objective import Kind, Objective
+from loadtests.run import PhaseSpan
+
+__all__ = ["Board", "LiveBoard", "PlainBoard", "Progress", "board_for"]
+
+RECENT_S = 10
+
+
+@dataclass
+class Progress:
+    """The state of a run as the boards show it; fed by the orchestrator."""
+
+    phases: Sequence[PhaseSpan]
+    objectives: Sequence[Objective]
+    at_s: float = 0.0
+    gauges: dict[str, dict[str, float]] = field(default_factory=dict)
+    ledger: dict[str, int] = field(default_factory=dict)
+    resources: dict[str, float] = field(default_factory=dict)
+    offered: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    completed: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    failed: int = 0
+    lateness: dict[int, Histogram] = field(default_factory=dict)
+    _spent: list[list[int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._spent = [[0, 0] for _ in self.objectives]
+        self._steady = {
+            s for p in self.phases if p.kind == "steady" for s in range(-int(-p.start_s // 1), int(p.end_s))
+        }
+
+    def add(self, intervals: Sequence[Interval]) -> None:
+        """Count what a process folded."""
+        for interval in intervals:
+            if not interval.series.startswith("ws "):
+                self.offered[interval.second] += interval.count
+                self.completed[interval.second] += interval.completed
+                self.failed += interval.failed
+                before = self.lateness.get(interval.second, Histogram())
+                self.lateness[interval.second] = before + interval.lateness
+            if interval.second in self._steady:
+                self._spend(interval)
+        old = [s for s in self.lateness if s < self.at_s - 3 * RECENT_S]
+        for second in old:
+            for table in (self.lateness, self.offered, self.completed):
+                table.pop(second, None)
+
+    def _spend(self, interval: Interval) -> None:
+        for spent, objective in zip(self._spent, self.objectives, strict=True):
+            if objective.matches(interval.series):
+                spent[1] += interval.count
+                if objective.kind is Kind.LATENCY:
+                    spent[0] += interval.bad.get(objective.limit_ns or 0, (0, 0))[0]
+                elif objective.kind is Kind.SHARE:
+                    spent[0] += interval.lost if objective.metric == "lost" else interval.failed
+
+    @property
+    def phase(self) -> PhaseSpan | None:
+        """The phase that runs now."""
+        return next((p for p in self.phases if p.start_s <= self.at_s < p.end_s), None)
+
+    @property
+    def end_s(self) -> float:
+        """When the last phase ends."""
+        return self.phases[-1].end_s
+
+    def gauge(self, name: str) -> float:
+        """Sum of a gauge over all processes."""
+        return sum(gauges.get(name, 0.0) for gauges in self.gauges.values())
+
+    def recent(self, table: dict[int, int]) -> float:
+        """Mean per second of the last whole seconds."""
+        last = int(self.at_s) - 2
+        seconds = list(range(max(0, last - 4), last + 1))
+        return sum(table.get(s, 0) for s in seconds) / len(seconds) if seconds else 0.0
+
+    def lateness_p99_ms(self) -> float:
+        """Lateness of the last seconds."""
+        return (Histogram.sum(self.lateness.values()).percentile_us(99) or 0.0) / 1000
+
+    def budgets(self) -> list[tuple[str, float | None]]:
+        """Each objective's text and the share of its budget that is spent; None where there is no budget or no data."""
+        return [
+            (
+                f"{o.text} [{o.series}]",
+                bad / n / o.budget if n and o.budget else self._count_spent(o),
+            )
+            for o, (bad, n) in zip(self.objectives, self._spent, strict=True)
+        ]
+
+    def _count_spent(self, objective: Objective) -> float | None:
+        if objective.kind is not Kind.COUNT or objective.metric not in self.ledger:
+            return None
+        return float("inf") if self.ledger[objective.metric] else 0.0
+
+    def line(self) -> str:
+        """Everything in one line."""
+        phase = self.phase
+        worst = max(((s, t) for t, s in self.budgets() if s is not None), default=None)
+        parts = [
+            f"{phase.name if phase else 'draining'} {self.at_s:.0f}/{self.end_s:.0f} s",
+            f"offered {self.recent(self.offered):.0f}/s, completed {self.recent(self.completed):.0f}/s",
+            f"{self.gauge('users'):.0f} users, {self.gauge('in_flight'):.0f} in flight, "
+            f"{self.gauge('waiting'):.0f} waiting",
+            f"{self.failed} failed",
+            f"late p99 {self.lateness_p99_ms():.1f} ms",
+            f"generator CPU {self.resources.get('generator_cpu_percent', 0):.0f} %",
+        ]
+        if self.gauge("connections") or self.ledger:
+            parts.insert(3, f"{self.gauge('connections'):.0f} connections, {self.ledger.get('lost', 0)} lost")
+        if worst:
+            parts.append(f"most spent budget {worst[0]:.0%} ({worst[1]})")
+        return "; ".join(parts)
+
+
+class Board(Protocol):
+    """Shows a run's progress."""
+
+    def show(self, progress: Progress) -> None:
+        """Show the state as it is now."""
+
+    def say(self, text: str) -> None:
+        """Say something once."""
+
+    def close(self) -> None:
+        """Give the terminal back."""
+
+
+class PlainBoard:
+    """A plain line every five seconds, for logs."""
+
+    def __init__(self, every_s: float = 5.0) -> None:
+        self._every_s = every_s
+        self._next_s = 0.0
+
+    def show(self, progress: Progress) -> None:
+        """Print when the next line is due."""
+        if progress.at_s >= self._next_s:
+            self._next_s = (progress.at_s // self._every_s + 1) * self._every_s
+            self.say(progress.line())
+
+    def say(self, text: str) -> None:
+        """Print a line now."""
+        print(text, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class LiveBoard:
+    """A table that is drawn in place, for terminals."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, refresh_per_second=4, transient=True)
+        self._live.start()
+        self._drawn_s = 0.0
+
+    def show(self, progress: Progress) -> None:
+        """Draw it, at most four times a second."""
+        if time.monotonic() - self._drawn_s < 0.25:
+            return
+        self._drawn_s = time.monotonic()
+        self._live.update(_draw(progress))
+
+    def say(self, text: str) -> None:
+        """Print above the table."""
+        self._live.console.print(text, markup=False, highlight=False)
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        self._live.stop()
+
+
+def board_for(console: Console) -> Board:
+    """A live board on a terminal, plain lines elsewhere."""
+    return LiveBoard(console) if console.is_terminal else PlainBoard()
+
+
+def _draw(progress: Progress) -> Any:
+    phase = progress.phase
+    left_s = max(0.0, progress.end_s - progress.at_s)
+    head = Table.grid(padding=(0, 2))
+    head.add_row(
+        Text(phase.name if phase else "draining", style="bold"),
+        Text(f"{progress.at_s:.0f} s elapsed, {left_s:.0f} s left"),
+        ProgressBar(total=progress.end_s, completed=min(progress.at_s, progress.end_s), width=30),
+    )
+    load = Table.grid(padding=(0, 2))
+    load.add_row("offered", f"{progress.recent(progress.offered):.0f}/s", "users", f"{progress.gauge('users'):.0f}")
+    load.add_row(
+        "completed",
+        f"{progress.recent(progress.completed):.0f}/s",
+        "in flight, waiting",
+        f"{progress.gauge('in_flight'):.0f}, {progress.gauge('waiting'):.0f}",
+    )
+    load.add_row("failed", f"{progress.failed}", "connections", f"{progress.gauge('connections'):.0f}")
+    if progress.ledger:
+        ledger = progress.ledger
+        load.add_row("delivered", f"{ledger.get('delivered', 0):,}", "lost", f"{ledger.get('lost', 0)}")
+    load.add_row(
+        "late p99",
+        f"{progress.lateness_p99_ms():.1f} ms",
+        "generator, target CPU",
+        f"{progress.resources.get('generator_cpu_percent', 0):.0f} %, "
+        f"{progress.resources.get('target_cpu_percent', 0):.0f} %",
+    )
+    budgets = Table("objective", "budget spent", box=None, header_style="dim", padding=(0, 2))
+    for text, spent in progress.budgets():
+        style = "" if spent is None else "red" if spent > 1 else "yellow" if spent > 0.7 else "green"
+        word = "no data yet" if spent is None else "over" if spent == float("inf") else f"{spent:.0%}"
+        budgets.add_row(Text(text), Text(word, style=style))
+    return Group(head, load, budgets)

@@ -1,0 +1,208 @@
+"""The command ``loadtests``."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+
+from loadtests import __version__
+from loadtests.board import board_for
+from loadtests.duration import parse_duration_ns, parse_rate_per_s
+from loadtests.errors import ExitCode, LoadtestsError, UsageError
+from loadtests.judge import judge as judge_run
+from loadtests.objective import parse_objective
+from loadtests.orchestrator import Conducted, Options, conduct
+from loadtests.overrides import Overrides
+from loadtests.run import Run
+from loadtests.scenario import Load, ObjectiveGroup, Phase, Scenario, Target, UserClass
+from loadtests.scenariofile import read_scenario
+from loadtests.series import series_name
+from loadtests.summary import summarise
+from loadtests.verdicttable import print_verdict
+from reports import write_report, write_trend
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Load tests that doubt themselves first. Exit codes: 0 PASS, 1 internal error, 2 usage or invalid file, "
+    "3 FAIL, 4 INCONCLUSIVE, 5 INVALID (the generator's own fault), 130 interrupted.",
+)
+_err = Console(stderr=True)
+
+
+def main() -> None:
+    """Entry point: every failure a user can cause is one message, never a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except LoadtestsError as error:
+        _fail(str(error))
+        code = error.exit_code
+    except typer.Abort:
+        code = ExitCode.INTERRUPTED
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+    except Exception as error:
+        if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
+            _fail(error.format_message())
+            code = ExitCode.USAGE
+        else:
+            raise
+    sys.exit(int(code or 0))
+
+
+def _fail(message: str) -> None:
+    _err.print(f"loadtests: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(f"loadtests {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    scenario: Annotated[Path | None, typer.Argument(help="A scenario file; or --url instead.")] = None,
+    url: Annotated[str, typer.Option(help="GET this URL; no file needed.")] = "",
+    rate: Annotated[str, typer.Option(help="Arrivals, such as 120/s. Without it --url is a closed loop.")] = "",
+    users: Annotated[int, typer.Option(min=0, help="Users; in an open model at most so many tasks at a time.")] = 0,
+    duration: Annotated[str, typer.Option(help="Length of the steady state, such as 60s or 8h.")] = "",
+    objective: Annotated[list[str] | None, typer.Option(help='Such as "p95 < 200ms"; may be repeated.')] = None,
+    arrivals: Annotated[str, typer.Option(help="With --url: constant or poisson.")] = "constant",
+    warm_up: Annotated[str, typer.Option(help="With --url: load before the steady state, not judged.")] = "5s",
+    timeout: Annotated[str, typer.Option(help="With --url: when a request is given up.")] = "10s",
+    host: Annotated[str, typer.Option(help="Put the scenario's load on this URL instead.")] = "",
+    allow: Annotated[list[str] | None, typer.Option(help="Host, address or network that may be loaded.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Locust processes: 1, or a master and so many workers.")] = 1,
+    max_rate: Annotated[str, typer.Option(help="Refuse a plan that peaks above this.")] = "",
+    insecure: Annotated[bool, typer.Option(help="With --url: do not verify TLS certificates.")] = False,
+    ui: Annotated[bool, typer.Option(help="Serve Locust's own web page on loopback.")] = False,
+    ui_port: Annotated[int, typer.Option(help="Its port.")] = 8089,
+    out: Annotated[Path | None, typer.Option(help="The run directory; default runs/NAME-TIME.")] = None,
+) -> None:
+    """Make a run, judge it, write its pages."""
+    if (scenario is None) == (not url):
+        raise UsageError("name a scenario file or --url, one of the two")
+    if url:
+        made = _url_scenario(url, rate, users, duration, arrivals, warm_up, timeout, insecure)
+        changes = Overrides(seed=seed, allow=tuple(allow or ()))
+        made = changes.applied(made)
+        lines = tuple(objective or ("errors < 1%",))
+        made = made.model_copy(update={"objectives": (ObjectiveGroup(must=lines),)})
+    else:
+        assert scenario is not None  # noqa: S101 -- for the type checker
+        changes = Overrides(
+            users=users or None,
+            rate=parse_rate_per_s(rate) if rate else None,
+            duration_ns=parse_duration_ns(duration) if duration else None,
+            host=host or None,
+            seed=seed,
+            allow=tuple(allow or ()),
+        )
+        made = read_scenario(scenario, changes)
+        if objective:
+            extra = ObjectiveGroup(must=tuple(objective))
+            made = made.model_copy(update={"objectives": (*made.objectives, extra)})
+    if max_rate:
+        cap = parse_rate_per_s(max_rate)
+        made = made.model_copy(update={"target": made.target.model_copy(update={"max_rate": cap})})
+    made.parsed_objectives()
+    name = "".join(c if c.isalnum() or c in "-." else "-" for c in made.name).strip("-.") or "run"
+    directory = out or Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    options = Options(directory, shlex.join(["loadtests", *sys.argv[1:]]), processes, ui_port if ui else None)
+    try:
+        conducted = asyncio.run(conduct(made, options, board_for(_err)))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        _fail(f"interrupted before any load; nothing was measured ({directory})")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    raise typer.Exit(_close(conducted, directory))
+
+
+def _close(conducted: Conducted, directory: Path) -> ExitCode:
+    """Judge a run that was made, write its pages, say how it came out."""
+    finished = Run(directory)
+    verdict = judge_run(finished)
+    conducted.writer.verdict(verdict)
+    conducted.writer.summary(summarise(finished, verdict, conducted.locust))
+    written = write_report(Run(directory), directory)
+    print_verdict(Console(), finished, verdict, written)
+    return ExitCode.INTERRUPTED if conducted.interrupted else verdict.status.exit_code
+
+
+def _url_scenario(
+    url: str, rate: str, users: int, duration: str, arrivals: str, warm_up: str, timeout: str, insecure: bool
+) -> Scenario:
+    if arrivals not in ("constant", "poisson"):
+        raise UsageError(f'--arrivals "{arrivals}": expected constant or poisson')
+    if "://" not in url:
+        url = f"http://{url}"
+    parts = urlsplit(url)
+    path = parts.path or "/"
+    return Scenario(
+        name=f"{parts.hostname or 'url'}{path}".rstrip("/"),
+        target=Target(url=f"{parts.scheme}://{parts.netloc}", tls_verify=not insecure),
+        load=Load(
+            model="open" if rate else "closed",
+            arrivals="constant" if arrivals == "constant" else "poisson",
+            rate=parse_rate_per_s(rate) if rate else None,
+            users=users or (100 if rate else 10),
+            timeout=parse_duration_ns(timeout),
+        ),
+        phases=(
+            *((Phase(kind="warm-up", duration=parse_duration_ns(warm_up)),) if warm_up not in ("0", "0s", "") else ()),
+            Phase(kind="steady", duration=parse_duration_ns(duration or "60s")),
+        ),
+        users=(UserClass.model_validate({"class": "loadtests.urluser:UrlUser"}),),
+        settings={"url": url, "arrival_series": series_name("GET", path)},
+    )
+
+
+@app.command()
+def judge(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    objective: Annotated[list[str] | None, typer.Option(help="Judge on this as well; nothing is stored then.")] = None,
+) -> None:
+    """Judge a run again, from what is on disk."""
+    stored = Run(run)
+    verdict = judge_run(stored, [parse_objective(line) for line in objective or ()])
+    print_verdict(Console(), stored, verdict, [])
+    raise typer.Exit(verdict.status.exit_code)
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="A run directory.")]) -> None:
+    """Write a run's pages again: report.html, summary.md, junit.xml."""
+    stored = _judged(run)
+    for path in write_report(stored, run):
+        print(path)
+
+
+@app.command()
+def trend(
+    runs: Annotated[list[Path], typer.Argument(help="Run directories, oldest first or in any order.")],
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("trend.html"),
+) -> None:
+    """Write one page over several runs."""
+    stored = sorted((_judged(path) for path in runs), key=lambda r: r.header.started_wall_s)
+    print(write_trend(stored, out))
+
+
+def _judged(directory: Path) -> Run:
+    """A run with a verdict; one that was killed before it was judged is judged now."""
+    stored = Run(directory)
+    if stored.verdict is None:
+        stored.verdict = judge_run(stored)
+    return stored

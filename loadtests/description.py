@@ -1,0 +1,105 @@
+"""What a run says of itself: its load in words, its phases, and where it ran."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+from loadtests.advice import advise
+from loadtests.duration import NS_PER_S
+from loadtests.objective import Kind, Objective
+from loadtests.plan import OpenModel
+from loadtests.run import PhaseSpan
+from loadtests.scenario import Scenario
+
+__all__ = ["advice", "commit", "host", "load_in_words", "phase_spans", "versions"]
+
+_PACKAGES = ("nexus-loadtests", "locust", "gevent", "geventhttpclient", "aiohttp", "uvloop", "hdrhistogram", "numpy")
+
+
+def load_in_words(scenario: Scenario) -> str:
+    """``open model, 120 arrivals/s (Poisson), at most 120 users, 60 WebSocket connections``."""
+    load, connections = scenario.load, sum(member.count for member in scenario.swarm.members)
+    parts = []
+    if scenario.users and load.model == "open":
+        arrivals = "Poisson" if load.arrivals == "poisson" else "evenly spaced"
+        parts = ["open model", f"{load.rate or 0:g} arrivals/s ({arrivals})", f"{load.users:,} users"]
+    elif scenario.users:
+        parts = ["closed model", f"{load.users:,} users, each sending again when it is answered"]
+    if connections:
+        parts.append(f"{connections:,} WebSocket connections")
+    return ", ".join(parts)
+
+
+def phase_spans(scenario: Scenario) -> tuple[PhaseSpan, ...]:
+    """The phases on the run's own clock."""
+    spans, start_s = [], 0.0
+    unit = "users" if scenario.load.model == "closed" else "/s"
+    base = scenario.load.users if scenario.load.model == "closed" else scenario.load.rate or 0.0
+    for phase in scenario.phases:
+        end_s = start_s + phase.duration / NS_PER_S
+        to = f"{base * phase.rate:g}"
+        load = to if phase.rate_from is None else f"{base * phase.rate_from:g} to {to}"
+        spans.append(PhaseSpan(phase.name or phase.kind, phase.kind, start_s, end_s, f"{load}{unit}" if base else ""))
+        start_s = end_s
+    return tuple(spans)
+
+
+def advice(scenario: Scenario, objectives: list[Objective]) -> Iterator[str]:
+    """What the plan is too short to decide, said before the load.
+
+    The requests of a single series are not known beforehand: for those the whole rate is taken, so that what is said
+    to be too little certainly is.
+    """
+    steady = [phase for phase in scenario.phases if phase.kind == "steady"]
+    steady_s = sum(phase.duration for phase in steady) / NS_PER_S
+    model = scenario.load_model()
+    for objective in objectives:
+        if objective.kind not in (Kind.LATENCY, Kind.SHARE) or objective.budget is None:
+            continue
+        expected = 1e12
+        if isinstance(model, OpenModel) and not objective.series.startswith("ws "):
+            expected = sum((scenario.load.rate or 0.0) * p.rate * p.duration / NS_PER_S for p in steady)
+        where = f"{objective.text} [{objective.series}]"
+        said = advise(where, objective.budget, objective.kind is Kind.LATENCY, expected, steady_s)
+        if said:
+            yield said
+
+
+def commit() -> str:
+    """Short hash of the checkout one stands in; empty outside of one."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"],  # noqa: S607 -- whichever git
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that decide what is measured."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def host() -> dict[str, str]:
+    """The machine, without its name."""
+    return {"system": f"{platform.system()} {platform.release()}", "machine": platform.machine(), "cores": _cores()}
+
+
+def _cores() -> str:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return str(usable)

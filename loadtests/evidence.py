@@ -1,0 +1,151 @@
+"""What a run knows about the series that an objective is bound to, second by second."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadtests.effective import own_series
+from loadtests.histogram import Histogram, bucket_lowest_us
+from loadtests.interval import Interval, merge
+from loadtests.run import Run
+
+__all__ = ["Evidence", "Side"]
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two readings of a run: requests, and the bad and failed ones among them, per steady second.
+
+    Upper: by response time, never-started ones bad. Lower: by service time, never-started ones left out. The user's
+    truth lies between.
+    """
+
+    counts: IntArray
+    bad: IntArray
+    failed: IntArray
+    histograms: tuple[Histogram, ...]
+
+    def own(self, budget: float) -> list[IntArray]:
+        """The slowest requests of the side itself (see ``effective.own_series``).
+
+        Buckets below the median can never be among the slowest half, so they are pooled: an hour stays small.
+        """
+        total = Histogram.sum(self.histograms)
+        if not total.index.size:
+            return []
+        n = int(self.counts.sum())
+        median = int(np.searchsorted(np.cumsum(total.counts), max(0, n // 2 - int(self.failed.sum()))))
+        kept = total.index[min(median, total.index.size - 1) :]
+        table = np.zeros((len(self.counts), kept.size + 1), dtype=np.int64)
+        for row, histogram in zip(table, self.histograms, strict=True):
+            upper = histogram.index >= kept[0]
+            row[1 + np.searchsorted(kept, histogram.index[upper])] = histogram.counts[upper]
+            row[0] = histogram.counts[~upper].sum()
+        return [np.asarray(series, dtype=np.int64) for series in own_series(table, self.failed, budget)]
+
+
+class Evidence:
+    """The steady seconds of one series or of a pool.
+
+    Args:
+        run: the run.
+        names: the series pooled here.
+        stray: series of arrivals that never started and whose series is therefore not known; they count as bad.
+
+    """
+
+    def __init__(self, run: Run, names: Sequence[str], stray: Sequence[str] = ()) -> None:
+        seconds = run.header.steady_seconds()
+        self.names = tuple(names)
+        self._timeout_s = run.header.timeout_s
+        self.intervals = [
+            merge(
+                (run.intervals[name][s] for name in (*names, *stray) if s in run.intervals[name]), series="", second=s
+            )
+            for s in seconds
+        ]
+        self.total: Interval = merge(self.intervals, series="")
+
+    def latency_sides(self, limit_ns: int) -> tuple[Side, Side]:
+        """Upper and lower side for a latency limit."""
+        pairs = [_bad(interval, limit_ns) for interval in self.intervals]
+        return self._upper([p[0] for p in pairs]), self._lower([p[1] for p in pairs])
+
+    def failure_sides(self) -> tuple[Side, Side]:
+        """Upper and lower side where only failures are bad."""
+        return (
+            self._upper([i.failed for i in self.intervals]),
+            self._lower([i.failed - i.never_started for i in self.intervals]),
+        )
+
+    def lost_sides(self) -> tuple[Side, Side]:
+        """Both sides where only lost deliveries are bad."""
+        lost = [i.lost for i in self.intervals]
+        return self._upper(lost), self._lower(lost)
+
+    def timeouts_of_a_queue(self, budget: float) -> bool:
+        """Whether errors are, in part, the far tail of the response times.
+
+        True when there are time-outs and the own (1 - 5B)-quantile is above a tenth of the time-out: then errors
+        cluster as slow requests do, and the slow ones are evidence about them.
+        """
+        if not self.total.timeouts:
+            return False
+        quantile_us = self.percentile_us(100 * max(0.5, 1 - 5 * budget))
+        return quantile_us is None or quantile_us / 1e6 > self._timeout_s / 10
+
+    def percentile_us(self, percentile: float) -> float | None:
+        """Percentile of the response time with failures as infinitely slow; None when it falls among those."""
+        histogram, n = self.total.response, self.total.count
+        if not n:
+            return None
+        rank = max(1, math.ceil(round(percentile / 100 * n, 9)))
+        if rank > histogram.total:
+            return None
+        bucket = histogram.index[int(np.searchsorted(np.cumsum(histogram.counts), rank))]
+        return float(min(int(bucket_lowest_us(bucket + 1)) - 1, histogram.max_us))
+
+    def completed_per_s(self) -> NDArray[np.float64]:
+        """Successes that ended in each steady second."""
+        return np.array([i.completed for i in self.intervals], dtype=np.float64)
+
+    def lateness_us(self, percentile: float) -> float:
+        """Percentile of the lateness; 0 of nothing."""
+        return self.total.lateness.percentile_us(percentile) or 0.0
+
+    def _upper(self, bad: list[int]) -> Side:
+        return Side(
+            _array(i.count for i in self.intervals),
+            _array(bad),
+            _array(i.failed for i in self.intervals),
+            tuple(i.response for i in self.intervals),
+        )
+
+    def _lower(self, bad: list[int]) -> Side:
+        return Side(
+            _array(i.count - i.never_started for i in self.intervals),
+            _array(bad),
+            _array(i.failed - i.never_started for i in self.intervals),
+            tuple(i.service for i in self.intervals),
+        )
+
+
+def _array(values: object) -> IntArray:
+    return np.array(list(values), dtype=np.int64)  # type: ignore[call-overload]
+
+
+def _bad(interval: Interval, limit_ns: int) -> tuple[int, int]:
+    """Bad requests by the exact counts; by the histogram where a limit was not known when the run was made."""
+    if limit_ns in interval.bad:
+        return interval.bad[limit_ns]
+    limit_us = limit_ns // 1000
+    failed = interval.failed
+    upper = failed + interval.response.count_above_us(limit_us)
+    return upper, failed - interval.never_started + interval.service.count_above_us(limit_us)

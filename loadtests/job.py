@@ -1,0 +1,72 @@
+"""What the orchestrator tells a generator process, over a pipe and never on disk: it holds secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Literal
+
+from loadtests.objective import limits_ns
+from loadtests.redaction import Redactor
+from loadtests.scenario import Scenario
+from loadtests.scenariofile import scenario_from_wire, scenario_to_wire
+
+__all__ = ["Job", "Role"]
+
+Role = Literal["local", "master", "worker"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One process's share of a run.
+
+    ``shard`` of ``shards`` is its part of the plan and of the swarm; ``addresses`` are the only ones beyond loopback
+    that it may connect to.
+    """
+
+    scenario: Scenario
+    run_id: str
+    role: Role
+    source: str
+    shard: int
+    shards: int
+    spool: Path
+    addresses: tuple[str, ...] = ()
+    master_port: int = 0
+    ui_port: int | None = None
+
+    def to_wire(self) -> str:
+        """One line of JSON."""
+        row = {f.name: getattr(self, f.name) for f in fields(self)}
+        return json.dumps(row | {"scenario": scenario_to_wire(self.scenario), "spool": str(self.spool)})
+
+    @classmethod
+    def from_wire(cls, text: str | bytes) -> Job:
+        """Read :meth:`to_wire`'s form."""
+        row = json.loads(text)
+        row["scenario"] = scenario_from_wire(row["scenario"])
+        return cls(**(row | {"spool": Path(row["spool"]), "addresses": tuple(row["addresses"])}))
+
+    def named(self, source: str) -> Job:
+        """The same share for a child process of another name."""
+        return replace(self, source=source)
+
+    def limits_ns(self, series: str) -> Sequence[int]:
+        """Latency limits that objectives set for a series."""
+        return limits_ns(self.scenario.parsed_objectives(), series)
+
+    def redactor(self) -> Redactor:
+        """Takes this scenario's secrets out of texts."""
+        return Redactor([secret.get_secret_value() for secret in self.scenario.secrets.values()])
+
+    @property
+    def in_flight_cap(self) -> int:
+        """The shard's part of the cap on arrivals in service and in line."""
+        load = self.scenario.load
+        whole = load.in_flight_cap
+        if whole is None:
+            peak = max(phase.rate for phase in self.scenario.phases)
+            whole = max(100, round(4 * (load.rate or 0.0) * peak * load.timeout / 1e9))
+        return max(1, whole // self.shards + (1 if self.shard < whole % self.shards else 0))

@@ -1,0 +1,166 @@
+"""Who should have received what: the swarm's account of every delivery.
+
+Pure bookkeeping with time as a parameter. A *stream* is what one publisher sends on one channel, numbered from 0
+without gaps. A subscriber is *eligible* for a message when its subscription was acknowledged at least ``guard`` before
+the message was sent and still held ``guard`` after. Messages are settled once they are older than ``drain``: every
+eligible subscriber has it, or it is lost. What is settled is forgotten, so memory does not grow with the run.
+
+Identity: expected = delivered + lost, and received = delivered + outside + duplicated + late.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
+
+__all__ = ["Counts", "Ledger", "Lost", "Message"]
+
+
+class Message(NamedTuple):
+    """A published message, times in ns of CLOCK_MONOTONIC."""
+
+    intended_ns: int
+    sent_ns: int
+
+
+class Lost(NamedTuple):
+    """A delivery that was due and did not come."""
+
+    subscriber: int
+    stream: str
+    sequence: int
+    message: Message
+
+
+@dataclass
+class Counts:
+    """The ledger's totals."""
+
+    expected: int = 0
+    delivered: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    reordered: int = 0
+    late: int = 0
+    """Came after being settled as lost; stays lost."""
+    outside: int = 0
+    """Came to a subscriber that was not (yet, or any more) eligible."""
+    foreign: int = 0
+    """Bears our mark, but nobody published it."""
+    received: int = 0
+
+    def to_json(self) -> dict[str, int]:
+        """Plain values."""
+        return asdict(self)
+
+
+@dataclass
+class _Stream:
+    channel: str
+    settled: int = 0
+    waiting: deque[Message] = field(default_factory=deque)
+
+
+@dataclass
+class _Receipts:
+    unsettled: set[int] = field(default_factory=set)
+    lost: set[int] = field(default_factory=set)
+    highest: int = -1
+
+
+class Ledger:
+    """Accounts for the deliveries of the subscribers in this process, whoever published."""
+
+    def __init__(self, guard_ns: int, drain_ns: int) -> None:
+        if drain_ns < guard_ns:
+            raise ValueError("a message must not be settled before its subscribers' windows are known")
+        self.counts = Counts()
+        self._guard_ns = guard_ns
+        self._drain_ns = drain_ns
+        self._streams: dict[str, _Stream] = {}
+        self._windows: dict[str, dict[int, list[list[int | None]]]] = {}
+        self._receipts: dict[tuple[int, str], _Receipts] = {}
+
+    def published(self, stream: str, channel: str, first: int, messages: Iterable[Message]) -> None:
+        """A publisher's log: consecutive messages of a stream, the first numbered ``first``.
+
+        Raises:
+            ValueError: when the log has a gap.
+
+        """
+        known = self._streams.setdefault(stream, _Stream(channel))
+        if first != known.settled + len(known.waiting):
+            raise ValueError(f"the log of {stream} goes on at {first}, not at {known.settled + len(known.waiting)}")
+        known.waiting.extend(messages)
+
+    def subscribed(self, subscriber: int, channel: str, at_ns: int) -> None:
+        """A subscription was acknowledged."""
+        self._windows.setdefault(channel, {}).setdefault(subscriber, []).append([at_ns, None])
+
+    def unsubscribed(self, subscriber: int, at_ns: int) -> None:
+        """All of a subscriber's subscriptions ended: it left, or its connection closed."""
+        for by_subscriber in self._windows.values():
+            for window in by_subscriber.get(subscriber, ()):
+                if window[1] is None:
+                    window[1] = at_ns
+
+    def received(self, subscriber: int, stream: str, sequence: int) -> bool:
+        """A delivery came; False when it is one too many of the same."""
+        self.counts.received += 1
+        receipts = self._receipts.get((subscriber, stream))
+        if receipts is None:
+            receipts = self._receipts[subscriber, stream] = _Receipts()
+        known = self._streams.get(stream)
+        if sequence in receipts.unsettled:
+            self.counts.duplicated += 1
+            return False
+        if known is not None and sequence < known.settled:
+            if sequence not in receipts.lost:
+                self.counts.duplicated += 1
+                return False
+            receipts.lost.discard(sequence)
+            self.counts.late += 1
+            return True
+        if sequence < receipts.highest:
+            self.counts.reordered += 1
+        else:
+            receipts.highest = sequence
+        receipts.unsettled.add(sequence)
+        return True
+
+    def settle(self, now_ns: int) -> Iterator[Lost]:
+        """Settle every message sent at least ``drain`` ago; yields what was lost."""
+        for name, stream in self._streams.items():
+            subscribers = self._windows.get(stream.channel, {})
+            while stream.waiting and stream.waiting[0].sent_ns <= now_ns - self._drain_ns:
+                message, sequence = stream.waiting.popleft(), stream.settled
+                stream.settled += 1
+                for subscriber, windows in subscribers.items():
+                    receipts = self._receipts.get((subscriber, name))
+                    came = receipts is not None and sequence in receipts.unsettled
+                    if receipts is not None and came:
+                        receipts.unsettled.discard(sequence)
+                    if not any(self._eligible(message.sent_ns, window) for window in windows):
+                        self.counts.outside += came
+                    elif came:
+                        self.counts.expected += 1
+                        self.counts.delivered += 1
+                    else:
+                        self.counts.expected += 1
+                        self.counts.lost += 1
+                        self._receipts.setdefault((subscriber, name), _Receipts()).lost.add(sequence)
+                        yield Lost(subscriber, name, sequence, message)
+
+    def close(self) -> None:
+        """After the last settlement: what is still unaccounted for was never published by anyone."""
+        for (_, _name), receipts in self._receipts.items():
+            self.counts.foreign += len(receipts.unsettled)
+            receipts.unsettled.clear()
+
+    def _eligible(self, sent_ns: int, window: list[int | None]) -> bool:
+        start, end = window
+        return (
+            start is not None and sent_ns >= start + self._guard_ns and (end is None or sent_ns <= end - self._guard_ns)
+        )

@@ -1,0 +1,158 @@
+"""A Locust process of a run: local, master or worker. Started as ``python -m loadtests.locustprocess``.
+
+It reads its Job and then orders from standard input, a JSON object a line, and answers on standard output. Nothing of
+asyncio runs in here, since Locust monkey-patches with gevent as it is imported; the swarm is a child process.
+"""
+
+from __future__ import annotations
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import gc  # noqa: E402 -- everything else is imported patched
+import json  # noqa: E402
+import logging  # noqa: E402
+import os  # noqa: E402
+import sys  # noqa: E402
+from typing import Any  # noqa: E402
+
+import gevent  # noqa: E402
+from gevent.fileobject import FileObjectPosix  # noqa: E402
+from locust.env import Environment  # noqa: E402
+
+from loadtests.allowance import guard  # noqa: E402
+from loadtests.job import Job  # noqa: E402
+from loadtests.locustload import LocustLoad, populate, user_classes  # noqa: E402
+
+__all__: list[str] = []
+
+START, PUBLISHED, BATCH, READY, STOP, FINISH = (
+    f"loadtests.{word}" for word in ("start", "published", "batch", "ready", "stop", "finish")
+)
+
+
+class Wire:
+    """JSON lines to and from the orchestrator; standard output is kept from authors' prints."""
+
+    def __init__(self) -> None:
+        self._orders = FileObjectPosix(os.dup(0), "rb")
+        self._answers = FileObjectPosix(os.dup(1), "wb")
+        os.dup2(2, 1)
+
+    def read(self) -> dict[str, Any] | None:
+        """The next order; None when the orchestrator is gone."""
+        line = self._orders.readline()
+        return json.loads(line) if line.strip() else None
+
+    def write(self, message: dict[str, Any]) -> None:
+        """Answer; a lost orchestrator ends this process."""
+        try:
+            self._answers.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+            self._answers.flush()
+        except OSError:
+            os._exit(1)
+
+
+def main() -> None:
+    """Run one process to its end."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    wire = Wire()
+    order = wire.read()
+    if order is None:
+        return
+    job = Job.from_wire(json.dumps(order))
+    guard(job.addresses)
+    try:
+        classes = user_classes(job)
+        environment = Environment(user_classes=classes, host=job.scenario.target.url, stop_timeout=2)
+        {"local": _local, "master": _master, "worker": _worker}[job.role](job, environment, wire)
+    except Exception as error:
+        wire.write({"type": "failed", "text": job.redactor()(f"{type(error).__name__}: {error}")})
+        raise SystemExit(1) from None
+    finally:
+        sys.stderr.flush()
+    os._exit(0)
+
+
+def _prepare(job: Job, environment: Environment) -> None:
+    if job.ui_port is not None and job.role != "worker":
+        environment.create_web_ui("127.0.0.1", job.ui_port)
+    gc.collect()
+    gc.freeze()  # what is loaded by now lives for the whole run
+    gc.set_threshold(50_000, 20, 100)
+
+
+def _local(job: Job, environment: Environment, wire: Wire) -> None:
+    runner = environment.create_local_runner()
+    load = LocustLoad(job, environment, lambda batch: wire.write({"type": "batch"} | batch))
+    _prepare(job, environment)
+    load.open_swarm()
+    wire.write({"type": "ready"})
+    while (order := wire.read()) is not None:
+        if order["order"] == "start":
+            load.begin(order["t0_ns"])
+            gevent.spawn(populate, job, runner, order["t0_ns"])
+            gevent.spawn(load.run, runner).link_value(lambda _: wire.write({"type": "done"}))
+        elif order["order"] == "stop":
+            load.stop()
+        elif order["order"] == "quit":
+            break
+    load.abandon()
+
+
+def _master(job: Job, environment: Environment, wire: Wire) -> None:
+    """Passes orders down and batches up; Locust's own protocol carries both."""
+    runner = environment.create_master_runner("127.0.0.1", job.master_port)
+    finished: set[str] = set()
+
+    def on_batch(environment: Any, msg: Any) -> None:
+        wire.write({"type": "batch"} | msg.data)
+        if published := msg.data.get("published"):
+            for client in list(runner.clients.ready + runner.clients.running + runner.clients.spawning):
+                if client.id != msg.node_id:
+                    runner.send_message(PUBLISHED, published, client.id)
+
+    def on_finish(environment: Any, msg: Any) -> None:
+        finished.add(msg.node_id)
+        if len(finished) == job.shards:
+            wire.write({"type": "done"})
+
+    runner.register_message(BATCH, on_batch)
+    runner.register_message(FINISH, on_finish)
+    _prepare(job, environment)
+    with gevent.Timeout(30, RuntimeError(f"only {len(runner.clients.ready)} of {job.shards} workers came up in 30 s")):
+        while len(runner.clients.ready) < job.shards:
+            gevent.sleep(0.05)
+    wire.write({"type": "ready"})
+    while (order := wire.read()) is not None:
+        if order["order"] == "start":
+            runner.send_message(START, {"t0_ns": order["t0_ns"]})
+            gevent.spawn(populate, job, runner, order["t0_ns"])
+        elif order["order"] == "stop":
+            runner.send_message(STOP, None)
+        elif order["order"] == "quit":
+            break
+
+
+def _worker(job: Job, environment: Environment, wire: Wire) -> None:
+    runner = environment.create_worker_runner("127.0.0.1", job.master_port)
+    load = LocustLoad(job, environment, lambda batch: runner.send_message(BATCH, batch))
+
+    def on_start(environment: Any, msg: Any) -> None:
+        load.begin(msg.data["t0_ns"])
+        gevent.spawn(load.run, runner).link_value(lambda _: runner.send_message(FINISH, None))
+
+    runner.register_message(START, on_start)
+    runner.register_message(STOP, lambda environment, msg: load.stop())
+    runner.register_message(PUBLISHED, lambda environment, msg: load.published_elsewhere(msg.data))
+    _prepare(job, environment)
+    load.open_swarm()
+    wire.write({"type": "ready"})
+    while (order := wire.read()) is not None and order["order"] != "quit":
+        pass
+    load.abandon()
+
+
+if __name__ == "__main__":
+    main()

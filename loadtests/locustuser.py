@@ -1,0 +1,120 @@
+"""Locust user classes under our clock: where each request's intended start comes from.
+
+Any Locust user class works; it is subclassed at run time with one of the two mixins here. They use Locust's own
+extension points: ``wait_time`` (an arrival is awaited where think time would be), ``on_start`` (the first task waits
+for an arrival too) and ``context`` (called by every client as a request begins, it carries the stamps to the listener).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import gevent
+from gevent.event import AsyncResult
+from locust.exception import StopUser
+
+from loadtests.arrival import ArrivalLine
+from loadtests.duration import NS_PER_S
+from loadtests.feed import Feed
+
+__all__ = ["ClosedUser", "OpenUser", "Requests", "subclass"]
+
+
+class Requests:
+    """How many requests of this process have begun and ended, and whether no more should."""
+
+    begun = 0
+    ended = 0
+    closing = False
+
+
+class _Timed:
+    """What both models share: feeds and settings, time-outs, and the stamps of a request."""
+
+    requests: ClassVar[Requests]
+    feeds: ClassVar[Mapping[str, Feed]]
+    settings: ClassVar[Mapping[str, Any]]
+    secrets: ClassVar[Mapping[str, str]]
+    timeout_s: ClassVar[float]
+    tls_verify: ClassVar[bool]
+    _intended_ns: int | None = None
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)  # type: ignore[call-arg]
+        client = getattr(self, "client", None)
+        if client is not None and hasattr(client, "send") and hasattr(client, "verify"):  # a requests.Session
+            send, timeout_s = client.send, self.timeout_s
+
+            def timed(request: Any, **kwargs: Any) -> Any:
+                kwargs["timeout"] = timeout_s if kwargs.get("timeout") is None else kwargs["timeout"]
+                return send(request, **kwargs)
+
+            client.send = timed
+            client.verify = self.tls_verify
+
+    def context(self) -> dict[str, Any]:
+        """Stamps for the request that begins now; its clock starts when it was meant to begin."""
+        now = time.monotonic_ns()
+        intended, self._intended_ns = self._intended_ns, None
+        self.requests.begun += 1
+        given = super().context()  # type: ignore[misc]
+        return {**given, "intended_ns": now if intended is None else min(intended, now), "started_ns": now}
+
+    def think(self, seconds: float) -> None:
+        """Pause inside a task; the next request is intended at the pause's end, however late the pause returns."""
+        due = time.monotonic_ns() + int(seconds * NS_PER_S)
+        gevent.sleep(seconds)
+        self._intended_ns = due
+
+
+class ClosedUser(_Timed):
+    """A member of a fixed population: it sends again when it is answered, after its own think time."""
+
+    def wait_time(self) -> float:
+        """The author's think time; at the run's end the user leaves instead."""
+        if self.requests.closing:
+            raise StopUser
+        return float(super().wait_time())  # type: ignore[misc]
+
+
+class OpenUser(_Timed):
+    """Starts one task per arrival; between arrivals it is idle."""
+
+    line: ClassVar[ArrivalLine[AsyncResult]]
+    line_index: ClassVar[int]
+    _at_task = False
+
+    def on_start(self) -> None:
+        """Run the author's own start, then wait for the first arrival."""
+        super().on_start()  # type: ignore[misc]
+        self._intended_ns = None
+        self.wait()  # type: ignore[attr-defined]
+
+    def wait_time(self) -> float:
+        """Block until an arrival is this user's, and start its clock."""
+        if self._at_task:
+            self.line.finish()
+            self._at_task = False
+        woken: AsyncResult = AsyncResult()
+        intended = self.line.take(self.line_index, woken)
+        if intended is None:
+            try:
+                intended = woken.get()
+            except BaseException:
+                self.line.leave(self.line_index, woken)
+                raise
+        self._at_task = True
+        self._intended_ns = intended
+        return 0.0
+
+
+def subclass(author: type, mixin: type[_Timed], **attributes: Any) -> type:
+    """The author's user class with a mixin before it, under its own name."""
+    if hasattr(author, "network_timeout"):  # FastHttpUser: 60 s and no TLS verification unless told otherwise
+        timeout_s, verify = attributes["timeout_s"], attributes["tls_verify"]
+        attributes |= {
+            name: timeout_s for name in ("network_timeout", "connection_timeout") if getattr(author, name) == 60.0
+        } | {"insecure": not verify}
+    return type(author.__name__, (mixin, author), {"__module__": author.__module__, "abstract": False, **attributes})

@@ -1,0 +1,69 @@
+"""Resources of the generator and of the target, read once a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import psutil
+
+__all__ = ["Monitor"]
+
+
+class Monitor:
+    """Reads CPU and memory of process trees; processes that are gone read as nothing."""
+
+    def __init__(self) -> None:
+        self._processes: dict[int, psutil.Process] = {}
+        psutil.cpu_percent()
+
+    def _read(self, pids: Iterable[int]) -> tuple[list[float], float]:
+        cpu, rss = [], 0.0
+        for pid in pids:
+            try:
+                process = self._processes.get(pid)
+                if process is None:
+                    process = self._processes[pid] = psutil.Process(pid)
+                cpu.append(process.cpu_percent())
+                rss += process.memory_info().rss
+            except psutil.Error:
+                continue
+        return cpu, rss
+
+    def read(self, generator: Iterable[int], swarm: Iterable[int], target: Iterable[int]) -> dict[str, float]:
+        """One reading since the last; CPU in percent of one core, memory in bytes.
+
+        ``generator_cpu_percent`` is of the busiest Locust process, since one saturated process spoils the load.
+        """
+        cpu, rss = self._read(generator)
+        row = {"generator_cpu_percent": max(cpu, default=0.0), "generator_rss_bytes": rss}
+        swarm_cpu, swarm_rss = self._read(swarm)
+        if swarm_cpu:
+            row["swarm_cpu_percent"] = max(swarm_cpu)
+            row["generator_rss_bytes"] += swarm_rss
+        target_cpu, target_rss = self._read(target)
+        if target_cpu:
+            row |= {"target_cpu_percent": sum(target_cpu), "target_rss_bytes": target_rss}
+        return row | {"machine_cpu_percent": psutil.cpu_percent()}
+
+    @staticmethod
+    def children(pid: int) -> list[int]:
+        """Pids of all descendants."""
+        try:
+            return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+        except psutil.Error:
+            return []
+
+    @staticmethod
+    def listener(port: int) -> list[int]:
+        """Pids that listen on a TCP port of this machine, as far as they may be seen."""
+        try:
+            return sorted(
+                {
+                    connection.pid
+                    for connection in psutil.net_connections("tcp")
+                    if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.pid
+                    if connection.laddr.port == port
+                }
+            )
+        except psutil.Error:
+            return []

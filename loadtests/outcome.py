@@ -1,0 +1,48 @@
+"""What became of an HTTP request, from the exception that Locust's clients report."""
+
+from __future__ import annotations
+
+import re
+
+from loadtests.sample import Outcome
+
+__all__ = ["classify"]
+
+_NUMBER = re.compile(r"\d+")
+
+
+def classify(exception: BaseException | str | None, status: int | None) -> tuple[Outcome, str]:
+    """Outcome and error kind; the kind is a short name of which there are few, so digits are taken out of messages.
+
+    ``http 503``, ``timeout``, ``connection refused``, ``connection reset``, ``connection closed``, ``name not
+    resolved``, ``tls``, ``check: MESSAGE`` for a response that the user's own code refused, else the exception's name.
+    """
+    if exception is None:
+        return Outcome.OK, ""
+    name, text = type(exception).__name__, str(exception)
+    whole = f"{name} {text} {exception!r}".lower()
+    if "timeout" in whole or "timed out" in whole:
+        return Outcome.TIMEOUT, "timeout"
+    if isinstance(exception, str) or name == "CatchResponseError":
+        return Outcome.ERROR, f"check: {_NUMBER.sub('#', text)[:80]}"
+    if status and status >= 400:
+        return Outcome.ERROR, f"http {status}"
+    for sign, kind in (
+        ("not allowed by this run", "not allowed"),
+        ("refused", "connection refused"),
+        ("reset", "connection reset"),
+        ("broken pipe", "connection reset"),
+        ("connectionclosed", "connection closed"),
+        ("closed", "connection closed"),
+        ("eof", "connection closed"),
+        ("remotedisconnected", "connection closed"),
+        ("gaierror", "name not resolved"),
+        ("name or service", "name not resolved"),
+        ("ssl", "tls"),
+        ("certificate", "tls"),
+        ("cannot assign requested address", "no free port"),
+        ("too many open files", "no free descriptor"),
+    ):
+        if sign in whole:
+            return Outcome.ERROR, kind
+    return Outcome.ERROR, name

@@ -1,0 +1,128 @@
+"""Whether a well-formed scenario makes sense: what no single value of it can tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from loadtests.classfile import check_class, find_module
+from loadtests.errors import ScenarioError
+from loadtests.feed import read_feed
+from loadtests.mistake import Mistake, did_you_mean
+from loadtests.scenario import Scenario
+
+__all__ = ["meaning_mistakes"]
+
+
+def meaning_mistakes(scenario: Scenario) -> Iterator[Mistake]:
+    """Everything about a scenario that would keep it from running, or from meaning what it seems to."""
+    checks: tuple[Callable[[Scenario], Iterator[Mistake]], ...] = (
+        _name,
+        _target,
+        _paths,
+        _load,
+        _cap,
+        _phases,
+        _classes,
+        _feeds,
+    )
+    for check in checks:
+        yield from check(scenario)
+
+
+def _name(scenario: Scenario) -> Iterator[Mistake]:
+    if not re.fullmatch(r"[A-Za-z0-9][\w .+-]*", scenario.name):
+        yield Mistake(("name",), "expected letters, digits, spaces and . _ + - (it names the run's directory)")
+
+
+def _target(scenario: Scenario) -> Iterator[Mistake]:
+    target = scenario.target
+    if not target.url and target.embedded is None:
+        yield Mistake(("target",), 'nothing to load; expected url = "http://..." or embedded = {module = "..."}')
+    elif target.url and target.embedded is not None:
+        yield Mistake(("target", "url"), "excludes target.embedded; expected one of the two")
+    if target.url and (problem := _url_problem(target.url)):
+        yield Mistake(("target", "url"), problem)
+    if target.embedded is not None and find_module(target.embedded.module, Path.cwd()) is None:
+        yield Mistake(("target", "embedded", "module"), f'module "{target.embedded.module}" is not found')
+
+
+def _url_problem(url: str) -> str | None:
+    expected = 'expected a URL such as "http://localhost:8000"'
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        return f"{expected} ({error})"
+    if "@" in url:
+        return f"{expected}, without user and password; credentials belong in [secrets]"
+    if parts.scheme not in ("http", "https") or not host:
+        hint = f'; did you mean "http://{url}"?' if "://" not in url else ""
+        return f'{expected}, got "{url}"{hint}'
+    return f"{expected}, without ? and #" if parts.query or parts.fragment else None
+
+
+def _paths(scenario: Scenario) -> Iterator[Mistake]:
+    target = scenario.target
+    if target.check and not target.check.startswith("/"):
+        yield Mistake(("target", "check"), f'expected a path such as "/{target.check}"')
+    if target.embedded is not None and not target.embedded.ready.startswith("/"):
+        yield Mistake(("target", "embedded", "ready"), f'expected a path such as "/{target.embedded.ready}"')
+
+
+def _load(scenario: Scenario) -> Iterator[Mistake]:
+    load = scenario.load
+    if not scenario.users and not scenario.swarm.members:
+        yield Mistake(("users",), "nobody to put load on; expected [[users]] or [[swarm.members]]")
+    if load.model == "open" and scenario.users and load.rate is None:
+        yield Mistake(("load", "rate"), 'missing; an open model needs a rate, such as "120/s"')
+    if load.model == "closed":
+        for key in ("rate", "arrivals", "in_flight_cap"):
+            if key in load.model_fields_set:
+                yield Mistake(("load", key), 'means nothing in a closed model; expected model = "open", or users alone')
+        for index, phase in enumerate(scenario.phases):
+            if phase.rate_from is not None:
+                yield Mistake(("phases", index, "rate_from"), "means nothing in a closed model; its population steps")
+
+
+def _cap(scenario: Scenario) -> Iterator[Mistake]:
+    cap = scenario.target.max_rate
+    multiples = [max(phase.rate, phase.rate_from or 0.0) for phase in scenario.phases]
+    peak = (scenario.load.rate or 0.0) * max(multiples)
+    if scenario.load.model == "open" and scenario.users and peak > cap:
+        phase = multiples.index(max(multiples))
+        in_phase = "" if multiples[phase] == 1 else f" ({multiples[phase]:g} x load.rate in phases[{phase}])"
+        yield Mistake(("load", "rate"), f"{peak:g}/s{in_phase} is above target.max_rate, {cap:g}/s")
+    publishes = sum(member.count * (member.rate or 0.0) for member in scenario.swarm.members)
+    if publishes > cap:
+        yield Mistake(("swarm", "members"), f"{publishes:g} publishes/s are above target.max_rate, {cap:g}/s")
+
+
+def _phases(scenario: Scenario) -> Iterator[Mistake]:
+    if not any(phase.kind == "steady" for phase in scenario.phases):
+        yield Mistake(("phases",), 'no steady phase, so nothing to judge; expected one of kind = "steady"')
+
+
+def _classes(scenario: Scenario) -> Iterator[Mistake]:
+    users = [(("users", index, "class"), user.cls) for index, user in enumerate(scenario.users)]
+    members = [(("swarm", "members", index, "class"), each.cls) for index, each in enumerate(scenario.swarm.members)]
+    for path, reference in (*users, *members):
+        try:
+            check_class(reference, scenario.folder)
+        except ScenarioError as error:
+            yield Mistake(path, str(error))
+
+
+def _feeds(scenario: Scenario) -> Iterator[Mistake]:
+    for name, file in scenario.feeds.items():
+        path = scenario.folder / file
+        if not path.is_file():
+            beside = [each.name for each in sorted(path.parent.glob("*")) if each.suffix in (".csv", ".json")]
+            yield Mistake(("feeds", name), f"{path}: no such file{did_you_mean(path.name, beside)}")
+            continue
+        try:
+            read_feed(path)
+        except ScenarioError as error:
+            yield Mistake(("feeds", name), str(error))

@@ -1,0 +1,71 @@
+"""``summary.json``: the figures of the steady state, for machines.
+
+{"verdict": ..., "series": {NAME: {"count", "errors", "dropped", "throughput_per_s",
+ "response_ms": {"p50", "p90", "p95", "p99", "p99.9", "max"}, "service_ms": {...}, "lateness_ms": {...}}},
+ "deliveries": {"expected", "delivered", "lost", "duplicated", "reordered", ...}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from loadtests.histogram import Histogram
+from loadtests.run import Run
+from loadtests.verdict import RunVerdict
+
+__all__ = ["PERCENTILES", "summarise"]
+
+PERCENTILES = (50, 90, 95, 99, 99.9)
+
+
+def summarise(run: Run, verdict: RunVerdict, locust: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The steady state in figures; times in ms, percentiles of nothing are null.
+
+    Response and service times are of requests that ended well; failures have their own beside them.
+    """
+    seconds = len(run.header.steady_seconds())
+    series = {}
+    for name in run.intervals:
+        total = run.steady(name)
+        if not (total.count or total.completed):
+            continue
+        series[name] = {
+            "count": total.count,
+            "ok": total.ok,
+            "errors": total.error_count + total.timeouts,
+            "timeouts": total.timeouts,
+            "error_kinds": total.errors,
+            "dropped": total.dropped,
+            "unsent": total.unsent,
+            "lost": total.lost,
+            "throughput_per_s": round(total.completed / seconds, 3) if seconds else None,
+            "response_ms": _milliseconds(total.response),
+            "service_ms": _milliseconds(total.service),
+            "lateness_ms": _milliseconds(total.lateness),
+            "failed_response_ms": _milliseconds(total.failed_response),
+        }
+    header = run.header
+    return {
+        "verdict": verdict.status.value,
+        "sentence": verdict.sentence,
+        "exit_code": int(verdict.status.exit_code),
+        "partial": header.partial,
+        "name": header.name,
+        "run_id": header.run_id,
+        "target": header.target,
+        "model": header.model,
+        "steady_s": seconds,
+        "planned": header.planned,
+        "accounting": dict(header.accounting),
+        "series": series,
+        **({"deliveries": run.deliveries} if run.deliveries else {}),
+        "objectives": [v.to_json() for v in verdict.verdicts],
+        **({"locust_says": dict(locust)} if locust else {}),
+    }
+
+
+def _milliseconds(histogram: Histogram) -> dict[str, float | None]:
+    row = {f"p{p:g}": histogram.percentile_us(p) for p in PERCENTILES}
+    row["max"] = float(histogram.max_us) if histogram.index.size else None
+    return {name: None if us is None else us / 1000 for name, us in row.items()}

@@ -1,0 +1,119 @@
+"""The target: started when it is ours, and asked once whether it is there, before any load."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+
+from loadtests.duration import NS_PER_S
+from loadtests.errors import TargetError
+from loadtests.processlog import ProcessLog, die_with_parent
+from loadtests.scenario import Embedded, Target
+
+__all__ = ["EmbeddedTarget", "answers"]
+
+
+def answers(url: str, *, tls_verify: bool, timeout_s: float = 5.0) -> str | None:
+    """Ask a URL once; None when it answers (with anything but a server error), else what went wrong."""
+    context = ssl.create_default_context()
+    if not tls_verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    handlers = [_NoRedirect(), urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)]
+    try:
+        with urllib.request.build_opener(*handlers).open(url, timeout=timeout_s):
+            return None
+    except urllib.error.HTTPError as error:
+        return f"it answers {error.code}" if error.code >= 500 else None
+    except urllib.error.URLError as error:
+        reason = error.reason
+        return str(getattr(reason, "strerror", None) or reason)
+    except (OSError, ValueError) as error:
+        return str(error) or type(error).__name__
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args: object, **kwargs: object) -> None:
+        return None
+
+
+class EmbeddedTarget:
+    """A target that the run starts on loopback and stops."""
+
+    def __init__(self, process: asyncio.subprocess.Process, url: str, log: ProcessLog) -> None:
+        self.process = process
+        self.url = url
+        self._log = log
+        self._following = asyncio.create_task(log.follow(process.stdout))
+
+    @classmethod
+    async def start(cls, target: Target, embedded: Embedded, log: ProcessLog) -> EmbeddedTarget:
+        """Start ``python -m MODULE`` on a free port (or on the port of ``target.url``) and wait until it is ready.
+
+        Raises:
+            TargetError: when it ends or is not ready in time; the message quotes its last words.
+
+        """
+        port = _port_of(target.url) or _free_port()
+        url = f"http://127.0.0.1:{port}"
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", embedded.module, "--host", "127.0.0.1", "--port", str(port)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=os.environ | dict(embedded.env),
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+        started = cls(process, url, log)
+        try:
+            await started._ready(embedded)
+        except BaseException:
+            await started.stop()
+            raise
+        return started
+
+    async def _ready(self, embedded: Embedded) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + embedded.start_timeout / NS_PER_S
+        problem: str | None = "it was not asked"
+        while loop.time() < deadline:
+            if self.process.returncode is not None:
+                await self._following
+                raise TargetError(
+                    f"the embedded target ({embedded.module}) ended with code {self.process.returncode} "
+                    f"before it was ready: {self._log.last_words()}"
+                )
+            ask: Callable[[], str | None] = lambda: answers(self.url + embedded.ready, tls_verify=False, timeout_s=2)  # noqa: E731
+            problem = await asyncio.to_thread(ask)
+            if problem is None and self.process.returncode is None:
+                return
+            await asyncio.sleep(0.1)
+        raise TargetError(f"the embedded target ({embedded.module}) is not ready at {self.url}: {problem}")
+
+    async def stop(self) -> None:
+        """Ask it to end, then make it."""
+        if self.process.returncode is None:
+            self.process.terminate()
+            try:
+                await asyncio.wait_for(self.process.wait(), 5)
+            except TimeoutError:
+                self.process.kill()
+                await self.process.wait()
+        await asyncio.wait({self._following}, timeout=2)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _port_of(url: str) -> int | None:
+    host, _, port = url.rpartition(":")
+    return int(port.strip("/")) if host and port.strip("/").isdigit() and int(port.strip("/")) else None
