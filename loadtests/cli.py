@@ -152,7 +152,7 @@ def _url_scenario(
     parts = urlsplit(url)
     path = parts.path or "/"
     return Scenario(
-        name=f"{parts.hostname or 'url'}{path}".rstrip("/"),
+        name=f"{parts.netloc}{path}".rstrip("/"),
         target=Target(url=f"{parts.scheme}://{parts.netloc}", tls_verify=not insecure),
         load=Load(
             model="open" if rate else "closed",

@@ -186,7 +186,7 @@ def _count(run: Run, objective: Objective, names: list[str], label: str) -> Verd
         bad=found,
         bad_fraction=found / n,
         budget=0.0,
-        budget_spent=math.inf if found else 0.0,
+        budget_spent=None if found else 0.0,
     )
 
 

@@ -40,7 +40,7 @@ def _name(scenario: Scenario) -> Iterator[Mistake]:
 def _target(scenario: Scenario) -> Iterator[Mistake]:
     target = scenario.target
     if not target.url and target.embedded is None:
-        yield Mistake(("target",), 'nothing to load; expected url = "http://..." or embedded = {module = "..."}')
+        yield Mistake(("target", "url"), 'nothing to load; expected url = "http://..." or embedded = {module = "..."}')
     elif target.url and target.embedded is not None:
         yield Mistake(("target", "url"), "excludes target.embedded; expected one of the two")
     if target.url and (problem := _url_problem(target.url)):

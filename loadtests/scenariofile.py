@@ -116,7 +116,7 @@ def _secrets(table: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[st
 
 def _variable_problem(name: str, environ: Mapping[str, str]) -> str | None:
     if not _NAME.fullmatch(name):
-        return f'"${{{name}}}" is no variable; expected letters, digits and _, such as "${{TOKEN}}"'
+        return 'what stands in ${} is no variable; expected letters, digits and _, such as "${TOKEN}"'
     if not environ.get(name):
         return f"environment variable {name} is {'empty' if name in environ else 'not set'}"
     return None

@@ -32,7 +32,7 @@ def print_verdict(console: Console, run: Run, verdict: RunVerdict, written: Sequ
         table.add_column(heading, justify="right")
     table.add_column("verdict")
     for v in verdict.verdicts:
-        spent = "" if v.budget_spent is None else "over" if v.budget_spent == float("inf") else f"{v.budget_spent:.0%}"
+        spent = "" if v.budget_spent is None else f"{v.budget_spent:.0%}"
         word = Text(v.status.value, style=_STYLE[v.status])
         cells = (v.objective, v.series, _value(v, v.observed), _bounds(v), f"{v.n:,}", spent)
         table.add_row(*(Text(cell) for cell in cells), word)

@@ -1,0 +1,91 @@
+"""People at the portal: Locust users as any Locust author writes them."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+from locust import FastHttpUser, between, task
+
+AGENTS, TASKS = 1_000, 5_000
+_numbers = itertools.count()
+
+
+class Coordinator(FastHttpUser):
+    """Looks agents and tasks up, creates tasks, hands them out, keeps agents alive.
+
+    A task of this class is one arrival of an open model; in a closed model the user thinks between tasks.
+    """
+
+    wait_time = between(0.5, 1.5)
+
+    def on_start(self) -> None:
+        """Each user signs in once before its first task, under an account of its own."""
+        self.account = self.feeds["accounts"].at(next(_numbers))
+        self.headers: dict[str, str] = {}
+        self.sign_in()
+
+    @task(6)
+    def sign_in(self) -> None:
+        """Sign in anew; the password hash is the portal's dearest computation."""
+        form = {"username": self.account["username"], "password": self.settings["password"]}
+        with self.client.post("/api/v1/auth/token", data=form, catch_response=True) as response:
+            if response.status_code == 200:
+                self.headers = {"Authorization": f"Bearer {response.json()['access_token']}"}
+
+    @task(15)
+    def list_agents(self) -> None:
+        """One page of agents."""
+        self.client.get("/api/v1/agents?limit=20", headers=self.headers)
+
+    @task(15)
+    def list_tasks(self) -> None:
+        """One page of open tasks."""
+        self.client.get("/api/v1/tasks?limit=20", headers=self.headers)
+
+    @task(16)
+    def read_agent(self) -> None:
+        """One agent."""
+        agent = random.randint(1, AGENTS)
+        self.client.get(f"/api/v1/agents/{agent}", headers=self.headers, name="/api/v1/agents/{agent_id}")
+
+    @task(16)
+    def read_task(self) -> None:
+        """One task."""
+        number = random.randint(1, TASKS)
+        self.client.get(f"/api/v1/tasks/{number}", headers=self.headers, name="/api/v1/tasks/{task_id}")
+
+    @task(8)
+    def create_task(self) -> None:
+        """A new task."""
+        body = {"title": f"Look into report {random.randint(1, 10**6)}", "priority": random.randint(1, 9)}
+        self.client.post("/api/v1/tasks", json=body, headers=self.headers)
+
+    @task(8)
+    def patch_agent(self) -> None:
+        """An agent changes its state; whoever watches it is told over the WebSocket."""
+        agent = random.randint(1, AGENTS)
+        self.client.patch(
+            f"/api/v1/agents/{agent}",
+            json={"status": random.choice(("idle", "busy"))},
+            headers=self.headers,
+            name="/api/v1/agents/{agent_id}",
+        )
+
+    @task(8)
+    def assign_task(self) -> None:
+        """A task goes to an agent."""
+        self.client.post(
+            f"/api/v1/tasks/{random.randint(1, TASKS)}/assign",
+            json={"agent_id": random.randint(1, AGENTS)},
+            headers=self.headers,
+            name="/api/v1/tasks/{task_id}/assign",
+        )
+
+    @task(8)
+    def heartbeat(self) -> None:
+        """An agent says that it lives."""
+        agent = random.randint(1, AGENTS)
+        self.client.post(
+            f"/api/v1/agents/{agent}/heartbeat", headers=self.headers, name="/api/v1/agents/{agent_id}/heartbeat"
+        )
