@@ -23,6 +23,7 @@ from loadtests.orchestrator import Conducted, Options, conduct
 from loadtests.overrides import Overrides
 from loadtests.run import Run
 from loadtests.scenario import Load, ObjectiveGroup, Phase, Scenario, Target, UserClass
+from loadtests.scenariocheck import meaning_mistakes
 from loadtests.scenariofile import read_scenario
 from loadtests.series import series_name
 from loadtests.summary import summarise
@@ -98,8 +99,10 @@ def run(
         raise UsageError("name a scenario file or --url, one of the two")
     if url:
         made = _url_scenario(url, rate, users, duration, arrivals, warm_up, timeout, insecure)
-        changes = Overrides(seed=seed, allow=tuple(allow or ()))
-        made = changes.applied(made)
+        cap = parse_rate_per_s(max_rate) if max_rate else None
+        made = Overrides(seed=seed, allow=tuple(allow or ()), max_rate=cap).applied(made)
+        for mistake in meaning_mistakes(made):
+            raise UsageError(f"--url {url}: {mistake.text}")
         lines = tuple(objective or ("errors < 1%",))
         made = made.model_copy(update={"objectives": (ObjectiveGroup(must=lines),)})
     else:
@@ -111,15 +114,12 @@ def run(
             host=host or None,
             seed=seed,
             allow=tuple(allow or ()),
+            max_rate=parse_rate_per_s(max_rate) if max_rate else None,
         )
         made = read_scenario(scenario, changes)
         if objective:
             extra = ObjectiveGroup(must=tuple(objective))
             made = made.model_copy(update={"objectives": (*made.objectives, extra)})
-    if max_rate:
-        cap = parse_rate_per_s(max_rate)
-        made = made.model_copy(update={"target": made.target.model_copy(update={"max_rate": cap})})
-    made.parsed_objectives()
     name = "".join(c if c.isalnum() or c in "-." else "-" for c in made.name).strip("-.") or "run"
     directory = out or Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     options = Options(directory, shlex.join(["loadtests", *sys.argv[1:]]), processes, ui_port if ui else None)
@@ -131,6 +131,12 @@ def run(
     raise typer.Exit(_close(conducted, directory))
 
 
+def _wide() -> Console:
+    """Standard output; where it is no terminal, wide enough that a table's cells are not broken."""
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
+
+
 def _close(conducted: Conducted, directory: Path) -> ExitCode:
     """Judge a run that was made, write its pages, say how it came out."""
     finished = Run(directory)
@@ -138,7 +144,7 @@ def _close(conducted: Conducted, directory: Path) -> ExitCode:
     conducted.writer.verdict(verdict)
     conducted.writer.summary(summarise(finished, verdict, conducted.locust))
     written = write_report(Run(directory), directory)
-    print_verdict(Console(), finished, verdict, written)
+    print_verdict(_wide(), finished, verdict, written)
     return ExitCode.INTERRUPTED if conducted.interrupted else verdict.status.exit_code
 
 
@@ -178,7 +184,7 @@ def judge(
     """Judge a run again, from what is on disk."""
     stored = Run(run)
     verdict = judge_run(stored, [parse_objective(line) for line in objective or ()])
-    print_verdict(Console(), stored, verdict, [])
+    print_verdict(_wide(), stored, verdict, [])
     raise typer.Exit(verdict.status.exit_code)
 
 

@@ -39,7 +39,7 @@ def parse_duration_ns(text: str) -> int:
             break
         total += float(match[1]) * _UNITS_NS[match[2]]
         position = match.end()
-    if not stripped or position < len(stripped) or total <= 0:
+    if not stripped or position < len(stripped) or not 1 <= total < 2**62:
         raise UsageError(f'"{text}" is not a duration; expected a number and a unit, such as "200ms", "60s", "1h30m"')
     return round(total)
 

@@ -180,15 +180,14 @@ def _check(counts: IntArray, bad: IntArray, budget: float, own: Sequence[IntArra
 
 
 def _effective(counts: IntArray, series: Sequence[IntArray], burst: float, alpha: float) -> tuple[float, float]:
-    """Return n_e and D of the series with the smallest share; D = (n/n_e) (z/t)^2, without z/t where no t was paid."""
+    """Return n_e and D = (n/n_e) (z/t)^2 of the series with the smallest share; or, where bursts weigh more, theirs."""
     n = int(counts.sum())
     shares = [effective_share(v, counts, alpha) for v in series]
     least = min(shares)
     if 1 / burst <= least:
         return n / burst, burst
     events = int(series[shares.index(least)].sum())
-    paid = student_factor(spread_df(events, len(counts)), alpha) if 0 < events < n else 1.0
-    return n * least, paid / least
+    return n * least, student_factor(spread_df(events, len(counts)), alpha) / least
 
 
 def _needs_factor(observed: float, n_effective: float, budget: float, alpha: float, seconds: int) -> float | None:
@@ -201,8 +200,7 @@ def _needs_factor(observed: float, n_effective: float, budget: float, alpha: flo
     if short_by(LONGEST_WAIT) > 0:
         return None
     factor = 1.0 if short_by(1.0) <= 0 else float(brentq(short_by, 1.0, LONGEST_WAIT))
-    factor = max(factor, LEAST_SECONDS / seconds)
-    return factor if factor <= LONGEST_WAIT else None
+    return max(factor, LEAST_SECONDS / seconds)
 
 
 def _incident(bad: IntArray) -> bool:

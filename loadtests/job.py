@@ -67,6 +67,6 @@ class Job:
         load = self.scenario.load
         whole = load.in_flight_cap
         if whole is None:
-            peak = max(phase.rate for phase in self.scenario.phases)
+            peak = max(max(phase.rate, phase.rate_from or 0.0) for phase in self.scenario.phases)
             whole = max(100, round(4 * (load.rate or 0.0) * peak * load.timeout / 1e9))
         return max(1, whole // self.shards + (1 if self.shard < whole % self.shards else 0))

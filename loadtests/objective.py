@@ -97,6 +97,8 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
                 raise ObjectiveError(f'objective "{text}": a percentile lies between 0 and 100; {_EXPECTED}')
             _require(text, sign, ("<", "<="))
             budget = round(1 - percentile / 100, 12)
+            if budget < 1e-9:
+                raise ObjectiveError(f'objective "{text}": no run is long enough for that percentile; {_EXPECTED}')
             return Objective(
                 text, Kind.LATENCY, metric, parse_duration_ns(value), budget, percentile, series=series, scope=scope
             )

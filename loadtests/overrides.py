@@ -17,6 +17,7 @@ _OPTIONS: dict[str, KeyPath] = {
     "rate": ("load", "rate"),
     "host": ("target", "url"),
     "seed": ("seed",),
+    "max_rate": ("target", "max_rate"),
 }
 
 
@@ -39,12 +40,15 @@ class Overrides:
     seed: int | None = None
     allow: tuple[str, ...] = ()
     """Added to target.allow."""
+    max_rate: float | None = None
+    """target.max_rate, per second."""
 
     def __post_init__(self) -> None:
         if self.users is not None and self.users < 1:
             raise UsageError(f"--users: expected a whole number of at least 1, got {self.users}")
-        if self.rate is not None and not 0 < self.rate < math.inf:
-            raise UsageError(f"--rate: expected a positive rate per second, got {self.rate:g}")
+        for option, rate in (("--rate", self.rate), ("--max-rate", self.max_rate)):
+            if rate is not None and not 0 < rate < math.inf:
+                raise UsageError(f"{option}: expected a positive rate per second, got {rate:g}")
         if self.seed is not None and self.seed < 0:
             raise UsageError(f"--seed: expected a whole number of at least 0, got {self.seed}")
         if self.duration_ns is not None and self.duration_ns <= 0:
@@ -53,7 +57,9 @@ class Overrides:
     def applied(self, scenario: Scenario) -> Scenario:
         """The scenario with these values in it."""
         load = _given(users=self.users, rate=self.rate)
-        target: dict[str, Any] = {"allow": (*scenario.target.allow, *self.allow)} if self.allow else {}
+        target = _given(max_rate=self.max_rate)
+        if self.allow:
+            target["allow"] = (*scenario.target.allow, *self.allow)
         if self.host is not None:
             target |= {"url": self.host, "embedded": None}
         update = _given(seed=self.seed)
@@ -68,7 +74,12 @@ class Overrides:
     def option(self, path: KeyPath) -> str | None:
         """The option that decides the value at a path, ``--rate``; None when the file does."""
         return next(
-            (f"--{name}" for name, at in _OPTIONS.items() if at == path and getattr(self, name) is not None), None
+            (
+                f"--{name.replace('_', '-')}"
+                for name, at in _OPTIONS.items()
+                if at == path and getattr(self, name) is not None
+            ),
+            None,
         )
 
 

@@ -23,7 +23,8 @@ class Redactor:
     """Replaces known secret values, and whatever looks like a credential, by ``***``."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = sorted((s for s in secrets if len(s) >= 3), key=len, reverse=True)
+        parts = {part for secret in secrets for part in (secret, *secret.split()) if len(part) >= 4}
+        self._secrets = sorted(parts, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         """The text without its secrets."""

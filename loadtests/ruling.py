@@ -98,7 +98,8 @@ def _latency(run: Run, objective: Objective, names: list[str], label: str) -> Ve
     ends = [evidence.percentile_us(p) for p in (percentile, low, high)]
     observed, lower, upper = (None if end is None else end * 1000.0 for end in ends)
     if observed is None:
-        said = f"{objective.metric} is unbounded: {bracket.upper.observed:.3g} of all requests failed or were late"
+        total = evidence.total
+        said = f"{objective.metric} lies beyond the answered requests: {total.failed:,} of {total.count:,} failed"
     else:
         said = f"{objective.metric} was {format_ns(observed)} against {format_ns(limit_ns)}"
     return _share_verdict(objective, label, bracket, said, observed, lower, upper)

@@ -32,14 +32,14 @@ __all__ = [
     "UserClass",
 ]
 
-
 FROM_FILE = {"from": "file"}
-"""Validation context of values that a person wrote: a bare number is no duration there, in Python it is ns."""
+"""Validation context of values that a person wrote in a file: a bare number is no duration there (in Python it is ns),
+and every mistake is collected (in Python the first is raised as it is, a :class:`UsageError`)."""
 
 
-def _mistake(error: Exception) -> PydanticCustomError:
-    """Hand pydantic a failure that it collects with the others, under its own text."""
-    return PydanticCustomError("mistake", "{text}", {"text": str(error)})
+def _mistake(error: Exception, info: ValidationInfo) -> Exception:
+    """A failure in the form that pydantic collects when there may be others in the same file."""
+    return PydanticCustomError("mistake", "{text}", {"text": str(error)}) if info.context == FROM_FILE else error
 
 
 def _duration_ns(value: object, info: ValidationInfo) -> object:
@@ -47,22 +47,22 @@ def _duration_ns(value: object, info: ValidationInfo) -> object:
         if isinstance(value, str) or (info.context == FROM_FILE and isinstance(value, int | float)):
             return parse_duration_ns(str(value))
     except (UsageError, OverflowError) as error:
-        raise _mistake(error) from None
+        raise _mistake(error, info) from None
     return value
 
 
-def _rate_per_s(value: object) -> object:
+def _rate_per_s(value: object, info: ValidationInfo) -> object:
     try:
         return parse_rate_per_s(value) if isinstance(value, str) else value
     except UsageError as error:
-        raise _mistake(error) from None
+        raise _mistake(error, info) from None
 
 
-def _objective_line(value: str) -> str:
+def _objective_line(value: str, info: ValidationInfo) -> str:
     try:
         parse_objective(value)
     except (UsageError, OverflowError) as error:
-        raise _mistake(error) from None
+        raise _mistake(error, info) from None
     return value
 
 

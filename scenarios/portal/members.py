@@ -41,9 +41,7 @@ class PortalMember(Member):
         row = json.loads(frame)
         kind = row["type"]
         if kind == "event":
-            return Delivery(
-                row["publisher"], row["channel"], row["publisher_seq"], row["intended_ns"], row["sent_ns"]
-            )
+            return Delivery(row["publisher"], row["channel"], row["publisher_seq"], row["intended_ns"], row["sent_ns"])
         if kind == "published":
             return Acknowledged(row["channel"], int(row["id"]))
         if kind == "subscribed":

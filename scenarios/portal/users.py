@@ -23,6 +23,8 @@ class Coordinator(FastHttpUser):
         """Each user signs in once before its first task, under an account of its own."""
         self.account = self.feeds["accounts"].at(next(_numbers))
         self.headers: dict[str, str] = {}
+        self.open_tasks: list[int] = []
+        self.cursor: str | None = None
         self.sign_in()
 
     @task(6)
@@ -40,8 +42,15 @@ class Coordinator(FastHttpUser):
 
     @task(15)
     def list_tasks(self) -> None:
-        """One page of open tasks."""
-        self.client.get("/api/v1/tasks?limit=20", headers=self.headers)
+        """One page of tasks that nobody has yet, from anywhere in the list."""
+        cursor = f"&cursor={self.cursor}" if self.cursor else ""
+        with self.client.get(
+            f"/api/v1/tasks?limit=20&status=open{cursor}", headers=self.headers, catch_response=True
+        ) as response:
+            if response.status_code == 200:
+                page = response.json()
+                self.cursor = page["next_cursor"]
+                self.open_tasks = [row["task_id"] for row in page["items"]] or self.open_tasks
 
     @task(16)
     def read_agent(self) -> None:
@@ -74,9 +83,13 @@ class Coordinator(FastHttpUser):
 
     @task(8)
     def assign_task(self) -> None:
-        """A task goes to an agent."""
+        """A task goes to an agent; who has seen no list yet looks first, so this task may be two requests."""
+        if not self.open_tasks:
+            self.list_tasks()
+        if not self.open_tasks:
+            return
         self.client.post(
-            f"/api/v1/tasks/{random.randint(1, TASKS)}/assign",
+            f"/api/v1/tasks/{random.choice(self.open_tasks)}/assign",
             json={"agent_id": random.randint(1, AGENTS)},
             headers=self.headers,
             name="/api/v1/tasks/{task_id}/assign",

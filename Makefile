@@ -1,0 +1,74 @@
+# nexus-loadtests: `make help` lists what there is. Set-up is done by whatever needs it, once per change of the pins.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PORTAL := scenarios/portal
+
+# Every profile takes these: make smoke USERS=50 RATE=60/s DURATION=2m HOST=http://127.0.0.1:8000
+OPTIONS := $(if $(USERS),--users $(USERS)) $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--duration $(DURATION)) \
+	$(if $(HOST),--host $(HOST)) $(if $(OUT),--out $(OUT)) $(if $(PROCESSES),--processes $(PROCESSES)) $(ARGS)
+
+.PHONY: help setup test test-quick check fix smoke load stress spike soak bench report trend clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
+		|| grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one with make PYTHON=python3.12 ..."; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV) (a minute or two, once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+setup: $(STAMP) ## Make the virtual environment with the pinned versions
+
+test: $(STAMP) ## Run all tests, the slow ones too
+	$(BIN)/python -m pytest
+
+test-quick: $(STAMP) ## Run the tests without the long simulations
+	$(BIN)/python -m pytest -m 'not slow'
+
+check: $(STAMP) ## Lint, types and format, read-only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fix: $(STAMP) ## Mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+smoke: $(STAMP) ## The main job: 120 users and 60 live connections on the portal for a minute
+	$(BIN)/loadtests run $(PORTAL)/smoke.toml $(OPTIONS)
+
+load: $(STAMP) ## Ten minutes at the usual load
+	$(BIN)/loadtests run $(PORTAL)/load.toml $(OPTIONS)
+
+stress: $(STAMP) ## Upward in stages, to see where it bends
+	$(BIN)/loadtests run $(PORTAL)/stress.toml $(OPTIONS)
+
+spike: $(STAMP) ## A sudden crowd, and the recovery after it
+	$(BIN)/loadtests run $(PORTAL)/spike.toml $(OPTIONS)
+
+soak: $(STAMP) ## An hour, or make soak DURATION=8h
+	$(BIN)/loadtests run $(PORTAL)/soak.toml $(OPTIONS)
+
+bench: $(STAMP) ## Speed of the harness, as ratios to peers measured in the same run
+	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only -q
+
+report: $(STAMP) ## Write the pages of a run again: make report RUN=runs/...; without RUN, of the newest
+	@run="$${RUN:-$$(ls -dt runs/*/ 2>/dev/null | head -1)}"; test -n "$$run" || { echo "no run yet: make smoke"; exit 2; }; \
+		$(BIN)/loadtests report "$$run"
+
+trend: $(STAMP) ## One page over all runs in runs/, or make trend RUNS='runs/a runs/b'
+	@runs="$${RUNS:-$$(ls -d runs/*/ 2>/dev/null)}"; test -n "$$runs" || { echo "no run yet: make smoke"; exit 2; }; \
+		$(BIN)/loadtests trend $$runs --out runs/trend.html
+
+clean: ## Remove the virtual environment, caches and runs
+	rm -rf $(VENV) runs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

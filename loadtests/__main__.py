@@ -1,0 +1,5 @@
+"""``python -m loadtests`` is the command ``loadtests``."""
+
+from loadtests.cli import main
+
+main()
