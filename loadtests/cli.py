@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 import sys
 from datetime import datetime
@@ -120,8 +121,7 @@ def run(
         if objective:
             extra = ObjectiveGroup(must=tuple(objective))
             made = made.model_copy(update={"objectives": (*made.objectives, extra)})
-    name = "".join(c if c.isalnum() or c in "-." else "-" for c in made.name).strip("-.") or "run"
-    directory = out or Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    directory = out or Path("runs") / f"{made.name.replace(' ', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
     options = Options(directory, shlex.join(["loadtests", *sys.argv[1:]]), processes, ui_port if ui else None)
     try:
         conducted = asyncio.run(conduct(made, options, board_for(_err)))
@@ -158,14 +158,11 @@ def _url_scenario(
     parts = urlsplit(url)
     path = parts.path or "/"
     return Scenario(
-        name=f"{parts.netloc}{path}".rstrip("/"),
+        name=re.sub(r"[^A-Za-z0-9._-]+", "-", parts.netloc + path).strip("-"),
         target=Target(url=f"{parts.scheme}://{parts.netloc}", tls_verify=not insecure),
-        load=Load(
-            model="open" if rate else "closed",
-            arrivals="constant" if arrivals == "constant" else "poisson",
-            rate=parse_rate_per_s(rate) if rate else None,
-            users=users or (100 if rate else 10),
-            timeout=parse_duration_ns(timeout),
+        load=Load.model_validate(
+            {"timeout": parse_duration_ns(timeout), "users": users or (100 if rate else 10)}
+            | ({"rate": parse_rate_per_s(rate), "arrivals": arrivals} if rate else {"model": "closed"})
         ),
         phases=(
             *((Phase(kind="warm-up", duration=parse_duration_ns(warm_up)),) if warm_up not in ("0", "0s", "") else ()),

@@ -7,7 +7,6 @@ import contextlib
 import secrets
 import shutil
 import signal
-import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from loadtests.allowance import allowed_addresses
 from loadtests.board import Board, Progress
 from loadtests.description import advice, commit, host, load_in_words, phase_spans, versions
 from loadtests.duration import NS_PER_S
-from loadtests.errors import RunError, TargetError
+from loadtests.errors import RunError, TargetError, UsageError
 from loadtests.generator import Generator
 from loadtests.interval import Interval
 from loadtests.job import Job
@@ -32,7 +31,7 @@ from loadtests.redaction import Redactor
 from loadtests.run import RunHeader, RunWriter
 from loadtests.scenario import Scenario
 from loadtests.scenariofile import dump_scenario
-from loadtests.target import EmbeddedTarget, answers
+from loadtests.target import EmbeddedTarget, answers, free_port, is_taken
 
 __all__ = ["Conducted", "Options", "conduct"]
 
@@ -71,17 +70,23 @@ async def conduct(scenario: Scenario, options: Options, board: Board) -> Conduct
     """
     redactor = Redactor([secret.get_secret_value() for secret in scenario.secrets.values()])
     _require_modest(scenario)
+    if options.ui_port is not None and is_taken(options.ui_port):
+        raise UsageError(f"port {options.ui_port} is taken by another program; name a free one with --ui-port")
+    task = asyncio.current_task()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, lambda: task and task.cancel())
     async with contextlib.AsyncExitStack() as stack:
+        if scenario.target.embedded is None:
+            addresses = allowed_addresses(scenario.target.url, scenario.target.allow)
+            await _require_answer(scenario)
         _claim(options.out)
         embedded: EmbeddedTarget | None = None
         if scenario.target.embedded is not None:
             log = ProcessLog(options.out / "target.log", redactor)
-            embedded = await EmbeddedTarget.start(scenario.target, scenario.target.embedded, log)
+            embedded = await EmbeddedTarget.start(scenario.target.embedded, log)
             stack.push_async_callback(embedded.stop)
             scenario = scenario.model_copy(update={"target": scenario.target.model_copy(update={"url": embedded.url})})
-        addresses = allowed_addresses(scenario.target.url, scenario.target.allow)
-        if embedded is None:
-            await _require_answer(scenario)
+            addresses = allowed_addresses(embedded.url, scenario.target.allow)
         conductor = _Conductor(scenario, options, board, tuple(addresses), embedded, redactor)
         return await conductor.conduct()
 
@@ -166,7 +171,7 @@ class _Conductor:
 
     def _jobs(self) -> Iterator[Job]:
         count = self._options.processes
-        port = _free_port() if count > 1 else 0
+        port = free_port() if count > 1 else 0
         if count > 1:
             yield self._job("master", "master", 0, count, port)
         for shard in range(count):
@@ -232,8 +237,6 @@ class _Conductor:
             await self._until_done(patience_s + 40)
         finally:
             watching.cancel()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
 
     async def _until_done(self, patience_s: float) -> None:
         """Wait for the generator's own end; once the run is cut short, only so long."""
@@ -367,9 +370,3 @@ def _cut_phases(phases: Any, end_s: float) -> Iterator[Any]:
     for phase in phases:
         if phase.start_s < end_s:
             yield replace(phase, end_s=min(phase.end_s, end_s))
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -81,6 +81,8 @@ class Embedded(_Table):
     """A target that the run starts itself, as ``python -m MODULE --host 127.0.0.1 --port PORT``, and stops."""
 
     module: str
+    port: int = Field(default=0, ge=0, le=65535)
+    """Where it listens; 0 takes a free port."""
     env: Mapping[str, str] = {}
     ready: str = "/readyz"
     """Path that answers 200 once the target can be loaded."""

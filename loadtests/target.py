@@ -14,9 +14,9 @@ from collections.abc import Callable
 from loadtests.duration import NS_PER_S
 from loadtests.errors import TargetError
 from loadtests.processlog import ProcessLog, die_with_parent
-from loadtests.scenario import Embedded, Target
+from loadtests.scenario import Embedded
 
-__all__ = ["EmbeddedTarget", "answers"]
+__all__ = ["EmbeddedTarget", "answers", "free_port", "is_taken"]
 
 
 def answers(url: str, *, tls_verify: bool, timeout_s: float = 5.0) -> str | None:
@@ -52,14 +52,19 @@ class EmbeddedTarget:
         self._following = asyncio.create_task(log.follow(process.stdout))
 
     @classmethod
-    async def start(cls, target: Target, embedded: Embedded, log: ProcessLog) -> EmbeddedTarget:
-        """Start ``python -m MODULE`` on a free port (or on the port of ``target.url``) and wait until it is ready.
+    async def start(cls, embedded: Embedded, log: ProcessLog) -> EmbeddedTarget:
+        """Start ``python -m MODULE`` and wait until it is ready.
 
         Raises:
             TargetError: when it ends or is not ready in time; the message quotes its last words.
 
         """
-        port = _port_of(target.url) or _free_port()
+        if embedded.port and is_taken(embedded.port):
+            raise TargetError(
+                f"port {embedded.port} is taken by another program, so the embedded target ({embedded.module}) "
+                "cannot have it; stop that program, or set target.embedded.port = 0 for a free one"
+            )
+        port = embedded.port or free_port()
         url = f"http://127.0.0.1:{port}"
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", embedded.module, "--host", "127.0.0.1", "--port", str(port)),
@@ -108,12 +113,15 @@ class EmbeddedTarget:
         await asyncio.wait({self._following}, timeout=2)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of loopback that nothing listened on a moment ago."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
-def _port_of(url: str) -> int | None:
-    host, _, port = url.rpartition(":")
-    return int(port.strip("/")) if host and port.strip("/").isdigit() and int(port.strip("/")) else None
+def is_taken(port: int) -> bool:
+    """Whether something listens on a TCP port of loopback."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,64 @@
+"""Swarm members of the end-to-end tests."""
+
+import json
+
+from loadtests.member import Acknowledged, Delivery, Member, Publication, Subscribed
+
+
+class Talker(Member):
+    """Speaks the hub's frames."""
+
+    path = "/ws"
+
+    def read(self, frame: str) -> Delivery | Subscribed | Acknowledged | None:
+        """Every frame means something."""
+        row = json.loads(frame)
+        if row["type"] == "event":
+            return Delivery(row["publisher"], row["channel"], row["seq"], row["intended_ns"], row["sent_ns"])
+        if row["type"] == "subscribed":
+            return Subscribed(row["channels"])
+        return Acknowledged(row["channel"], row["seq"])
+
+
+class Listener(Talker):
+    """Listens to the one channel."""
+
+    def channels(self) -> list[str]:
+        """The one channel."""
+        return ["news"]
+
+    def subscribe_frame(self, channels: list[str]) -> str:
+        """Subscribe."""
+        return json.dumps({"type": "subscribe", "channels": channels})
+
+
+class Speaker(Talker):
+    """Speaks on the one channel."""
+
+    def publish_channel(self) -> str:
+        """The one channel."""
+        return "news"
+
+    def publish_frame(self, publication: Publication) -> str:
+        """All numbers under short names."""
+        return json.dumps(
+            {
+                "type": "publish",
+                "publisher": publication.publisher,
+                "channel": publication.channel,
+                "seq": publication.sequence,
+                "intended_ns": publication.intended_ns,
+                "sent_ns": publication.sent_ns,
+            }
+        )
+
+
+class Broken(Listener):
+    """Raises on the first event."""
+
+    def read(self, frame: str) -> Delivery | Subscribed | Acknowledged | None:
+        """Understand acknowledgements only."""
+        row = json.loads(frame)
+        if row["type"] == "event":
+            raise KeyError("publisher_seq")
+        return super().read(frame)

@@ -1,0 +1,40 @@
+"""Users of the end-to-end tests."""
+
+from typing import Any
+
+from locust import FastHttpUser, HttpUser, constant, task
+
+
+class Visitor(FastHttpUser):
+    """Two paths, one of them with an identifier."""
+
+    wait_time = constant(0.2)
+
+    @task
+    def page(self) -> None:
+        """A plain page, then, after a pause, an item."""
+        self.client.get("/page")
+        self.think(0.05)  # type: ignore[attr-defined]
+        self.client.get("/items/17")
+
+
+class Classic(HttpUser):
+    """The same over requests."""
+
+    wait_time = constant(0.2)
+
+    @task
+    def page(self) -> None:
+        """A plain page."""
+        self.client.get("/page")
+
+
+class Clumsy(FastHttpUser):
+    """Raises in its task."""
+
+    @task
+    def page(self) -> None:
+        """Ask for something that is not there."""
+        self.client.get("/page")
+        rows: dict[str, Any] = {}
+        rows["missing"]

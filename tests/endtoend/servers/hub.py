@@ -1,0 +1,49 @@
+"""A small target with HTTP and a WebSocket hub: ``hub.py PORT``.
+
+GET /slow takes 100 ms, GET /fail answers 500, GET /hang never answers, everything else answers at once. ``/ws``
+speaks what ``scenarios/hub/members.py`` of the tests speaks.
+"""
+
+import asyncio
+import json
+import sys
+
+from aiohttp import WSMsgType, web
+
+subscribers: set[web.WebSocketResponse] = set()
+
+
+async def answer(request: web.Request) -> web.Response:
+    """Answer as the path says."""
+    if request.path == "/hang":
+        await asyncio.sleep(3600)
+    if request.path == "/slow":
+        await asyncio.sleep(0.1)
+    return web.Response(text="ok", status=500 if request.path == "/fail" else 200)
+
+
+async def socket(request: web.Request) -> web.WebSocketResponse:
+    """Fan every publication out to whoever subscribed."""
+    ws = web.WebSocketResponse(compress=False)
+    await ws.prepare(request)
+    async for message in ws:
+        if message.type is not WSMsgType.TEXT:
+            continue
+        row = json.loads(message.data)
+        if row["type"] == "subscribe":
+            subscribers.add(ws)
+            await ws.send_json({"type": "subscribed", "channels": row["channels"]})
+        else:
+            await ws.send_json({"type": "published", "channel": row["channel"], "seq": row["seq"]})
+            for other in list(subscribers):
+                if not other.closed:
+                    await other.send_str(json.dumps(row | {"type": "event"}))
+    subscribers.discard(ws)
+    return ws
+
+
+if __name__ == "__main__":
+    app = web.Application()
+    app.router.add_get("/ws", socket)
+    app.router.add_get("/{tail:.*}", answer)
+    web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None)

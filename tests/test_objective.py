@@ -1,0 +1,109 @@
+"""Objective lines: what they reduce to, and how a wrong one is answered."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtests.errors import ObjectiveError
+from loadtests.objective import COUNTS, Kind, limits_ns, parse_objective
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "metric", "limit", "budget", "percentile"),
+    [
+        ("p95 < 200ms", Kind.LATENCY, "p95", 200e6, 0.05, 95.0),
+        ("P99 <= 1s", Kind.LATENCY, "p99", 1e9, 0.01, 99.0),
+        ("p99.9 < 1.5s", Kind.LATENCY, "p99.9", 1.5e9, 0.001, 99.9),
+        ("p50<5ms", Kind.LATENCY, "p50", 5e6, 0.5, 50.0),
+        ("errors < 0.1%", Kind.SHARE, "errors", 0.001, 0.001, None),
+        ("lost <= 0.01", Kind.SHARE, "lost", 0.01, 0.01, None),
+        ("lost == 0", Kind.COUNT, "lost", 0.0, None, None),
+        ("errors == 0", Kind.COUNT, "errors", 0.0, None, None),
+        ("throughput > 140/s", Kind.THROUGHPUT, "throughput", 140.0, None, None),
+        ("throughput >= 6000/min", Kind.THROUGHPUT, "throughput", 100.0, None, None),
+    ],
+)
+def test_line(line, kind, metric, limit, budget, percentile):
+    """A line is a bad fraction held against a budget, a count held against 0, or a least rate."""
+    objective = parse_objective(line)
+    assert (objective.text, objective.kind, objective.metric) == (line, kind, metric)
+    assert objective.limit == pytest.approx(limit, rel=1e-12)
+    assert (objective.budget, objective.percentile) == (budget, percentile)
+
+
+@pytest.mark.parametrize("metric", COUNTS)
+def test_every_count_may_be_asked_to_be_zero(metric):
+    """All that is counted may be held against 0."""
+    assert parse_objective(f"{metric} == 0").kind is Kind.COUNT
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("", 'expected a line such as "p95 < 200ms"'),
+        ("p95 200ms", "does not parse"),
+        ("p95 < 200", '"200" is not a duration'),
+        ("p95 > 200ms", '">" makes no sense here, expected < or <='),
+        ("p0 < 1s", "a percentile lies between 0 and 100"),
+        ("p100 < 1s", "a percentile lies between 0 and 100"),
+        ("errors < 2", '"2" is not a fraction'),
+        ("errors < 0%", 'to allow none at all write "errors == 0"'),
+        ("lost == 3", 'a count is held against 0, as in "lost == 0"'),
+        ("throughput < 5/s", '"<" makes no sense here, expected > or >='),
+        ("throughput > fast", '"fast" is not a rate'),
+        ("error < 1%", 'did you mean "errors"?'),
+        ("troughput > 1/s", 'did you mean "throughput"?'),
+        ("average < 1s", '"average" is not a thing that is measured; expected'),
+        ("dropped < 1%", '"dropped" is not a thing that is measured'),
+    ],
+)
+def test_wrong_line(line, part):
+    """A line that does not parse is answered with the line and what was expected."""
+    with pytest.raises(ObjectiveError) as refused:
+        parse_objective(line)
+    assert f'objective "{line}"' in str(refused.value)
+    assert part in str(refused.value)
+
+
+@given(percentile=st.integers(1, 999), limit_ms=st.integers(1, 100_000), strict=st.booleans())
+def test_latency_budget(percentile, limit_ms, strict):
+    """The budget of pX is 1 - X/100 and the limit is whole nanoseconds."""
+    objective = parse_objective(f"p{percentile / 10:g} {'<' if strict else '<='} {limit_ms}ms")
+    assert objective.budget == pytest.approx((1000 - percentile) / 1000, abs=1e-12)
+    assert objective.limit_ns == limit_ms * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("glob", "series", "expected"),
+    [
+        ("*", "GET /api/v1/agents", True),
+        ("* /api/*", "GET /api/v1/agents/{agent_id}", True),
+        ("* /api/*", "ws deliver", False),
+        ("GET *", "POST /api/v1/tasks", False),
+        ("get *", "GET /api/v1/agents", False),
+        ("GET /items/[id]", "GET /items/[id]", True),
+        ("GET /items/[id]", "GET /items/i", False),
+        ("ws ?eliver", "ws deliver", True),
+    ],
+)
+def test_series(glob, series, expected):
+    """``*`` and ``?`` are wild, brackets and case are themselves."""
+    assert parse_objective("errors == 0", series=glob).matches(series) is expected
+
+
+def test_limits_of_a_series():
+    """Latency limits of all objectives on a series, each once, ascending."""
+    objectives = [
+        parse_objective("p99 < 1s", series="GET *"),
+        parse_objective("p95 < 200ms"),
+        parse_objective("p90 < 200ms"),
+        parse_objective("errors < 1%"),
+        parse_objective("p95 < 5ms", series="POST *"),
+    ]
+    assert limits_ns(objectives, "GET /a") == (200_000_000, 1_000_000_000)
+
+
+def test_bound_elsewhere():
+    """The same line on other series differs in nothing else."""
+    there = parse_objective("p95 < 200ms", series="ws *", scope="each")
+    assert parse_objective("p95 < 200ms").bound("ws *", "each") == there

@@ -1,0 +1,53 @@
+"""The scenarios that ship with the project mean what they are documented to mean."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from loadtests.duration import NS_PER_S
+from loadtests.plan import OpenModel
+from loadtests.scenariofile import read_scenario
+
+PORTAL = Path(__file__).parents[1] / "scenarios" / "portal"
+
+# name: (seconds of each phase, seconds of steady state, peak of the offered rate per s, expected arrivals)
+PROFILES = {
+    "smoke": ([15, 60, 5], 60, 120, 120 * 80),
+    "load": ([30, 600, 5], 600, 120, 120 * 635),
+    "stress": ([15, *[60] * 6, 10], 360, 720, 120 * (15 + 60 * (1 + 2 + 3 + 4 + 5 + 6) + 10)),
+    "spike": ([15, 60, 30, 90, 5], 180, 480, 120 * (15 + 60 + 4 * 30 + 90 + 5)),
+    "soak": ([60, 3600, 10], 3600, 120, 120 * 3670),
+}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_portal_profiles(name, tmp_path):
+    """The shipped profiles mean what they are documented to mean."""
+    shutil.copytree(PORTAL, tmp_path / "portal")
+    (tmp_path / "portal" / "users.py").write_text("class Coordinator: pass\n")
+    (tmp_path / "portal" / "members.py").write_text("class Watcher: pass\nclass AgentPublisher: pass\n")
+    scenario = read_scenario(tmp_path / "portal" / f"{name}.toml")
+    durations, steady_s, peak_per_s, arrivals = PROFILES[name]
+    assert scenario.name == f"portal {name}"
+    assert [phase.duration for phase in scenario.phases] == [seconds * NS_PER_S for seconds in durations]
+    assert sum(p.duration for p in scenario.phases if p.kind == "steady") == steady_s * NS_PER_S
+    model = scenario.load_model()
+    assert isinstance(model, OpenModel)
+    assert max(stage.end_per_s for stage in model.stages) == peak_per_s
+    assert model.expected == pytest.approx(arrivals)
+    bound = [each.text for each in scenario.parsed_objectives() if each.matches("GET /api/v1/agents/{agent_id}")]
+    assert bound
+    assert any(each.text == "lost == 0" and each.matches("ws deliver") for each in scenario.parsed_objectives())
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_portal_files_as_they_stand(name):
+    """The shipped files pass their own check, classes and feeds included."""
+    assert len(read_scenario(PORTAL / f"{name}.toml").users) >= 1
+
+
+def test_portal_accounts():
+    """Every seeded account is in the feed: user000 to user199."""
+    lines = (PORTAL / "accounts.csv").read_text().split()
+    assert lines == ["username", *(f"user{number:03d}" for number in range(200))]

@@ -1,0 +1,111 @@
+"""Files of the right form that make no sense."""
+
+import pytest
+
+from loadtests.scenariofile import read_scenario
+from tests.shop import ENVIRON, GOOD, refusal, shop_folder, write
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A scenario's folder as the working directory."""
+    return shop_folder(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('rate = "120/s"', "", '6: load.rate: missing; an open model needs a rate, such as "120/s"'),
+        ('"120/s"', '"10001/s"', "7: load.rate: 10001/s is above target.max_rate, 10000/s"),
+        (
+            '"steady"',
+            '"steady"\nrate = 100',
+            "7: load.rate: 12000/s (100 x load.rate in phases[1]) is above target.max_rate, 10000/s",
+        ),
+        (
+            '"steady"',
+            '"steady"\nrate_from = 100',
+            "7: load.rate: 12000/s (100 x load.rate in phases[1]) is above target.max_rate, 10000/s",
+        ),
+        (
+            "count = 3",
+            'count = 3\nrate = "4000/s"',
+            "20: swarm.members: 12000 publishes/s are above target.max_rate, 10000/s",
+        ),
+        ('"steady"', '"cool-down"', '9: phases: no steady phase, so nothing to judge; expected one of kind = "steady"'),
+        (
+            "url =",
+            "allow = [] #",
+            '3: target.url: nothing to load; expected url = "http://..." or embedded = {module = "..."}',
+        ),
+        (
+            "[target]",
+            '[target]\nembedded.module = "json"',
+            "5: target.url: excludes target.embedded; expected one of the two",
+        ),
+        ("[target]", '[target]\ncheck = "ready"', '4: target.check: expected a path such as "/ready"'),
+        (
+            "http://127.0.0.1:8000",
+            "127.0.0.1:8000",
+            '4: target.url: expected a URL such as "http://localhost:8000", got "127.0.0.1:8000";'
+            ' did you mean "http://127.0.0.1:8000"?',
+        ),
+        (
+            "http://127",
+            "ftp://127",
+            '4: target.url: expected a URL such as "http://localhost:8000", got "ftp://127.0.0.1:8000"',
+        ),
+        ("8000", "80000", '4: target.url: expected a URL such as "http://localhost:8000" (Port out of range 0-65535)'),
+        ("8000", "8000/?a=1", '4: target.url: expected a URL such as "http://localhost:8000", without ? and #'),
+        (
+            "users.py:Browser",
+            "users.py:Browsr",
+            '18: users[0].class: users.py: no class "Browsr"; did you mean "Browser"?',
+        ),
+        (
+            "users.py:Watcher",
+            "user.py:W",
+            '21: swarm.members[0].class: user.py: no such file; did you mean "users.py"?',
+        ),
+        ("users.py:Browser", "no.such:Browser", '18: users[0].class: module "no.such" is not found'),
+        (
+            '"accounts.csv"',
+            '"acounts.csv"',
+            '25: feeds.accounts: acounts.csv: no such file; did you mean "accounts.csv"?',
+        ),
+        ('"accounts.csv"', '"users.py"', "25: feeds.accounts: users.py: a feed is a .csv or a .json file"),
+        ('"shop"', '"../shop"', "1: name: expected letters, digits, spaces and . _ + - (it names the run's directory)"),
+        (
+            "[load]",
+            '[load]\nmodel = "closed"',
+            '8: load.rate: means nothing in a closed model; expected model = "open", or users alone',
+        ),
+    ],
+)
+def test_meaning(folder, old, new, said):
+    """A file of the right form that cannot be run is refused as precisely."""
+    assert old in GOOD
+    assert refusal(GOOD.replace(old, new, 1)) == f"x.toml:{said}"
+
+
+def test_embedded_target(folder):
+    """The module of an embedded target is looked for, not imported."""
+    text = GOOD.replace('url = "http://127.0.0.1:8000"', 'embedded = { module = "no_portal", ready = "ok" }')
+    assert refusal(text).split("\n") == [
+        'x.toml:4: target.embedded.module: module "no_portal" is not found',
+        'x.toml:4: target.embedded.ready: expected a path such as "/ok"',
+    ]
+
+
+def test_ramp_in_a_closed_model(folder):
+    """A population steps, it has no ramp."""
+    text = GOOD.replace('rate = "120/s"', 'model = "closed"').replace('"steady"', '"steady"\nrate_from = 0')
+    assert refusal(text).startswith("x.toml:15: phases[1].rate_from: means nothing in a closed model")
+
+
+def test_nobody(folder):
+    """Load needs users or a swarm; a swarm alone needs no rate."""
+    alone = GOOD.replace('[[users]]\nclass = "users.py:Browser"\n', "").replace('rate = "120/s"', "")
+    assert read_scenario(write(alone), environ=ENVIRON).users == ()
+    nobody = alone.replace('[[swarm.members]]\nclass = "users.py:Watcher"\ncount = 3\n', "")
+    assert refusal(nobody) == "x.toml:1: users: nobody to put load on; expected [[users]] or [[swarm.members]]"
