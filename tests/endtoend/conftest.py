@@ -39,7 +39,7 @@ def scenario(tmp_path: Path) -> Callable[..., Path]:
         path.write_text(
             f"""name = "end to end"
 phases = [ {{ kind = "warm-up", duration = "2s" }}, {{ kind = "steady", duration = "{steady}" }} ]
-{'' if not user else f'users = [ {{ class = "users.py:{user}" }} ]'}
+{"" if not user else f'users = [ {{ class = "users.py:{user}" }} ]'}
 [target]
 {url if "=" in url else f'url = "{url}"'}
 [load]

@@ -32,7 +32,7 @@ async def main(port: int, stall_s: float, every_s: float) -> None:
     due = loop.time() + every_s
     while True:
         await asyncio.sleep(max(0.0, due - loop.time()))
-        time.sleep(stall_s)  # noqa: ASYNC251 -- standing still is what this server is for
+        time.sleep(stall_s)
         due += every_s
 
 
