@@ -31,17 +31,18 @@ def allowed_addresses(url: str, allow: Iterable[str], resolver: Resolve = resolv
         TargetError: when the URL is no http(s) URL, its host does not resolve, or an address is not allowed.
 
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        raise TargetError(f"{url}: the port is not a number from 1 to 65535") from None
+    except ValueError as error:
+        raise TargetError(f"{url}: not a URL that can be loaded ({error})") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise TargetError(f'{url}: not a URL that can be loaded; expected "http://HOST[:PORT]" or "https://..."')
     try:
         addresses = list(resolver(parts.hostname, port))
-    except OSError as error:
-        raise TargetError(f"{url}: the host {parts.hostname} does not resolve ({error.strerror or error})") from None
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise TargetError(f"{url}: the host {parts.hostname} does not resolve ({why})") from None
     rules = list(allow)
     refused = [a for a in addresses if not _allowed(a, parts.hostname, rules)]
     if refused:

@@ -22,7 +22,8 @@ Waiter = TypeVar("Waiter")
 class Accounting:
     """Arrivals counted where they happen; the identities of a run are checked against these.
 
-    offered = started + dropped + waiting, and at the end of a run: planned = started + dropped + unsent + not yet due.
+    offered = started + dropped + waiting + unsent, of which nothing is unsent before the end of a run and nothing
+    waits after it: then planned = started + dropped + unsent + not yet due.
     """
 
     offered: int = 0
@@ -77,12 +78,12 @@ class ArrivalLine(Generic[Waiter]):
         which = self._random.choices(self._classes, self._weights)[0] if len(self._weights) > 1 else 0
         self.accounting.offered += 1
         idle = self._idle[which]
-        if idle and not self._waiting[which]:
-            self.accounting.started += 1
-            self._wake(idle.popleft(), intended_ns)
-        elif self.waiting + self.in_service >= self._cap:
+        if self.waiting + self.in_service >= self._cap:
             self.accounting.dropped += 1
             self._drop(which, intended_ns)
+        elif idle:
+            self.accounting.started += 1
+            self._wake(idle.popleft(), intended_ns)
         else:
             self._waiting[which].append(intended_ns)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections import defaultdict
@@ -50,27 +51,27 @@ class Progress:
     def add(self, intervals: Sequence[Interval]) -> None:
         """Count what a process folded."""
         for interval in intervals:
+            if interval.series.startswith("task "):  # the scenario's own code raised: no request
+                continue
             if not interval.series.startswith("ws "):
                 self.offered[interval.second] += interval.count
                 self.completed[interval.second] += interval.completed
                 self.failed += interval.failed
                 before = self.lateness.get(interval.second, Histogram())
                 self.lateness[interval.second] = before + interval.lateness
-            if interval.second in self._steady:
-                self._spend(interval)
+            self._spend(interval)
         old = [s for s in self.lateness if s < self.at_s - 3 * RECENT_S]
         for second in old:
             for table in (self.lateness, self.offered, self.completed):
                 table.pop(second, None)
 
     def _spend(self, interval: Interval) -> None:
+        """Budgets are spent in the steady state; counts are of the whole run."""
+        steady = interval.second in self._steady
         for spent, objective in zip(self._spent, self.objectives, strict=True):
-            if objective.matches(interval.series):
+            if (steady or objective.kind is Kind.COUNT) and _binds(objective, interval.series):
+                spent[0] += _bad(objective, interval)
                 spent[1] += interval.count
-                if objective.kind is Kind.LATENCY:
-                    spent[0] += interval.bad.get(objective.limit_ns or 0, (0, 0))[0]
-                elif objective.kind is Kind.SHARE:
-                    spent[0] += interval.lost if objective.metric == "lost" else interval.failed
 
     @property
     def phase(self) -> PhaseSpan | None:
@@ -99,17 +100,15 @@ class Progress:
     def budgets(self) -> list[tuple[str, float | None]]:
         """Each objective's text and the share of its budget that is spent; None where there is no budget or no data."""
         return [
-            (
-                f"{o.text} [{o.series}]",
-                bad / n / o.budget if n and o.budget else self._count_spent(o),
-            )
-            for o, (bad, n) in zip(self.objectives, self._spent, strict=True)
+            (f"{objective.text} [{objective.series}]", self._share_spent(objective, *spent))
+            for objective, spent in zip(self.objectives, self._spent, strict=True)
         ]
 
-    def _count_spent(self, objective: Objective) -> float | None:
-        if objective.kind is not Kind.COUNT or objective.metric not in self.ledger:
-            return None
-        return float("inf") if self.ledger[objective.metric] else 0.0
+    def _share_spent(self, objective: Objective, bad: int, n: int) -> float | None:
+        if objective.kind is Kind.COUNT:
+            bad = self.ledger.get(objective.metric, bad)
+            return math.inf if bad else 0.0 if n else None
+        return bad / n / objective.budget if n and objective.budget else None
 
     def line(self) -> str:
         """Everything in one line."""
@@ -127,7 +126,7 @@ class Progress:
         if self.gauge("connections") or self.ledger:
             parts.insert(3, f"{self.gauge('connections'):.0f} connections, {self.ledger.get('lost', 0)} lost")
         if worst:
-            parts.append(f"most spent budget {worst[0]:.0%} ({worst[1]})")
+            parts.append(f"most spent budget: {_spent_in_words(worst[0])} ({worst[1]})")
         return "; ".join(parts)
 
 
@@ -225,6 +224,23 @@ def _draw(progress: Progress) -> Any:
     budgets = Table("objective", "budget spent", box=None, header_style="dim", padding=(0, 2))
     for text, spent in progress.budgets():
         style = "" if spent is None else "red" if spent > 1 else "yellow" if spent > 0.7 else "green"
-        word = "no data yet" if spent is None else "over" if spent == float("inf") else f"{spent:.0%}"
-        budgets.add_row(Text(text), Text(word, style=style))
+        budgets.add_row(Text(text), Text(_spent_in_words(spent), style=style))
     return Group(head, load, budgets)
+
+
+def _binds(objective: Objective, series: str) -> bool:
+    """Whether a series counts for an objective; arrivals dropped before they had a series do for every HTTP one."""
+    return objective.matches(series) or (series.startswith("arrival ") and not objective.series.startswith("ws "))
+
+
+def _bad(objective: Objective, interval: Interval) -> int:
+    if objective.kind is Kind.LATENCY:
+        return interval.bad.get(objective.limit_ns or 0, (interval.failed, 0))[0]
+    if objective.kind is Kind.SHARE and objective.metric == "errors":
+        return interval.failed
+    errors = interval.error_count + interval.timeouts
+    return {"errors": errors, "lost": interval.lost, "dropped": interval.never_started}.get(objective.metric, 0)
+
+
+def _spent_in_words(spent: float | None) -> str:
+    return "no data yet" if spent is None else f"{100 * spent:.0f} %" if math.isfinite(spent) else "over"

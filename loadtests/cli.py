@@ -143,8 +143,9 @@ def _close(conducted: Conducted, directory: Path) -> ExitCode:
     verdict = judge_run(finished)
     conducted.writer.verdict(verdict)
     conducted.writer.summary(summarise(finished, verdict, conducted.locust))
-    written = write_report(Run(directory), directory)
-    print_verdict(_wide(), finished, verdict, written)
+    print_verdict(_wide(), finished, verdict)
+    for path in write_report(Run(directory), directory):
+        print(f"  {path}")
     return ExitCode.INTERRUPTED if conducted.interrupted else verdict.status.exit_code
 
 
@@ -181,7 +182,7 @@ def judge(
     """Judge a run again, from what is on disk."""
     stored = Run(run)
     verdict = judge_run(stored, [parse_objective(line) for line in objective or ()])
-    print_verdict(_wide(), stored, verdict, [])
+    print_verdict(_wide(), stored, verdict)
     raise typer.Exit(verdict.status.exit_code)
 
 

@@ -11,13 +11,47 @@ from importlib.metadata import PackageNotFoundError, version
 from loadtests.advice import advise
 from loadtests.duration import NS_PER_S
 from loadtests.objective import Kind, Objective
-from loadtests.plan import OpenModel
-from loadtests.run import PhaseSpan
-from loadtests.scenario import Scenario
+from loadtests.plan import OpenModel, Plan
+from loadtests.redaction import Redactor
+from loadtests.run import PhaseSpan, RunHeader
+from loadtests.scenario import Phase, Scenario
+from loadtests.scenariofile import dump_scenario
 
-__all__ = ["advice", "commit", "host", "load_in_words", "phase_spans", "versions"]
+__all__ = ["advice", "commit", "host", "load_in_words", "phase_spans", "run_header", "versions"]
 
 _PACKAGES = ("nexus-loadtests", "locust", "gevent", "geventhttpclient", "aiohttp", "uvloop", "hdrhistogram", "numpy")
+
+
+def run_header(scenario: Scenario, run_id: str, command: str, processes: int, redact: Redactor) -> RunHeader:
+    """Everything about a run that is known before it starts, but for its start itself."""
+    model, objectives = scenario.load_model(), scenario.parsed_objectives()
+    planned, plan_hash = None, ""
+    if isinstance(model, OpenModel) and scenario.users:
+        prints = [Plan(model, scenario.seed, shard, processes).fingerprint() for shard in range(processes)]
+        planned, plan_hash = sum(count for count, _ in prints), "+".join(digest for _, digest in prints)
+    return RunHeader(
+        name=scenario.name,
+        run_id=run_id,
+        started_wall_s=0.0,
+        t0_ns=0,
+        target=redact(scenario.target.url),
+        model=scenario.load.model,
+        load=load_in_words(scenario),
+        users=scenario.load.users if scenario.users else 0,
+        seed=scenario.seed,
+        phases=phase_spans(scenario),
+        objectives=tuple({"text": o.text, "series": o.series, "scope": o.scope} for o in objectives),
+        planned=planned,
+        plan_hash=plan_hash,
+        connections=sum(member.count for member in scenario.swarm.members),
+        timeout_s=scenario.load.timeout / NS_PER_S,
+        command=redact(command),
+        commit=commit(),
+        versions=versions(),
+        host=host(),
+        scenario=dump_scenario(scenario),
+        advice=tuple(advice(scenario, objectives)),
+    )
 
 
 def load_in_words(scenario: Scenario) -> str:
@@ -26,7 +60,7 @@ def load_in_words(scenario: Scenario) -> str:
     parts = []
     if scenario.users and load.model == "open":
         arrivals = "Poisson" if load.arrivals == "poisson" else "evenly spaced"
-        parts = ["open model", f"{load.rate or 0:g} arrivals/s ({arrivals})", f"{load.users:,} users"]
+        parts = ["open model", f"{load.rate or 0:g} arrivals/s ({arrivals})", f"at most {load.users:,} users"]
     elif scenario.users:
         parts = ["closed model", f"{load.users:,} users, each sending again when it is answered"]
     if connections:
@@ -37,15 +71,22 @@ def load_in_words(scenario: Scenario) -> str:
 def phase_spans(scenario: Scenario) -> tuple[PhaseSpan, ...]:
     """The phases on the run's own clock."""
     spans, start_s = [], 0.0
-    unit = "users" if scenario.load.model == "closed" else "/s"
-    base = scenario.load.users if scenario.load.model == "closed" else scenario.load.rate or 0.0
     for phase in scenario.phases:
         end_s = start_s + phase.duration / NS_PER_S
-        to = f"{base * phase.rate:g}"
-        load = to if phase.rate_from is None else f"{base * phase.rate_from:g} to {to}"
-        spans.append(PhaseSpan(phase.name or phase.kind, phase.kind, start_s, end_s, f"{load}{unit}" if base else ""))
+        spans.append(PhaseSpan(phase.name or phase.kind, phase.kind, start_s, end_s, _phase_load(scenario, phase)))
         start_s = end_s
     return tuple(spans)
+
+
+def _phase_load(scenario: Scenario, phase: Phase) -> str:
+    """``120/s``, ``0 to 120/s`` or ``50 users``; nothing where there is a swarm alone."""
+    if not scenario.users:
+        return ""
+    if scenario.load.model == "closed":
+        return f"{max(1, round(scenario.load.users * phase.rate)):,} users"
+    rate = scenario.load.rate or 0.0
+    to = f"{rate * phase.rate:g}/s"
+    return to if phase.rate_from is None else f"{rate * phase.rate_from:g} to {to}"
 
 
 def advice(scenario: Scenario, objectives: list[Objective]) -> Iterator[str]:
@@ -54,15 +95,15 @@ def advice(scenario: Scenario, objectives: list[Objective]) -> Iterator[str]:
     The requests of a single series are not known beforehand: for those the whole rate is taken, so that what is said
     to be too little certainly is.
     """
-    steady = [phase for phase in scenario.phases if phase.kind == "steady"]
-    steady_s = sum(phase.duration for phase in steady) / NS_PER_S
+    steady_s = sum(phase.duration for phase in scenario.phases if phase.kind == "steady") / NS_PER_S
     model = scenario.load_model()
     for objective in objectives:
         if objective.kind not in (Kind.LATENCY, Kind.SHARE) or objective.budget is None:
             continue
         expected = 1e12
         if isinstance(model, OpenModel) and not objective.series.startswith("ws "):
-            expected = sum((scenario.load.rate or 0.0) * p.rate * p.duration / NS_PER_S for p in steady)
+            stages = zip(scenario.phases, model.stages, strict=True)
+            expected = sum(stage.arrivals for phase, stage in stages if phase.kind == "steady")
         where = f"{objective.text} [{objective.series}]"
         said = advise(where, objective.budget, objective.kind is Kind.LATENCY, expected, steady_s)
         if said:

@@ -15,7 +15,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri, stdtrit
 
-__all__ = ["BLOCKS", "RARE", "design_effect", "effective_share", "own_series", "spread_df", "student_factor", "waves"]
+__all__ = [
+    "BLOCKS",
+    "RARE",
+    "IntArray",
+    "design_effect",
+    "effective_share",
+    "own_series",
+    "spread_df",
+    "student_factor",
+    "waves",
+]
 
 IntArray = npt.NDArray[np.integer[Any]]
 
@@ -28,8 +38,9 @@ BLOCKS = 20
 def waves(seconds: int) -> int:
     """Return how many of the slowest cosine waves are read: 6, or 4 under a minute.
 
-    A wave j has a period of 2 T / j seconds, so nothing slower than T / 6 escapes them. A run of a few seconds has
-    fewer waves than that; its share is a number, but the gate refuses to decide on it.
+    Wave j has a period of 2 T / j seconds. Their mean power stands for that of an infinitely slow wave, which is what
+    widens a fraction over the whole run: right as long as the service forgets well within T / 6. A run of a few seconds
+    has fewer waves than that; its share is a number, but the gate refuses to decide on it.
     """
     return max(1, min(6 if seconds >= 60 else 4, seconds - 1))
 

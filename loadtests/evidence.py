@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,20 +36,22 @@ class Side:
     def own(self, budget: float) -> list[IntArray]:
         """The slowest requests of the side itself (see ``effective.own_series``).
 
-        Buckets below the median can never be among the slowest half, so they are pooled: an hour stays small.
+        Their edges follow from the whole run's counts alone, so no table of seconds and buckets is made: an
+        eight-hour run takes little memory too.
         """
         total = Histogram.sum(self.histograms)
         if not total.index.size:
             return []
-        n = int(self.counts.sum())
-        median = int(np.searchsorted(np.cumsum(total.counts), max(0, n // 2 - int(self.failed.sum()))))
-        kept = total.index[min(median, total.index.size - 1) :]
-        table = np.zeros((len(self.counts), kept.size + 1), dtype=np.int64)
-        for row, histogram in zip(table, self.histograms, strict=True):
-            upper = histogram.index >= kept[0]
-            row[1 + np.searchsorted(kept, histogram.index[upper])] = histogram.counts[upper]
-            row[0] = histogram.counts[~upper].sum()
-        return [np.asarray(series, dtype=np.int64) for series in own_series(table, self.failed, budget)]
+        failed = self.failed.sum(keepdims=True)
+        above = failed + np.cumsum(total.counts[::-1])[::-1]  # of the edge below each bucket; strictly falling
+        chosen = [int(n[0]) for n in own_series(total.counts[np.newaxis], failed, budget)]
+        return [self._beyond(total.index[above > n].max(initial=-1) + 1) for n in chosen]
+
+    def _beyond(self, bucket: int) -> IntArray:
+        """Requests per second in this bucket or above it; a failed one is infinitely slow."""
+        answered = _array(h.counts[np.searchsorted(h.index, bucket) :].sum() for h in self.histograms)
+        slow: IntArray = np.minimum(self.failed + answered, self.counts)
+        return slow
 
 
 class Evidence:
@@ -65,18 +68,17 @@ class Evidence:
         seconds = run.header.steady_seconds()
         self.names = tuple(names)
         self._timeout_s = run.header.timeout_s
-        self.intervals = [
-            merge(
-                (run.intervals[name][s] for name in (*names, *stray) if s in run.intervals[name]), series="", second=s
-            )
-            for s in seconds
+        self._parts = [
+            [run.intervals[name][s] for name in (*names, *stray) if s in run.intervals[name]] for s in seconds
         ]
+        self.intervals = [merge(parts, series="", second=s) for s, parts in zip(seconds, self._parts, strict=True)]
         self.total: Interval = merge(self.intervals, series="")
 
     def latency_sides(self, limit_ns: int) -> tuple[Side, Side]:
         """Upper and lower side for a latency limit."""
-        pairs = [_bad(interval, limit_ns) for interval in self.intervals]
-        return self._upper([p[0] for p in pairs]), self._lower([p[1] for p in pairs])
+        pairs = [[_bad(part, limit_ns) for part in parts] for parts in self._parts]
+        upper, lower = ([sum(pair[side] for pair in second) for second in pairs] for side in (0, 1))
+        return self._upper(upper), self._lower(lower)
 
     def failure_sides(self) -> tuple[Side, Side]:
         """Upper and lower side where only failures are bad."""
@@ -106,7 +108,7 @@ class Evidence:
         histogram, n = self.total.response, self.total.count
         if not n:
             return None
-        rank = max(1, math.ceil(round(percentile / 100 * n, 9)))
+        rank = max(1, math.ceil(Fraction(str(percentile)) * n / 100))  # exact: 99.9 means 99.9
         if rank > histogram.total:
             return None
         bucket = histogram.index[int(np.searchsorted(np.cumsum(histogram.counts), rank))]
@@ -121,28 +123,30 @@ class Evidence:
         return self.total.lateness.percentile_us(percentile) or 0.0
 
     def _upper(self, bad: list[int]) -> Side:
-        return Side(
-            _array(i.count for i in self.intervals),
-            _array(bad),
-            _array(i.failed for i in self.intervals),
-            tuple(i.response for i in self.intervals),
-        )
+        counts = _array(i.count for i in self.intervals)
+        return _side(counts, bad, (i.failed for i in self.intervals), (i.response for i in self.intervals))
 
     def _lower(self, bad: list[int]) -> Side:
-        return Side(
-            _array(i.count - i.never_started for i in self.intervals),
-            _array(bad),
-            _array(i.failed - i.never_started for i in self.intervals),
-            tuple(i.service for i in self.intervals),
-        )
+        counts = _array(i.count - i.never_started for i in self.intervals)
+        failed = (i.failed - i.never_started for i in self.intervals)
+        return _side(counts, bad, failed, (i.service for i in self.intervals))
 
 
-def _array(values: object) -> IntArray:
-    return np.array(list(values), dtype=np.int64)  # type: ignore[call-overload]
+def _side(counts: IntArray, bad: Iterable[int], failed: Iterable[int], histograms: Iterable[Histogram]) -> Side:
+    """A side that holds together even where a record was lost on disk (which the accounting finds out)."""
+    return Side(counts, np.minimum(_array(bad), counts), np.minimum(_array(failed), counts), tuple(histograms))
+
+
+def _array(values: Iterable[int]) -> IntArray:
+    return np.array(list(values), dtype=np.int64)
 
 
 def _bad(interval: Interval, limit_ns: int) -> tuple[int, int]:
-    """Bad requests by the exact counts; by the histogram where a limit was not known when the run was made."""
+    """Bad requests of one series and second: (upper, lower).
+
+    By the exact counts; by the histogram, to a bucket's width, where the limit was not known when the run was made.
+    Series are asked one by one, because of a pool only some may have known it (arrivals that never started do not).
+    """
     if limit_ns in interval.bad:
         return interval.bad[limit_ns]
     limit_us = limit_ns // 1000

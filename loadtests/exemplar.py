@@ -51,7 +51,7 @@ class Exemplars:
             "response_ms": round(response_ns / 1e6, 3),
             "service_ms": round(service_ns / 1e6, 3),
             "outcome": outcome.name.lower(),
-            "error": error,
+            "error": self._redact(error),
             "detail": self._redact(detail)[:300],
         }
         given = {name.lower(): value for name, value in (headers or {}).items()}

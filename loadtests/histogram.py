@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -83,29 +84,30 @@ class Histogram:
         values = np.asarray(value_us)
         if values.size == 0:
             return cls()
-        if values.dtype.kind == "f":
+        if values.dtype.kind != "i":
+            values = values.astype(np.float64)
             if np.isnan(values).any():
                 raise ValueError("a latency of NaN cannot be counted")
             values = np.clip(values, -1.0, 2.0**62)
-        values = values.astype(np.int64)
+        values = values.astype(np.int64, copy=False)
         top = int(values.max())
         overflow = int((values > HIGHEST_US).sum()) if top > HIGHEST_US else 0
         underflow = int((values < 0).sum()) if int(values.min()) < 0 else 0
         if overflow or underflow:
             values = np.clip(values, 0, HIGHEST_US)
         buckets = bucket_index(values)
-        if buckets.size < 4096:
+        if buckets.size < 1024:
             index, counts = np.unique(buckets, return_counts=True)
         else:
-            dense = np.bincount(buckets, minlength=_COUNTS_LEN)
+            dense = np.bincount(buckets)
             index = np.flatnonzero(dense)
             counts = dense[index]
-        return cls(index, counts.astype(np.int64), overflow, underflow, max(0, min(top, HIGHEST_US)))
+        return cls(index, counts.astype(np.int64, copy=False), overflow, underflow, max(0, min(top, HIGHEST_US)))
 
     @classmethod
     def sum(cls, histograms: Iterable[Histogram]) -> Histogram:
         """Add any number of histograms at once."""
-        parts = [part for part in histograms if part.index.size]
+        parts = [part for part in histograms if part.index.size or part.overflow or part.underflow]
         if len(parts) < 2:
             return parts[0] if parts else cls()
         dense = np.zeros(_COUNTS_LEN, dtype=np.int64)
@@ -149,7 +151,7 @@ class Histogram:
         n = self.total
         if n == 0:
             return None
-        rank = min(n, max(1, math.ceil(round(percentile / 100 * n, 9))))
+        rank = min(n, max(1, math.ceil(Fraction(str(percentile)) * n / 100)))  # exact: 99.9 means 99.9
         bucket = self.index[int(np.searchsorted(np.cumsum(self.counts), rank))]
         return float(min(int(bucket_lowest_us(bucket + 1)) - 1, self.max_us))
 

@@ -10,7 +10,7 @@ to an earlier second that is already written; they add up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TextIO
 from urllib.parse import quote, unquote
 
@@ -38,18 +38,17 @@ def write_header(log: TextIO, start_wall_s: float, start_iso: str) -> None:
 
 def write_line(log: TextIO, line: HistogramLine, length_s: float = 1.0) -> None:
     """Append one interval; the tag is percent-encoded since it may hold no comma, space or line break."""
-    tag = f"{quote(line.series, safe='/{}:*()')}|{line.name}"
+    tag = f"{quote(line.series, safe='/{}:*()', errors='surrogatepass')}|{line.name}"
     max_ms = line.histogram.max_us / 1000
     log.write(f"Tag={tag},{line.start_wall_s:.3f},{length_s:.3f},{max_ms:.3f},{line.histogram.encode()}\n")
 
 
-def read_hlog(log: TextIO) -> Iterator[HistogramLine]:
+def read_hlog(log: Iterable[str]) -> Iterator[HistogramLine]:
     """Every whole line; a last line cut short by a kill is left out."""
     for text in log:
         if not text.startswith("Tag=") or not text.endswith("\n"):
             continue
         tag, start_s, _length_s, max_ms, blob = text[4:].rstrip("\n").split(",", 4)
         series, _, name = tag.rpartition("|")
-        yield HistogramLine(
-            unquote(series), name, float(start_s), Histogram.decode(blob, max_us=round(float(max_ms) * 1000))
-        )
+        histogram = Histogram.decode(blob, max_us=round(float(max_ms) * 1000))
+        yield HistogramLine(unquote(series, errors="surrogatepass"), name, float(start_s), histogram)

@@ -89,6 +89,8 @@ class Interval:
         known = {name: row[name] for name in ("series", "second", *_COUNTS, "errors") if name in row}
         interval = cls(**known)
         interval.bad = {int(limit): (pair[0], pair[1]) for limit, pair in row.get("bad", {}).items()}
+        for name, (overflow, underflow) in row.get("clamped", {}).items():
+            setattr(interval, name, Histogram(overflow=overflow, underflow=underflow))
         for name in HISTOGRAMS:
             if name in row:
                 setattr(interval, name, Histogram.from_json(row[name]))

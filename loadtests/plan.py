@@ -126,7 +126,7 @@ class Plan:
     def _areas(self, total: float) -> Iterator[NDArray[np.float64]]:
         """Expected counts at which this shard's arrivals fall, below ``total``."""
         if self.model.arrivals == "constant":
-            last = math.ceil(total - 1e-9)
+            last = math.ceil(total - max(1e-9, 1e-12 * total))  # a sum's last digits are rounding, no arrival
             for start in range(self.shard, last, _CHUNK * self.shards):
                 yield np.arange(start, min(last, start + _CHUNK * self.shards), self.shards, dtype=np.float64)
             return

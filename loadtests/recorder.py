@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from struct import Struct
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ OTHER_SERIES: Final = "(other)"
 
 _NO_LIMITS: Final[tuple[int, ...]] = ()
 _WIDTH: Final = 5
+_pack = Struct(f"{_WIDTH}q").pack  # 40 bytes, whatever Python's integers weigh; a time that is no integer fails here
 _FIRST_NEVER_STARTED: Final = int(Outcome.DROPPED)
 
 
@@ -46,7 +48,7 @@ class Recorder:
         self.overflowing: set[str] = set()
         self._limits_ns = limits_ns
         self._max_series = max_series
-        self._rows: dict[str, list[int]] = {}
+        self._rows: dict[str, list[bytes]] = {}
         self._limits: dict[str, Sequence[int]] = {}
         self._errors: Counter[tuple[str, int, str]] = Counter()
 
@@ -69,13 +71,14 @@ class Recorder:
             rows = self._rows[series]
         except KeyError:
             series, rows = self._open(series)
-        rows.extend((intended_ns, started_ns, ended_ns, outcome, size_bytes))
+        rows.append(_pack(intended_ns, started_ns, ended_ns, outcome, size_bytes))
         if outcome == 1:
             self._errors[series, (intended_ns - self.t0_ns) // NS_PER_S, error or "error"] += 1
 
-    def _open(self, series: str) -> tuple[str, list[int]]:
+    def _open(self, series: str) -> tuple[str, list[bytes]]:
         if len(self._rows) >= self._max_series:
-            self.overflowing.add(series) if len(self.overflowing) < 20 else None
+            if len(self.overflowing) < 20:
+                self.overflowing.add(series)
             series = OTHER_SERIES
         rows = self._rows.setdefault(series, [])
         self._limits.setdefault(series, tuple(self._limits_ns(series)))
@@ -87,8 +90,8 @@ class Recorder:
         for series, rows in self._rows.items():
             if rows:
                 self._rows[series] = []
-                table = np.array(rows, dtype=np.int64).reshape(-1, _WIDTH)
-                self._fold_series(series, table, folded)
+                table = np.frombuffer(b"".join(rows), np.int64).reshape(-1, _WIDTH)
+                self._fold_series(series, np.ascontiguousarray(table.T), folded)
         errors, self._errors = self._errors, Counter()
         for (series, second, kind), n in errors.items():
             kinds = folded[series, second].errors
@@ -96,28 +99,36 @@ class Recorder:
         return list(folded.values())
 
     def _fold_series(self, series: str, table: NDArray[np.int64], folded: dict[tuple[str, int], Interval]) -> None:
-        def at(second: int) -> Interval:
-            return folded.setdefault((series, second), Interval(series, second))
+        """Add a table's Intervals; its rows (5, n): intended, started, ended, outcome, bytes."""
 
-        intended_s = (table[:, 0] - self.t0_ns) // NS_PER_S
-        for second in np.unique(intended_s):
-            part = table[intended_s == second] if len(table) > 1 else table
-            _count(at(int(second)), part, self._limits[series])
-        outcome = table[:, 3]
-        for name, rows, column in (
-            ("started", table[outcome < _FIRST_NEVER_STARTED], 1),
-            ("completed", table[outcome == 0], 2),
-        ):
-            seconds, counts = np.unique((rows[:, column] - self.t0_ns) // NS_PER_S, return_counts=True)
-            for second, n in zip(seconds.tolist(), counts.tolist(), strict=True):
-                setattr(at(second), name, n)
+        def at(second: int) -> Interval:
+            key = series, second
+            return folded.get(key) or folded.setdefault(key, Interval(*key))
+
+        intended, started, ended, outcome, _ = table
+        intended_s, tally = self._seconds(intended)
+        for second, n in tally:
+            part = table if n == intended.size else table[:, intended_s == second]
+            _count(at(second), part, self._limits[series])
+        for second, n in self._seconds(started[outcome < _FIRST_NEVER_STARTED])[1]:
+            at(second).started = n
+        for second, n in self._seconds(ended[outcome == 0])[1]:
+            at(second).completed = n
+
+    def _seconds(self, at_ns: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
+        """Second of each moment, and how many moments each second has."""
+        seconds = (at_ns - self.t0_ns) // NS_PER_S
+        if seconds.size and seconds[0] == seconds.min() == seconds.max():  # the usual case, without a sort
+            return seconds, [(int(seconds[0]), seconds.size)]
+        found, counts = np.unique(seconds, return_counts=True)
+        return seconds, list(zip(found.tolist(), counts.tolist(), strict=True))
 
 
 def _count(interval: Interval, table: NDArray[np.int64], limits_ns: Sequence[int]) -> None:
-    """Fill one Interval from its rows (n, 5): intended, started, ended, outcome, bytes."""
-    intended, started, ended, outcome, size = table.T
+    """Fill one Interval from the rows of its second."""
+    intended, started, ended, outcome, size = table
     by_outcome = np.bincount(outcome, minlength=len(Outcome)).tolist()
-    interval.count = len(table)
+    interval.count = intended.size
     interval.ok, _, interval.timeouts, interval.lost, interval.dropped, interval.unsent = by_outcome
     interval.size_bytes = int(size.sum())
     response, service = ended - intended, ended - started

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, quote_plus
 
 __all__ = ["Redactor"]
 
+_SIGN = r"(\\?[\"']?\s*[:=]\s*|[\"'],\s*)b?(\\?[\"'])?"
+"""Between a name and its value: ``: ``, ``=``, ``": "``, ``', b'``, and the same inside a quoted text (``\\": \\"``)."""
+_QUOTED = r"(?(3)(?:(?!\3)\\?.)*"
+"""Up to the quote that was opened, if one was."""
+
 _PATTERNS = (
-    re.compile(r"(?i)(authorization|cookie|set-cookie|x-api-key)(\W{1,4})(?:(?:bearer|basic)\s+)?[^\s,;\"']+"),
-    re.compile(r"(?i)\b(bearer|basic)(\s+)[A-Za-z0-9._~+/=-]{6,}"),
-    re.compile(
-        r"(?i)\b(password|passwd|secret|token|api_key|apikey|access_token|refresh_token)"
-        r"(\"?\s*[=:]\s*\"?)[^\s&,;\"'}]+"
-    ),
-    re.compile(r"(://)([^/\s:@]*:)[^@\s/]+(?=@)"),
+    re.compile(rf"(?i)\b((?:proxy-)?authorization|x-[\w-]*key|(?:set-)?cookie){_SIGN}{_QUOTED}|[^\r\n]+)"),
+    re.compile(rf"(?i)\b([\w-]*(?:passw(?:or)?d|secret|token|api[_-]?key|credential)){_SIGN}{_QUOTED}|[^\s&,;\"'}})]+)"),
+    re.compile(r"(?i)\b(bearer|basic)(\s+)()(?=\S*[\d=]|\S{20})[A-Za-z0-9._~+/=-]{6,}"),
+    re.compile(r"(://)([^/\s:@]*:)()[^\s/]+(?=@)"),
 )
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 
@@ -23,8 +27,8 @@ class Redactor:
     """Replaces known secret values, and whatever looks like a credential, by ``***``."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        parts = {part for secret in secrets for part in (secret, *secret.split()) if len(part) >= 4}
-        self._secrets = sorted(parts, key=len, reverse=True)
+        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= 3}
+        self._secrets = sorted(forms, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         """The text without its secrets."""
@@ -32,5 +36,11 @@ class Redactor:
             text = text.replace(secret, "***")
         text = _JWT.sub("***", text)
         for pattern in _PATTERNS:
-            text = pattern.sub(r"\1\2***", text)
+            text = pattern.sub(r"\1\2\3***", text)
         return text
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """A secret as it may be met: whole, without its ``Bearer``, and as it stands in URLs, forms and JSON."""
+    for plain in {secret, secret.split()[-1] if secret.split() else ""}:
+        yield from (plain, quote(plain, safe=""), quote_plus(plain), json.dumps(plain)[1:-1])

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from functools import cached_property
@@ -94,7 +95,8 @@ class RunHeader:
 
     def steady_seconds(self) -> list[int]:
         """The whole seconds of all steady phases, ascending; objectives are judged on these alone."""
-        return [s for phase in self.steady for s in range(-int(-phase.start_s // 1), int(phase.end_s))]
+        spans = ((round(phase.start_s, 6), round(phase.end_s, 6)) for phase in self.steady)  # 0.7 + 0.2 + 0.1 s is 1 s
+        return [second for start_s, end_s in spans for second in range(math.ceil(start_s), math.floor(end_s))]
 
 
 class RunWriter:
@@ -127,11 +129,13 @@ class RunWriter:
         write_header(self._hlog, header.started_wall_s, started)
 
     def _append(self, name: str) -> TextIO:
-        return (self.directory / name).open("a", encoding="utf-8")
+        # A name out of a target's JSON may hold half a character; written as its escape, it reads back as it was.
+        return (self.directory / name).open("a", encoding="utf-8", errors="backslashreplace")
 
     def _write_json(self, name: str, value: object) -> None:
         whole = self.directory / f".{name}.tmp"
-        whole.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+        whole.write_text(text, encoding="utf-8", errors="backslashreplace")
         whole.replace(self.directory / name)
 
     def intervals(self, intervals: Iterable[Interval]) -> None:
@@ -206,7 +210,7 @@ class Run:
             self.header = RunHeader(phases=phases, **values)
         except FileNotFoundError:
             raise RunError(f"{directory} holds no run: there is no run.json in it") from None
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise RunError(f"{path} cannot be read: {error}") from None
 
     @cached_property
@@ -216,12 +220,11 @@ class Run:
         for row in self._jsonl("counts.jsonl"):
             interval = Interval.from_json(row)
             parts[interval.series, interval.second].append(interval)
-        with (self.directory / "intervals.hlog").open(encoding="utf-8") as log:
-            for line in read_hlog(log):
-                second = round(line.start_wall_s - self.header.started_wall_s)
-                part = Interval(line.series, second)
-                setattr(part, line.name, line.histogram)
-                parts[line.series, second].append(part)
+        for line in read_hlog(self._lines("intervals.hlog")):
+            second = round(line.start_wall_s - self.header.started_wall_s)
+            part = Interval(line.series, second)
+            setattr(part, line.name, line.histogram)
+            parts[line.series, second].append(part)
         merged: dict[str, dict[int, Interval]] = defaultdict(dict)
         for (series, second), several in sorted(parts.items()):
             merged[series][second] = merge(several, series=series, second=second)
@@ -251,13 +254,8 @@ class Run:
     @cached_property
     def resources(self) -> list[dict[str, float]]:
         """One row a second, ``at_s`` and what was read; unread values are left out."""
-        path = self.directory / "resources.csv"
-        if not path.exists():
-            return []
-        with path.open(encoding="utf-8", newline="") as table:
-            return [
-                {name: float(value) for name, value in row.items() if value and name} for row in csv.DictReader(table)
-            ]
+        rows = csv.DictReader(self._lines("resources.csv"))
+        return [{name: float(value) for name, value in row.items() if value and name} for row in rows]
 
     @cached_property
     def verdict(self) -> RunVerdict | None:
@@ -266,11 +264,14 @@ class Run:
         return RunVerdict.from_json(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def _jsonl(self, name: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._lines(name)]
+
+    def _lines(self, name: str) -> Iterator[str]:
+        """Every whole line of a file; one cut short by a kill is left out, within a character as well."""
         path = self.directory / name
-        if not path.exists():
-            return []
-        with path.open(encoding="utf-8") as lines:
-            return [json.loads(line) for line in lines if line.endswith("\n")]
+        if path.exists():
+            with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+                yield from (line for line in lines if line.endswith("\n"))
 
 
 def _header_json(header: RunHeader) -> dict[str, Any]:

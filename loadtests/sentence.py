@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from loadtests.duration import format_ns
+import math
+
 from loadtests.run import Run
-from loadtests.verdict import RunVerdict, Status, Verdict
+from loadtests.verdict import Check, RunVerdict, Status, Verdict
 
 __all__ = ["run_sentence"]
+
+_MORE_ROOM = "lower the rate, allow more users (--users), or share the load among more processes (--processes)"
+_AGAIN = "make the run again, and report it should it happen twice"
+_REMEDIES = {
+    "plan": ("the generator did not keep its plan ({})", _MORE_ROOM),
+    "accounting": ("not every request is accounted for ({})", _AGAIN),
+    "deliveries": ("not every delivery is accounted for ({})", _AGAIN),
+    "lost": ("part of the load was lost ({})", "see generator.log, then make the run again"),
+    "user code": ("the scenario's own code is broken ({})", "mend it, then make the run again"),
+    "clock": ("clocks disagree ({})", "keep all of the load on one machine"),
+}
+"""What a broken self-check means, and what to do about it."""
 
 
 def run_sentence(run: Run, verdict: RunVerdict) -> str:
     """``PASS: 120 users and 60 live connections for 60 s; every objective held; the closest is ...``."""
-    return f"{verdict.status.value}: {_load(run)}; {_finding(run, verdict)}"
+    early = f" (the run ended early: {verdict.partial})" if verdict.partial else ""
+    return f"{verdict.status.value}: {_load(run)}; {_FINDINGS[verdict.status](run, verdict)}{early}"
 
 
 def _load(run: Run) -> str:
     header = run.header
-    who = [f"{header.users:,} users"] if header.users else []
-    if header.connections:
-        who.append(f"{header.connections:,} live connections")
-    seconds = len(header.steady_seconds())
-    return f"{' and '.join(who) or 'no load'} for {_span(seconds)}"
+    amounts = ((header.users, "user"), (header.connections, "live connection"))
+    who = [f"{n:,} {what}{'' if n == 1 else 's'}" for n, what in amounts if n]
+    return f"{' and '.join(who) or 'no load'} for {_span(len(header.steady_seconds()))}"
 
 
 def _span(seconds: int) -> str:
@@ -29,51 +41,95 @@ def _span(seconds: int) -> str:
     )
 
 
-def _finding(run: Run, verdict: RunVerdict) -> str:
-    partial = f" (the run ended early: {verdict.partial})" if verdict.partial else ""
-    if verdict.status is Status.PASS:
-        closest = max(verdict.verdicts, key=_nearness)
-        if _nearness(closest) <= 0:
-            return "every objective held, with nothing of any budget spent"
-        return f"every objective held; the closest is {_what(closest)} at {_nearness(closest):.0%} of its limit"
-    same = [v for v in verdict.verdicts if v.status is verdict.status]
-    of = f"{len(same)} of {len(verdict.verdicts)} objectives"
-    if verdict.status is Status.FAIL:
-        if not same:
-            return f"the target failed{partial}"
-        return f"{_what(same[0])}: {same[0].reason.split(';')[0]}; {of} failed{partial}"
-    if verdict.status is Status.INVALID:
-        broken = [c for c in verdict.checks if not c.ok and (c.fatal or c.name == "plan")]
-        if broken:
-            return f"the harness cannot vouch for this run: {broken[0].title.lower()}? No: {broken[0].value}{partial}"
-        if same:
-            return f"the harness cannot vouch for {_what(same[0])}: {same[0].reason.split(';')[-1].strip()}{partial}"
-        return f"the harness cannot vouch for this run{partial}"
+def _passed(run: Run, verdict: RunVerdict) -> str:
+    closest = max(verdict.verdicts, key=_nearness)
+    if _nearness(closest) <= 0:
+        return "every objective held, and nothing bad was seen"
+    return f"every objective held; the closest is {_what(closest)} at {100 * _nearness(closest):.0f} % of its limit"
+
+
+def _failed(run: Run, verdict: RunVerdict) -> str:
+    failed = _with_status(verdict)
+    if not failed:
+        return "the target failed"
+    worst = max(failed, key=_nearness)
+    first = "the worst is " if len(failed) > 1 else ""
+    return f"{first}{_series(worst)}: {worst.reason.split('; ')[0]}; {_share_of(failed, verdict)} failed"
+
+
+def _invalid(run: Run, verdict: RunVerdict) -> str:
+    broken = {check.name: check for check in verdict.checks if not check.ok}
+    fatal = [check for check in broken.values() if check.fatal]
+    if fatal:
+        return _remedy(fatal[0])
+    if run.header.fault == "generator":
+        return "the generator failed, so nothing is said of the target: see generator.log, then make the run again"
+    spoilt = _with_status(verdict)
+    if "plan" in broken or not spoilt:
+        return _remedy(broken["plan"])
+    if "cpu" in broken:
+        return f"{_share_of(spoilt, verdict)} failed, but the generator had no CPU to spare: {_MORE_ROOM}"
+    closest = max(spoilt, key=_nearness)
+    return f"requests left late by the generator's own fault, which decides {_what(closest)}: {_MORE_ROOM}"
+
+
+def _undecided(run: Run, verdict: RunVerdict) -> str:
     if not verdict.verdicts:
-        return f"no objective was asked for, so nothing was judged{partial}"
-    if not same:
-        return f"every objective held as far as it went{partial}"
-    return f"{of} could not be decided; first, {_what(same[0])}: {same[0].reason.split(';')[-1].strip()}{partial}"
+        return "no objective was asked for, so nothing was judged"
+    undecided = _with_status(verdict)
+    if not undecided:
+        return "every objective held as far as the run went, but it did not go to its end"
+    closest = max(undecided, key=_nearness)
+    what, why = _what(closest), closest.reason.split("; ")[-1]
+    if len(undecided) == 1:
+        return f"{what} could not be decided: {why}"
+    return f"{_share_of(undecided, verdict)} could not be decided; the closest is {what}: {why}"
+
+
+_FINDINGS = {
+    Status.PASS: _passed,
+    Status.FAIL: _failed,
+    Status.INVALID: _invalid,
+    Status.INCONCLUSIVE: _undecided,
+}
+
+
+def _with_status(verdict: RunVerdict) -> list[Verdict]:
+    """The objectives that came out as the whole did."""
+    return [one for one in verdict.verdicts if one.status is verdict.status]
+
+
+def _share_of(some: list[Verdict], verdict: RunVerdict) -> str:
+    n = len(verdict.verdicts)
+    return f"{len(some)} of {n} objective{'' if n == 1 else 's'}"
+
+
+def _remedy(check: Check) -> str:
+    finding, remedy = _REMEDIES[check.name]
+    return f"{finding.format(check.value)}, so nothing is said of the target: {remedy}"
 
 
 def _what(verdict: Verdict) -> str:
     metric = verdict.objective.split("<")[0].split(">")[0].split("=")[0].strip()
-    return f"{metric} of {verdict.series}"
+    return f"{metric} of {_series(verdict)}"
+
+
+def _series(verdict: Verdict) -> str:
+    if verdict.series == "*":
+        return "all series together"
+    return f"{verdict.series} together" if set(verdict.series) & set("*?") else verdict.series
 
 
 def _nearness(verdict: Verdict) -> float:
-    """How much of the limit is used: the observed percentile over its limit, or the budget spent."""
+    """How much of the limit is used, 1 being all of it.
+
+    Of a latency its percentile over the limit; where that lies beyond the answered requests, and of shares, the budget
+    spent. A count has no budget: any at all is beyond it, the more so the larger its share.
+    """
     if verdict.kind == "latency" and verdict.observed is not None:
         return verdict.observed / verdict.limit
-    if verdict.kind == "throughput" and verdict.observed:
-        return verdict.limit / verdict.observed
+    if verdict.kind == "throughput" and verdict.observed is not None:
+        return verdict.limit / verdict.observed if verdict.observed else math.inf
+    if verdict.kind == "count" and verdict.bad:
+        return 1 + (verdict.bad_fraction or 0.0)
     return verdict.budget_spent or 0.0
-
-
-def describe_limit(verdict: Verdict) -> str:
-    """The limit with its unit, for tables."""
-    if verdict.unit == "ns":
-        return format_ns(verdict.limit)
-    if verdict.unit == "fraction":
-        return f"{verdict.limit * 100:.3g} %"
-    return f"{verdict.limit:.3g}/s" if verdict.unit == "per_s" else f"{verdict.limit:.0f}"

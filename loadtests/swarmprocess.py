@@ -66,7 +66,7 @@ async def _main(answers: _Answers) -> None:
             running = asyncio.create_task(swarm.run())
             running.add_done_callback(lambda _: _end(answers))
         elif order["order"] == "published" and swarm:
-            swarm.published_elsewhere(order["published"])
+            swarm.books.published_elsewhere(order["published"])
         elif order["order"] == "stop" and swarm:
             swarm.ending.set()
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -23,8 +20,8 @@ _STYLE = {
 }
 
 
-def print_verdict(console: Console, run: Run, verdict: RunVerdict, written: Sequence[Path]) -> None:
-    """Objectives with limit, observed value, bounds and n; the self-checks; where the files are."""
+def print_verdict(console: Console, run: Run, verdict: RunVerdict) -> None:
+    """Objectives with limit, observed value, bounds and n; the self-checks; the sentence."""
     table = Table(box=None, header_style="dim", padding=(0, 1), pad_edge=False)
     for heading in ("objective", "series"):
         table.add_column(heading, no_wrap=False)
@@ -47,8 +44,6 @@ def print_verdict(console: Console, run: Run, verdict: RunVerdict, written: Sequ
     if run.header.model == "closed":
         console.print("  note  closed model: a slow target slows the load, so its worst times are seen too seldom")
     console.print(Text(verdict.sentence, style=_STYLE[verdict.status]), soft_wrap=True)
-    for path in written:
-        console.print(Text(f"  {path}"), soft_wrap=True)
 
 
 def _value(verdict: Verdict, value: float | None) -> str:

@@ -1,0 +1,77 @@
+"""What all connections of a process write into: samples, the ledger, the log of publications, the first fault."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from loadtests.ledger import Ledger, Message
+from loadtests.member import Member, Publication
+from loadtests.recorder import Recorder
+from loadtests.sample import Outcome
+
+__all__ = ["Books", "stream_name"]
+
+
+def stream_name(publisher: str, channel: str) -> str:
+    """The ledger's name of what one publisher sends on one channel."""
+    return f"{publisher}\t{channel}"
+
+
+class Books:
+    """The swarm's account of one process.
+
+    Args:
+        t0_ns: CLOCK_MONOTONIC of the run's second 0.
+        limits_ns: latency limits that objectives set for a series.
+        guard_ns: see :class:`~loadtests.ledger.Ledger`.
+        drain_ns: likewise.
+        shared: whether other processes have subscribers too, and must learn what is published here.
+
+    """
+
+    def __init__(
+        self, t0_ns: int, limits_ns: Callable[[str], Sequence[int]], guard_ns: int, drain_ns: int, shared: bool
+    ) -> None:
+        self.recorder = Recorder(t0_ns, limits_ns)
+        self.ledger = Ledger(guard_ns, drain_ns)
+        self.connected = 0
+        self.fault: str | None = None
+        """The first exception of an author's member, with its line."""
+        self._drain_ns = drain_ns
+        self._shared = shared
+        self._published: dict[str, Any] = {}
+
+    def publish_log(self, publication: Publication) -> None:
+        """A message left; every process's ledger learns of it."""
+        stream = stream_name(publication.publisher, publication.channel)
+        message = Message(publication.intended_ns, publication.sent_ns)
+        self.ledger.published(stream, publication.channel, publication.sequence, (message,))
+        if self._shared:
+            log = self._published.setdefault(stream, [publication.channel, publication.sequence, []])
+            log[2].append(list(message))
+
+    def published_elsewhere(self, published: dict[str, Any]) -> None:
+        """Publisher logs of other processes, as :meth:`take_published` gives them."""
+        for stream, (channel, first, messages) in published.items():
+            self.ledger.published(stream, channel, first, (Message(*m) for m in messages))
+
+    def take_published(self) -> dict[str, Any]:
+        """What was published here since the last call."""
+        taken, self._published = self._published, {}
+        return taken
+
+    def settle(self, now_ns: int) -> None:
+        """Settle what is old enough; a lost delivery is a sample of its own."""
+        for lost in self.ledger.settle(now_ns):
+            intended_ns, sent_ns = lost.message
+            ended_ns = sent_ns + self._drain_ns
+            self.recorder.record("ws deliver", intended_ns, sent_ns, ended_ns, int(Outcome.LOST))
+
+    def broke(self, member: Member, error: BaseException) -> None:
+        """An author's member raised: the planned load is not being made."""
+        frames = traceback.extract_tb(error.__traceback__)
+        where = f" ({frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno})" if frames else ""
+        if self.fault is None:
+            self.fault = f"swarm member {type(member).__name__} raised {type(error).__name__}: {error}{where}"

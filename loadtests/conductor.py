@@ -1,0 +1,227 @@
+"""One run while it is made: generator started, batches taken in, the end or an early end seen to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from loadtests.board import Board, Progress
+from loadtests.description import run_header
+from loadtests.duration import NS_PER_S
+from loadtests.generator import Generator
+from loadtests.intake import Intake
+from loadtests.job import Job, Role
+from loadtests.monitor import Monitor
+from loadtests.processlog import ProcessLog
+from loadtests.redaction import Redactor
+from loadtests.run import PhaseSpan, RunWriter
+from loadtests.scenario import Scenario
+from loadtests.target import EmbeddedTarget, free_port
+
+__all__ = ["Conducted", "Conductor", "Options"]
+
+LEAD_NS = NS_PER_S
+PATIENCE_S = 40
+PATIENCE_WHEN_CUT_S = 12
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is made, beside its scenario."""
+
+    out: Path
+    command: str = ""
+    processes: int = 1
+    ui_port: int | None = None
+
+
+@dataclass(frozen=True)
+class Conducted:
+    """A run that was made."""
+
+    writer: RunWriter
+    locust: dict[str, Any] = field(default_factory=dict)
+    interrupted: bool = False
+
+
+class Conductor:
+    """Makes one run on a target that is there; nothing of it is used twice."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        options: Options,
+        board: Board,
+        addresses: Sequence[str],
+        embedded: EmbeddedTarget | None,
+        redactor: Redactor,
+    ) -> None:
+        self._scenario = scenario
+        self._options = options
+        self._board = board
+        self._addresses = tuple(addresses)
+        self._embedded = embedded
+        self._redactor = redactor
+        self._spool = options.out / ".spool"
+        self._run_id = secrets.token_hex(4)
+        self._partial: str | None = None
+        self._fault = ""
+        self._interrupted = False
+
+    async def conduct(self) -> Conducted:
+        """Start the generator, run, and close the run directory."""
+        self._spool.mkdir(exist_ok=True)
+        log = ProcessLog(self._options.out / "generator.log", self._redactor)
+        self._generator = Generator(list(self._jobs()), self._accept, self._lost)
+        try:
+            self._board.say(f"starting the generator for {self._scenario.name} on {self._scenario.target.url}")
+            await self._generator.start(log)
+            await self._run()
+        finally:
+            await self._generator.finish()
+            self._board.close()
+        return self._close()
+
+    def _jobs(self) -> Iterator[Job]:
+        count = self._options.processes
+        if count == 1:
+            yield self._job("local", "local", 0, 0)
+            return
+        port = free_port()
+        yield self._job("master", "master", 0, port)
+        for shard in range(count):
+            yield self._job("worker", f"worker-{shard}", shard, port)
+
+    def _job(self, role: Role, source: str, shard: int, port: int) -> Job:
+        return Job(
+            self._scenario,
+            self._run_id,
+            role,
+            source,
+            shard,
+            self._options.processes,
+            self._spool.resolve(),
+            self._addresses,
+            port,
+            self._options.ui_port if role != "worker" else None,
+        )
+
+    async def _run(self) -> None:
+        options = self._options
+        header = await asyncio.to_thread(
+            run_header, self._scenario, self._run_id, options.command, options.processes, self._redactor
+        )
+        self._t0_ns = time.monotonic_ns() + LEAD_NS
+        header = replace(header, t0_ns=self._t0_ns, started_wall_s=time.time() + LEAD_NS / NS_PER_S)
+        self._writer = RunWriter(options.out, header)
+        self._progress = Progress(header.phases, self._scenario.parsed_objectives())
+        self._intake = Intake(self._writer, self._progress, self._clock_s, self._cut)
+        for said in header.advice:
+            self._board.say(f"note: {said}")
+        if options.ui_port is not None:
+            self._board.say(f"Locust's own web page: http://127.0.0.1:{options.ui_port}")
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._interrupt)
+        self._generator.order("start", t0_ns=self._t0_ns)
+        for phase in header.phases:
+            self._intake.write(partial(self._writer.event, phase.start_s, "phase", phase.name))
+        watching = asyncio.create_task(self._watch())
+        try:
+            await self._until_done()
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+
+    async def _until_done(self) -> None:
+        """Wait for the generator's own end; once the run is cut short, only so long."""
+        scenario, done = self._scenario, self._generator.done
+        whole_s = (scenario.duration_ns + scenario.load.timeout + scenario.swarm.drain) / NS_PER_S
+        deadline = time.monotonic() + whole_s + PATIENCE_S
+        while not done.is_set() and self._partial is None:
+            if time.monotonic() > deadline:
+                self._cut("the generator did not end in time", "generator")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(done.wait(), 0.1)
+        if not done.is_set():
+            self._generator.order("stop")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(done.wait(), PATIENCE_WHEN_CUT_S)
+
+    async def _watch(self) -> None:
+        """Once a second: resources, the board, and whether the target still lives."""
+        monitor = Monitor()
+        port = urlsplit(self._scenario.target.url).port
+        target = [self._embedded.process.pid] if self._embedded else monitor.listener(port) if port else []
+        while True:
+            await asyncio.sleep(1 - time.monotonic() % 1)
+            pids = self._generator.pids
+            swarm = [child for pid in pids for child in monitor.children(pid)]
+            row = await asyncio.to_thread(monitor.read, pids, swarm, target)
+            gauges = {n: self._progress.gauge(n) for n in ("users", "waiting", "in_flight", "connections")}
+            at_s = self._clock_s()
+            if at_s >= 0:
+                self._intake.write(partial(self._writer.resources, {"at_s": at_s, **row, **gauges}))
+            self._progress.at_s, self._progress.resources = max(0.0, at_s), row
+            self._board.show(self._progress)
+            if self._embedded and self._embedded.process.returncode is not None:
+                self._cut(f"the target ended with code {self._embedded.process.returncode}", "target")
+            elif self._intake.unreachable():
+                self._cut("the target could not be reached for some seconds", "target")
+
+    def _clock_s(self) -> float:
+        return (time.monotonic_ns() - self._t0_ns) / NS_PER_S
+
+    def _accept(self, batch: dict[str, Any]) -> None:
+        self._intake.accept(batch)
+
+    def _lost(self, text: str) -> None:
+        self._intake.event("lost", text)
+        self._cut(text, "generator")
+
+    def _interrupt(self) -> None:
+        if self._interrupted:
+            self._generator.done.set()  # asked twice: what is in flight is given up
+        self._interrupted = True
+        self._cut("interrupted", "")
+
+    def _cut(self, reason: str, fault: str) -> None:
+        """End the run early; the first reason counts."""
+        if self._partial is None:
+            self._partial, self._fault = f"{reason} at {max(0.0, self._clock_s()):.0f} s", fault
+            self._intake.event("cut", self._partial)
+            self._board.say(f"ending early: {self._partial}")
+
+    def _close(self) -> Conducted:
+        self._intake.recover(self._spool)
+        shutil.rmtree(self._spool, ignore_errors=True)
+        header, partial = self._writer.header, self._partial is not None
+        self._writer.close(
+            replace(
+                header,
+                state="partial" if partial else "complete",
+                partial=self._partial,
+                fault=self._fault,
+                phases=tuple(_until(header.phases, self._clock_s())) if partial else header.phases,
+                ended_wall_s=time.time(),
+                accounting=dict(self._intake.accounting),
+            )
+        )
+        return Conducted(self._writer, self._intake.locust, self._interrupted)
+
+
+def _until(phases: Sequence[PhaseSpan], end_s: float) -> Iterator[PhaseSpan]:
+    """The phases as far as they went."""
+    for phase in phases:
+        if phase.start_s < end_s:
+            yield replace(phase, end_s=min(phase.end_s, end_s))

@@ -1,0 +1,106 @@
+"""What arrives from the generator, into the run directory and onto the board."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from loadtests.board import Progress
+from loadtests.interval import Interval
+from loadtests.outbox import Inbox, read_spool
+from loadtests.run import RunWriter
+
+__all__ = ["Intake"]
+
+UNREACHABLE = ("connection refused", "connection reset", "connection closed", "name not resolved")
+UNREACHABLE_S = 5
+
+
+class Intake:
+    """Takes each batch once and passes its parts on.
+
+    Args:
+        writer: of the run directory.
+        progress: what the board shows.
+        clock_s: seconds since the run's start.
+        cut: ends the run early, given the reason and whose fault it is.
+
+    """
+
+    def __init__(
+        self,
+        writer: RunWriter,
+        progress: Progress,
+        clock_s: Callable[[], float],
+        cut: Callable[[str, str], None],
+    ) -> None:
+        self.accounting: Counter[str] = Counter()
+        self.locust: dict[str, Any] = {}
+        self._writer = writer
+        self._progress = progress
+        self._clock_s = clock_s
+        self._cut = cut
+        self._inbox = Inbox()
+        self._ledgers: dict[str, dict[str, int]] = {}
+        self._ok: Counter[int] = Counter()
+        self._unreachable: Counter[int] = Counter()
+        self._disk_refuses = False
+
+    def accept(self, batch: dict[str, Any]) -> bool:
+        """File a batch; False when it was here before."""
+        if not self._inbox.accept(batch):
+            return False
+        intervals = [Interval.from_json(row) for row in batch.get("intervals", ())]
+        self.write(lambda: self._writer.intervals(intervals))
+        self._progress.add(intervals)
+        for interval in intervals:
+            if not interval.series.startswith("ws "):
+                self._ok[interval.second] += interval.ok
+                self._unreachable[interval.second] += sum(interval.errors.get(kind, 0) for kind in UNREACHABLE)
+        for row in batch.get("exemplars", ()):
+            self.write(partial(self._writer.exemplar, row))
+        for event in batch.get("events", ()):
+            self.event(event["kind"], event["text"])
+            if event["kind"] in ("lost", "member error"):
+                self._cut(event["text"], "generator")
+        if "gauges" in batch:
+            self._progress.gauges[batch["source"]] = batch["gauges"]
+        if "ledger" in batch:
+            self._ledgers[batch["source"]] = batch["ledger"]
+            names = batch["ledger"]
+            total = {name: sum(ledger[name] for ledger in self._ledgers.values()) for name in names}
+            self._progress.ledger = total
+            self.write(lambda: self._writer.deliveries(total))
+        self.accounting.update(batch.get("accounting", {}))
+        if "locust" in batch:
+            self.locust[batch["source"]] = batch["locust"]
+        return True
+
+    def unreachable(self) -> bool:
+        """Whether the target refused every connection of the last seconds: more load would show nothing."""
+        second = int(self._clock_s())
+        last = range(second - UNREACHABLE_S - 1, second - 1)
+        return last.start >= 0 and all(self._unreachable[s] and not self._ok[s] for s in last)
+
+    def recover(self, spool: Path) -> None:
+        """Take what a lost process had spooled and could not send."""
+        recovered = sum(self.accept(batch) for batch in read_spool(spool))
+        if recovered:
+            self.event("recovered", f"{recovered} batches were read from a lost process's own log")
+
+    def event(self, kind: str, text: str) -> None:
+        """File an event that happens now."""
+        self.write(lambda: self._writer.event(self._clock_s(), kind, text))
+
+    def write(self, action: Callable[[], None]) -> None:
+        """Do something to the run directory; a disk that refuses ends the run."""
+        if self._disk_refuses:
+            return
+        try:
+            action()
+        except OSError as error:
+            self._disk_refuses = True
+            self._cut(f"the run directory cannot be written ({error.strerror or error})", "generator")

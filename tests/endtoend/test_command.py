@@ -1,0 +1,174 @@
+"""The command line as a stranger uses it."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogReader
+
+from loadtests.errors import ExitCode
+from loadtests.run import Run
+from tests.endtoend.harness import loadtests, server, summary
+
+pytestmark = pytest.mark.slow
+
+Make = Callable[..., Path]
+
+
+def test_exit_codes_are_public() -> None:
+    """CI scripts hold these numbers."""
+    assert {code.name: code.value for code in ExitCode} == {
+        "PASS": 0,
+        "INTERNAL": 1,
+        "USAGE": 2,
+        "FAIL": 3,
+        "INCONCLUSIVE": 4,
+        "INVALID": 5,
+        "INTERRUPTED": 130,
+    }
+
+
+def test_one_line_against_any_url(tmp_path: Path) -> None:
+    """A healthy URL, half a minute: PASS, exit 0, every planned request sent, figures and pages on disk."""
+    out = tmp_path / "run"
+    with server("hub") as (url, _):
+        done = loadtests(
+            *("run", "--url", f"{url}/hello/42?x=1", "--rate", "50/s", "--users", "20", "--duration", "31s"),
+            *("--warm-up", "1s", "--objective", "p95 < 200ms", "--objective", "throughput > 45/s", "--out", out),
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PASS" in done.stdout
+    figures = summary(out)
+    series = figures["series"]["GET /hello/{id}"]
+    assert series["count"] == series["ok"] == 50 * 31
+    assert figures["planned"] == 50 * 32
+    assert set(series["response_ms"]) == {"p50", "p90", "p95", "p99", "p99.9", "max"}
+    assert series["response_ms"]["p50"] >= series["service_ms"]["p50"]
+    for name in ("report.html", "summary.md", "junit.xml", "run.json", "verdict.json", "intervals.hlog"):
+        assert (out / name).stat().st_size > 0, name
+    suite = ElementTree.parse(out / "junit.xml").getroot()
+    assert len(list(suite.iter("testcase"))) >= 2
+    assert not list(suite.iter("failure"))
+    again = loadtests("judge", out)
+    assert again.returncode == 0
+    assert loadtests("judge", out, "--objective", "p95 < 1us").returncode == 3
+    reader = HistogramLogReader(str(out / "intervals.hlog"), HdrHistogram(1, 60_000_000, 3))
+    total = 0
+    while (histogram := reader.get_next_interval_histogram()) is not None:
+        total += histogram.get_total_count() if histogram.get_tag().endswith("|response") else 0
+    assert total == 50 * 32
+    assert loadtests("trend", out, out, "--out", tmp_path / "trend.html").returncode == 0
+    assert (tmp_path / "trend.html").stat().st_size > 5_000
+
+
+def test_a_slow_url_fails(tmp_path: Path) -> None:
+    """Every request over the limit: FAIL, exit 3, and the series is named."""
+    with server("hub") as (url, _):
+        done = loadtests(
+            *("run", "--url", f"{url}/slow", "--rate", "20/s", "--users", "20", "--duration", "31s"),
+            *("--warm-up", "1s", "--objective", "p95 < 50ms", "--out", tmp_path / "run"),
+        )
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "GET /slow" in done.stdout
+
+
+def test_a_short_run_decides_nothing(tmp_path: Path) -> None:
+    """Three seconds: INCONCLUSIVE, exit 4, and it was said before the load."""
+    with server("hub") as (url, _):
+        done = loadtests(
+            *("run", "--url", f"{url}/", "--rate", "50/s", "--duration", "3s", "--warm-up", "1s"),
+            *("--objective", "p95 < 200ms", "--out", tmp_path / "run"),
+        )
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "steady state decide nothing" in done.stderr
+
+
+def test_an_objective_on_nothing_never_passes(scenario: Make, tmp_path: Path) -> None:
+    """An objective whose glob matches no series keeps the run from passing."""
+    with server("hub") as (url, _):
+        path = scenario(url, steady="30s", objectives='series = "GET /nowhere"\nmust = ["p95 < 10s"]')
+        done = loadtests("run", path, "--out", tmp_path / "run")
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "no series matches" in done.stdout
+
+
+def test_closed_model(tmp_path: Path) -> None:
+    """Without --rate each user sends again when it is answered; the run and its page say that it is closed."""
+    with server("hub") as (url, _):
+        done = loadtests(
+            *("run", "--url", f"{url}/slow", "--users", "4", "--duration", "4s", "--warm-up", "1s"),
+            *("--out", tmp_path / "run"),
+        )
+    assert done.returncode == 4, done.stdout + done.stderr
+    figures = summary(tmp_path / "run")
+    assert figures["model"] == "closed"
+    count = figures["series"]["GET /slow"]["count"]
+    assert 4 * 4 / 0.2 < count <= 4 * 4 / 0.1, "four users at 100 ms each can send at most 160 in 4 s"
+    assert "closed" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_scenario_with_users_and_swarm(scenario: Make, tmp_path: Path) -> None:
+    """Both user clients and a swarm over two processes: everything is delivered, everything accounted for."""
+    with server("hub") as (url, _):
+        path = scenario(
+            url,
+            member="Listener",
+            steady="31s",
+            objectives='must = ["errors < 1%"]\n[[objectives]]\nseries = "ws deliver"\nmust = ["lost == 0"]',
+        )
+        text = path.read_text().replace(
+            'users = [ { class = "users.py:Visitor" } ]',
+            'users = [ { class = "users.py:Visitor" }, { class = "users.py:Classic", weight = 0.5 } ]',
+        )
+        path.write_text(text)
+        done = loadtests("run", path, "--processes", "2", "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = summary(tmp_path / "run")
+    deliveries = figures["deliveries"]
+    assert deliveries["expected"] == deliveries["delivered"] > 800
+    assert deliveries["lost"] == deliveries["duplicated"] == deliveries["reordered"] == deliveries["foreign"] == 0
+    items, pages = figures["series"]["GET /items/{id}"], figures["series"]["GET /page"]
+    assert 0.5 < items["count"] / pages["count"] < 0.8, "two of three arrivals go on to an item"
+    run = Run(tmp_path / "run")
+    assert run.verdict is not None
+    assert [check.ok for check in run.verdict.checks if check.name == "accounting"] == [True]
+
+
+def test_errors_are_told_apart(scenario: Make, tmp_path: Path) -> None:
+    """A path that answers 500 is an error of that kind, timed apart from successes."""
+    with server("hub") as (url, _):
+        path = scenario(url, steady="3s")
+        users = path.parent / "users.py"
+        users.write_text(users.read_text().replace('"/items/17"', '"/fail"'))
+        done = loadtests("run", path, "--out", tmp_path / "run")
+    assert done.returncode == 4, done.stdout + done.stderr
+    fail = summary(tmp_path / "run")["series"]["GET /fail"]
+    assert fail["error_kinds"] == {"http 500": fail["count"]}
+    assert fail["response_ms"]["p50"] is None
+    assert fail["failed_response_ms"]["p50"] > 0
+
+
+def test_locust_web_page_on_loopback(scenario: Make, tmp_path: Path) -> None:
+    """--ui serves Locust's own page while the run goes on, on loopback only."""
+    import urllib.request
+
+    from tests.endtoend.harness import free_port, start, wait_for
+
+    port = free_port()
+    with server("hub") as (url, _):
+        going = start(["run", scenario(url), "--ui", "--ui-port", str(port), "--out", tmp_path / "run"])
+        counts = tmp_path / "run" / "counts.jsonl"
+        wait_for(lambda: counts.exists() and counts.read_text())
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as page:
+            assert page.status == 200
+        listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        assert {
+            row[1].split(":")[0] for row in listening if row[3] == "0A" and int(row[1].split(":")[1], 16) == port
+        } == {"0100007F"}
+        going.communicate(timeout=60)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["state"] == "complete"
