@@ -1,0 +1,43 @@
+"""The swarm's ledger: what was due to subscribers and what came of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from loadtests.run import Run
+from reports.figures import count, percent, significant
+
+__all__ = ["ledger"]
+
+_MEANING: Final = {
+    "expected": "due to subscribers",
+    "delivered": "arrived",
+    "lost": "never came",
+    "duplicated": "came more than once",
+    "reordered": "overtook another",
+    "late": "came after it was given up",
+    "outside": "came beside a subscription",
+    "foreign": "nobody published it",
+    "received": "in all",
+}
+_MUST_BE_ZERO: Final = frozenset({"lost", "duplicated", "reordered", "late", "foreign"})
+_ONLY_IF_ANY: Final = frozenset({"late", "outside", "foreign"})
+
+
+def ledger(run: Run) -> list[tuple[str, str, str, bool]]:
+    """Word, figure, meaning, and whether it is a loss that happened; then the fan-out, where it is known."""
+    kept = run.deliveries
+    expected = kept.get("expected", 0)
+    rows = []
+    for word, n in kept.items():
+        if word in _ONLY_IF_ANY and not n:
+            continue
+        wrong = word in _MUST_BE_ZERO and n > 0
+        meaning = _MEANING.get(word, "")
+        if wrong and expected:
+            meaning += f": {percent(n / expected)}"
+        rows.append((word.replace("_", " "), count(n), meaning, wrong))
+    published = sum(interval.ok for interval in run.intervals.get("ws publish", {}).values())
+    if published and expected:
+        rows.append(("fan-out", significant(expected / published), "deliveries per publish", False))
+    return rows

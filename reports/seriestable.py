@@ -1,0 +1,133 @@
+"""One row per series: successes with their percentiles, failures apart; a figure only where the sample carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from loadtests.histogram import Histogram
+from loadtests.run import Run
+from reports.figures import NOTHING, count, duration, nines, percent, rate
+from reports.sampling import missing, percentile_ns
+from reports.subject import live, requests
+from reports.timeline import Steady
+
+__all__ = [
+    "FAILED_PERCENTILES",
+    "PERCENTILES",
+    "Cell",
+    "FailedRow",
+    "SeriesRow",
+    "failed_rows",
+    "series_rows",
+    "worst_series",
+]
+
+PERCENTILES: Final = (50.0, 90.0, 95.0, 99.0, 99.9)
+FAILED_PERCENTILES: Final = (50.0, 95.0)
+_TOP: Final = (95.0, 99.0)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure, or why there is none."""
+
+    text: str
+    absent: bool = False
+
+
+@dataclass(frozen=True)
+class SeriesRow:
+    """Successes of one series in the steady state."""
+
+    series: str
+    count: str
+    throughput: str
+    response: tuple[Cell, ...]
+    maximum: str
+    service: tuple[Cell, ...]
+    lateness: Cell
+    total: bool = False
+    """A pool of the rows around it."""
+
+
+@dataclass(frozen=True)
+class FailedRow:
+    """Failures of one series in the steady state."""
+
+    series: str
+    failed: str
+    share: str
+    outcomes: tuple[str, ...]
+    """Errors, time-outs, lost, dropped, unsent."""
+    response: tuple[Cell, ...]
+    maximum: str
+
+
+def percentile_cell(histogram: Histogram, percentile: float) -> Cell:
+    """A percentile, or how many more requests it takes."""
+    if not histogram.index.size:
+        return Cell(NOTHING)
+    more = missing(percentile, histogram.total)
+    return (
+        Cell(f"needs {count(more)} more", absent=True) if more else Cell(duration(percentile_ns(histogram, percentile)))
+    )
+
+
+def series_rows(run: Run, steady: Steady) -> list[SeriesRow]:
+    """Requests, their pool, then the swarm's series."""
+    names = requests(run)
+    rows = [_row(name, steady, (name,)) for name in names]
+    if len(names) > 1:
+        rows.append(_row("All requests", steady, names))
+    return rows + [_row(name, steady, (name,)) for name in live(run)]
+
+
+def failed_rows(steady: Steady) -> list[FailedRow]:
+    """Every series in which something failed, the most failures first."""
+    failed = sorted(((name, steady[name]) for name in steady if steady[name].failed), key=lambda pair: -pair[1].failed)
+    return [
+        FailedRow(
+            name,
+            count(one.failed),
+            percent(one.failed / one.count),
+            tuple(count(n) for n in (one.error_count, one.timeouts, one.lost, one.dropped, one.unsent)),
+            tuple(percentile_cell(one.failed_response, p) for p in FAILED_PERCENTILES),
+            _maximum(one.failed_response),
+        )
+        for name, one in failed
+    ]
+
+
+def worst_series(steady: Steady, most: int) -> list[tuple[str, str, str]]:
+    """The slowest series by p95, or by p50 where the sample carries no more: name, percentile, figure."""
+    found = []
+    for name in steady:
+        histogram = steady[name].response
+        carried = next(((p, v) for p in (95.0, 50.0) if (v := percentile_ns(histogram, p)) is not None), None)
+        if carried:
+            found.append((carried[1], name, nines(carried[0])))
+    return [(name, p, duration(value)) for value, name, p in sorted(found, reverse=True)[:most]]
+
+
+def _row(name: str, steady: Steady, series: tuple[str, ...]) -> SeriesRow:
+    one = steady.pool(series)
+    return SeriesRow(
+        name,
+        count(one.ok),
+        rate(steady.throughput_per_s(series)),
+        _cells(one.response, PERCENTILES),
+        _maximum(one.response),
+        _cells(one.service, _TOP),
+        percentile_cell(one.lateness, 99.0),
+        total=len(series) > 1,
+    )
+
+
+def _cells(histogram: Histogram, percentiles: Sequence[float]) -> tuple[Cell, ...]:
+    return tuple(percentile_cell(histogram, p) for p in percentiles)
+
+
+def _maximum(histogram: Histogram) -> str:
+    return duration(histogram.max_us * 1000.0) if histogram.index.size else NOTHING
