@@ -1,0 +1,82 @@
+"""The agents, over REST."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path
+from sqlalchemy import Row, bindparam, insert, select, update
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from portal.auth import signed_in
+from portal.collection import Cursor, Limit, Walk
+from portal.models import agents
+from portal.revision import IfMatch, revise, shown
+from portal.schemas import MAX_KEY, AgentPage, AgentPatch, AgentStatus, AgentView, NewAgent
+from portal.services import Portal
+
+router = APIRouter(prefix="/api/v1/agents", tags=["agents"], dependencies=[Depends(signed_in)])
+"""The routes of agents."""
+
+AgentId = Annotated[int, Path(ge=1, le=MAX_KEY)]
+"""The key in the path."""
+
+_walk = Walk(agents)
+_one = select(agents).where(agents.c.agent_id == bindparam("key"))
+_beat = update(agents).where(agents.c.agent_id == bindparam("key")).values(last_heartbeat_at_ms=bindparam("now_ms"))
+
+
+@router.get("", response_model=AgentPage)
+async def list_agents(
+    portal: Portal, limit: Limit = 50, cursor: Cursor = None, status: AgentStatus | None = None
+) -> Response:
+    """List agents in the order of their keys."""
+    rows, next_cursor = await _walk.page(portal.database, limit=limit, cursor=cursor, status=status)
+    page = AgentPage(items=[AgentView.model_validate(row) for row in rows], next_cursor=next_cursor)
+    return Response(page.model_dump_json(), media_type="application/json")
+
+
+@router.post("", response_model=AgentView, status_code=201)
+async def create_agent(body: NewAgent, portal: Portal) -> Response:
+    """Create an agent."""
+    now_ms = portal.now_ms()
+    values = body.model_dump() | {"version": 1, "created_at_ms": now_ms, "updated_at_ms": now_ms}
+    async with portal.database.write() as connection:
+        row = (await connection.execute(insert(agents).values(values).returning(agents))).one()
+    return shown(AgentView.model_validate(row), 201, f"/api/v1/agents/{row.agent_id}")
+
+
+@router.get("/{agent_id}", response_model=AgentView)
+async def read_agent(agent_id: AgentId, portal: Portal) -> Response:
+    """Read one agent."""
+    async with portal.database.read() as connection:
+        row: Row[Any] | None = (await connection.execute(_one, {"key": agent_id})).one_or_none()
+    if row is None:
+        raise _unknown(agent_id)
+    return shown(AgentView.model_validate(row))
+
+
+@router.patch("/{agent_id}", response_model=AgentView)
+async def change_agent(agent_id: AgentId, body: AgentPatch, portal: Portal, if_match: IfMatch = None) -> Response:
+    """Change an agent, and tell those who watch channel `agent.{agent_id}`."""
+    changes = body.model_dump(exclude_unset=True, exclude={"version"}) | {"updated_at_ms": portal.now_ms()}
+    async with portal.database.write() as connection:
+        row = await revise(connection, agents, agent_id, changes, if_match=if_match, version=body.version)
+    # No await between the commit and the announcement: on SQLite, where one writer commits in order, the events of an
+    # agent leave in the order of its versions.
+    view = AgentView.model_validate(row)
+    portal.hub.announce(f"agent.{agent_id}", view.model_dump(), portal.monotonic_ns())
+    return shown(view)
+
+
+@router.post("/{agent_id}/heartbeat", status_code=204)
+async def beat(agent_id: AgentId, portal: Portal) -> Response:
+    """Note that an agent is alive. This is no change of the agent: its version stays."""
+    async with portal.database.write() as connection:
+        result = await connection.execute(_beat, {"key": agent_id, "now_ms": portal.now_ms()})
+    if result.rowcount == 0:
+        raise _unknown(agent_id)
+    return Response(status_code=204)
+
+
+def _unknown(agent_id: int) -> HTTPException:
+    return HTTPException(404, f"there is no agent {agent_id}")

@@ -1,0 +1,116 @@
+"""One database with two doors: many readers and, on SQLite, a single writer."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any
+
+from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import ArgumentError, InvalidRequestError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+READERS = 4
+"""SQLite reading connections. Each has a thread of its own; more would only wait for the same core."""
+
+_PRAGMAS = (
+    "journal_mode=WAL",  # readers do not block the writer, nor the writer readers
+    "synchronous=NORMAL",  # with WAL: a power cut may lose the last commits, never the file
+    "busy_timeout=5000",
+    "foreign_keys=ON",
+    "cache_size=-16000",
+)
+
+
+class DatabaseUrlError(ValueError):
+    """A database URL that cannot be used, told in one sentence."""
+
+
+class Database:
+    """The portal's database.
+
+    SQLite allows one writer at a time and answers a second one with "database is locked" when its patience ends. So all
+    writes queue here, in order, for one connection. Other databases get one ordinary pool.
+
+    A single statement is atomic and durable by itself, so `read` and `write` lend connections that commit each one: a
+    transaction around it would cost SQLite's thread more than the statement does. Several that belong together go into
+    a `transaction`.
+    """
+
+    def __init__(self, url: str) -> None:
+        check_url(url)
+        self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        if self._is_sqlite:
+            self._readers, self._writer = _sqlite_engine(url, READERS), _sqlite_engine(url, 1)
+            self._engines = [self._readers, self._writer]
+        else:
+            engine = create_async_engine(url, pool_size=20, pool_pre_ping=True)
+            self._engines = [engine]
+            self._readers = self._writer = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Lend a connection for reading; each statement sees one moment."""
+        return self._readers.connect()
+
+    def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Lend a connection for writing; each statement is committed when it ends."""
+        return self._writer.connect()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection inside a transaction: committed at the end, rolled back on any exception."""
+        if not self._is_sqlite:
+            async with self._engines[0].begin() as connection:
+                yield connection
+            return
+        async with self._writer.connect() as connection:
+            # IMMEDIATE: a writer from the start, not a reader whose snapshot is stale by the time it wants to write.
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                await connection.exec_driver_sql("ROLLBACK")
+                raise
+            await connection.exec_driver_sql("COMMIT")
+
+    async def ping(self) -> None:
+        """Ask the database for one row; raises when it does not answer."""
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for engine in self._engines:
+            await engine.dispose()
+
+
+def check_url(url: str) -> None:
+    """Refuse a URL that no connection could be opened with."""
+    try:
+        create_async_engine(url)
+        parsed = make_url(url)
+    except (ArgumentError, InvalidRequestError, ModuleNotFoundError) as error:
+        raise DatabaseUrlError(f"the database URL cannot be used: {error}") from error
+    if parsed.get_backend_name() == "sqlite" and (parsed.database or ":memory:") == ":memory:":
+        raise DatabaseUrlError("an in-memory SQLite database is private to one connection; name a file, or give no URL")
+
+
+@contextmanager
+def temporary_url() -> Iterator[str]:
+    """Lend the URL of a new SQLite file that is removed at the end, its journal with it."""
+    with tempfile.TemporaryDirectory(prefix="portal-", ignore_cleanup_errors=True) as directory:
+        yield f"sqlite+aiosqlite:///{directory}/portal.db"
+
+
+def _sqlite_engine(url: str, connections: int) -> AsyncEngine:
+    engine = create_async_engine(
+        url, pool_size=connections, max_overflow=0, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True
+    )
+
+    def on_connect(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        for pragma in _PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    event.listen(engine.sync_engine, "connect", on_connect)
+    return engine

@@ -1,0 +1,47 @@
+"""The tables. Core tables rather than mapped classes: every statement is visible where it is sent."""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, SmallInteger, String, Table
+
+metadata = MetaData()
+"""All tables of the portal."""
+
+_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in a column declared INTEGER
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("agent_id", _Id, primary_key=True),
+    Column("name", String(80), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("last_heartbeat_at_ms", BigInteger),
+    Column("version", Integer, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    Index("agents_by_status", "status", "agent_id"),
+)
+"""Those who work. `version` grows by one with each change a client makes; a heartbeat is no such change."""
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("task_id", _Id, primary_key=True),
+    Column("title", String(200), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("agent_id", _Id, ForeignKey("agents.agent_id")),
+    Column("version", Integer, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    Index("tasks_by_status", "status", "task_id"),
+)
+"""What there is to do, and which agent does it."""
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account_id", _Id, primary_key=True),
+    Column("username", String(80), nullable=False, unique=True),
+    Column("password_hash", String(255), nullable=False),
+)
+"""Those who may log in."""

@@ -1,0 +1,43 @@
+"""What the portal's rooms share, handed to each by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from portal.database import Database
+from portal.hub import Hub
+from portal.passwords import Passwords
+from portal.settings import Settings
+from portal.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class Services:
+    """One running portal."""
+
+    settings: Settings
+    database: Database
+    passwords: Passwords
+    tokens: Tokens
+    hub: Hub
+    clock: Callable[[], float]
+    """Unix seconds."""
+    monotonic_ns: Callable[[], int]
+    """Nanoseconds of CLOCK_MONOTONIC, the clock of events."""
+
+    def now_ms(self) -> int:
+        """Return Unix milliseconds, as rows hold them."""
+        return int(self.clock() * 1000)
+
+
+async def services_of(connection: HTTPConnection) -> Services:
+    """Find the services of the portal that received a request."""
+    services: Services = connection.app.state.services
+    return services
+
+
+Portal = Annotated[Services, Depends(services_of)]
+"""Declares a handler's parameter that receives the services."""

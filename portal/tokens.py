@@ -1,0 +1,64 @@
+"""Signed tokens (JWT, HS256): who may call, for what use, until when."""
+
+import secrets
+from collections.abc import Callable
+from typing import Literal
+
+import jwt
+
+Use = Literal["access", "refresh"]
+"""What a token is for; one is never taken for the other."""
+
+_ISSUER = "portal"
+_ALGORITHM = "HS256"
+
+
+class TokenError(ValueError):
+    """A token that is not accepted; the text is safe to show."""
+
+
+class Tokens:
+    """Issues and reads tokens. `clock` gives Unix seconds."""
+
+    def __init__(self, secret: str, *, access_token_s: int, refresh_token_s: int, clock: Callable[[], float]) -> None:
+        self._secret = secret
+        self._life_s: dict[Use, int] = {"access": access_token_s, "refresh": refresh_token_s}
+        self._clock = clock
+
+    @property
+    def access_token_s(self) -> int:
+        """Life of an access token."""
+        return self._life_s["access"]
+
+    def issue(self, subject: str, use: Use) -> str:
+        """Sign a token for `subject`."""
+        now = int(self._clock())
+        claims = {
+            "iss": _ISSUER,
+            "sub": subject,
+            "use": use,
+            "iat": now,
+            "exp": now + self._life_s[use],
+            "jti": secrets.token_hex(8),
+        }
+        return jwt.encode(claims, self._secret, _ALGORITHM)
+
+    def read(self, token: str, use: Use) -> str:
+        """Return the subject of a token, or raise `TokenError`."""
+        try:
+            claims = jwt.decode(
+                token,
+                self._secret,
+                algorithms=[_ALGORITHM],
+                issuer=_ISSUER,
+                options={"require": ["sub", "exp", "use"], "verify_exp": False, "verify_iat": False},
+            )
+        except (jwt.InvalidTokenError, UnicodeEncodeError) as error:
+            raise TokenError("the token is not valid") from error
+        if claims["use"] != use:
+            raise TokenError(f"this is no {use} token")
+        if (
+            not isinstance(claims["exp"], int) or claims["exp"] <= self._clock()
+        ):  # by our own clock: PyJWT has no parameter for time
+            raise TokenError("the token has expired")
+        return str(claims["sub"])

@@ -1,0 +1,57 @@
+"""Settings and their refusals."""
+
+import pytest
+
+from portal.database import DatabaseUrlError, check_url
+from portal.settings import Settings, SettingsError
+
+
+def test_everything_has_a_default() -> None:
+    """An empty environment is a laboratory on loopback, with a new secret each time."""
+    settings = Settings.from_environment({})
+    assert settings.host == "127.0.0.1"
+    assert settings.database_url is None
+    assert settings.secret != Settings.from_environment({"PORTAL_SECRET": ""}).secret
+
+
+def test_the_environment_is_obeyed() -> None:
+    """Each variable sets what it says."""
+    settings = Settings.from_environment(
+        {"PORTAL_DATABASE_URL": "sqlite+aiosqlite:///x.db", "PORTAL_SECRET": "k" * 32, "PORTAL_ACCESS_TOKEN_S": "60"}
+    )
+    assert (settings.database_url, settings.secret, settings.access_token_s) == (
+        "sqlite+aiosqlite:///x.db",
+        "k" * 32,
+        60,
+    )
+
+
+def test_secrets_are_not_shown() -> None:
+    """Neither the key nor a database URL, which may hold a password."""
+    shown = repr(Settings(secret="k" * 32, database_url="postgresql+asyncpg://u:hunter2@db/x"))
+    assert "kkkk" not in shown
+    assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORTAL_SECRET", "short"),
+        ("PORTAL_SLOW", "nonsense"),
+        ("PORTAL_ACCESS_TOKEN_S", "0"),
+        ("PORTAL_ACCESS_TOKEN_S", "1h"),
+    ],
+)
+def test_what_cannot_be_obeyed_is_refused_by_name(name: str, value: str) -> None:
+    """The sentence names the variable."""
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_environment({name: value})
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "sqlite:///x.db", "nosuchdb+driver://x", "sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:"]
+)
+def test_a_database_url_that_cannot_be_used_is_refused(url: str) -> None:
+    """No dialect, no async driver, or a memory that two connections cannot share."""
+    with pytest.raises(DatabaseUrlError):
+        check_url(url)
