@@ -14,7 +14,8 @@ _numbers = itertools.count()
 class Coordinator(FastHttpUser):
     """Looks agents and tasks up, creates tasks, hands them out, keeps agents alive.
 
-    A task of this class is one arrival of an open model; in a closed model the user thinks between tasks.
+    A task of this class is one arrival of an open model; in a closed model the user thinks between tasks. The weights
+    are near each other so that a minute holds enough requests of every route to judge each of them.
     """
 
     wait_time = between(0.5, 1.5)
@@ -27,7 +28,7 @@ class Coordinator(FastHttpUser):
         self.cursor: str | None = None
         self.sign_in()
 
-    @task(6)
+    @task(8)
     def sign_in(self) -> None:
         """Sign in anew; the password hash is the portal's dearest computation."""
         form = {"username": self.account["username"], "password": self.settings["password"]}
@@ -35,12 +36,12 @@ class Coordinator(FastHttpUser):
             if response.status_code == 200:
                 self.headers = {"Authorization": f"Bearer {response.json()['access_token']}"}
 
-    @task(15)
+    @task(11)
     def list_agents(self) -> None:
         """One page of agents."""
         self.client.get("/api/v1/agents?limit=20", headers=self.headers)
 
-    @task(15)
+    @task(11)
     def list_tasks(self) -> None:
         """One page of tasks that nobody has yet, from anywhere in the list."""
         cursor = f"&cursor={self.cursor}" if self.cursor else ""
@@ -52,25 +53,25 @@ class Coordinator(FastHttpUser):
                 self.cursor = page["next_cursor"]
                 self.open_tasks = [row["task_id"] for row in page["items"]] or self.open_tasks
 
-    @task(16)
+    @task(12)
     def read_agent(self) -> None:
         """One agent."""
         agent = random.randint(1, AGENTS)
         self.client.get(f"/api/v1/agents/{agent}", headers=self.headers, name="/api/v1/agents/{agent_id}")
 
-    @task(16)
+    @task(12)
     def read_task(self) -> None:
         """One task."""
         number = random.randint(1, TASKS)
         self.client.get(f"/api/v1/tasks/{number}", headers=self.headers, name="/api/v1/tasks/{task_id}")
 
-    @task(8)
+    @task(11)
     def create_task(self) -> None:
         """A new task."""
         body = {"title": f"Look into report {random.randint(1, 10**6)}", "priority": random.randint(1, 9)}
         self.client.post("/api/v1/tasks", json=body, headers=self.headers)
 
-    @task(8)
+    @task(11)
     def patch_agent(self) -> None:
         """An agent changes its state; whoever watches it is told over the WebSocket."""
         agent = random.randint(1, AGENTS)
@@ -81,7 +82,7 @@ class Coordinator(FastHttpUser):
             name="/api/v1/agents/{agent_id}",
         )
 
-    @task(8)
+    @task(12)
     def assign_task(self) -> None:
         """A task goes to an agent; who has seen no list yet looks first, so this task may be two requests."""
         if not self.open_tasks:
@@ -95,7 +96,7 @@ class Coordinator(FastHttpUser):
             name="/api/v1/tasks/{task_id}/assign",
         )
 
-    @task(8)
+    @task(12)
     def heartbeat(self) -> None:
         """An agent says that it lives."""
         agent = random.randint(1, AGENTS)
