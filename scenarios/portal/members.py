@@ -18,13 +18,15 @@ class PortalMember(Member):
 
     path = "/ws/agents"
     _tokens: dict[str, asyncio.Task[str]] = {}  # noqa: RUF012 -- shared by all members on purpose
+    _used: asyncio.Task[str] | None = None
 
     async def prepare(self, http: Any) -> None:
-        """Take the token of this member's account, signing in where nobody has."""
+        """Take the token of this member's account, signing in where nobody has, or where it was of no more use."""
         account = self.feeds["accounts"].at(self.index % ACCOUNTS)["username"]
         known = self._tokens.get(account)
-        if known is None or (known.done() and known.exception() is not None):
+        if known is None or known is self._used:
             known = self._tokens[account] = asyncio.ensure_future(self._sign_in(http, account))
+        self._used = known
         self.token = await known
 
     async def _sign_in(self, http: Any, account: str) -> str:
