@@ -59,7 +59,7 @@ soak: $(STAMP) ## An hour, or make soak DURATION=8h
 	$(BIN)/loadtests run $(PORTAL)/soak.toml $(OPTIONS)
 
 bench: $(STAMP) ## Speed of the harness, as ratios to peers measured in the same run
-	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only -q
+	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only -q $(ARGS)
 
 report: $(STAMP) ## Write the pages of a run again: make report RUN=runs/...; without RUN, of the newest
 	@run="$${RUN:-$$(ls -dt runs/*/ 2>/dev/null | head -1)}"; test -n "$$run" || { echo "no run yet: make smoke"; exit 2; }; \
