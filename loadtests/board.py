@@ -93,6 +93,11 @@ class Progress:
         seconds = list(range(max(0, last - 4), last + 1))
         return sum(table.get(s, 0) for s in seconds) / len(seconds) if seconds else 0.0
 
+    def offered_per_s(self) -> float:
+        """Arrivals that came due, as the generator counts them: under overload, answers tell of them much later."""
+        told = [gauges["offered_per_s"] for gauges in self.gauges.values() if "offered_per_s" in gauges]
+        return sum(told) if told else self.recent(self.offered)
+
     def lateness_p99_ms(self) -> float:
         """Lateness of the last seconds."""
         return (Histogram.sum(self.lateness.values()).percentile_us(99) or 0.0) / 1000
@@ -116,7 +121,7 @@ class Progress:
         worst = max(((s, t) for t, s in self.budgets() if s is not None), default=None)
         parts = [
             f"{phase.name if phase else 'draining'} {self.at_s:.0f}/{self.end_s:.0f} s",
-            f"offered {self.recent(self.offered):.0f}/s, completed {self.recent(self.completed):.0f}/s",
+            f"offered {self.offered_per_s():.0f}/s, completed {self.recent(self.completed):.0f}/s",
             f"{self.gauge('users'):.0f} users, {self.gauge('in_flight'):.0f} in flight, "
             f"{self.gauge('waiting'):.0f} waiting",
             f"{self.failed} failed",
@@ -203,7 +208,7 @@ def _draw(progress: Progress) -> Any:
         ProgressBar(total=progress.end_s, completed=min(progress.at_s, progress.end_s), width=30),
     )
     load = Table.grid(padding=(0, 2))
-    load.add_row("offered", f"{progress.recent(progress.offered):.0f}/s", "users", f"{progress.gauge('users'):.0f}")
+    load.add_row("offered", f"{progress.offered_per_s():.0f}/s", "users", f"{progress.gauge('users'):.0f}")
     load.add_row(
         "completed",
         f"{progress.recent(progress.completed):.0f}/s",

@@ -16,12 +16,10 @@ from gevent.event import AsyncResult, Event
 from locust.env import Environment
 
 from loadtests.arrival import ArrivalLine
-from loadtests.classfile import load_class
 from loadtests.duration import NS_PER_S
 from loadtests.exemplar import Exemplars
-from loadtests.feed import read_feeds
 from loadtests.job import Job
-from loadtests.locustuser import ClosedUser, OpenUser, Requests, subclass
+from loadtests.locustuser import Requests
 from loadtests.outbox import Outbox
 from loadtests.outcome import classify
 from loadtests.plan import OpenModel, Plan
@@ -30,50 +28,7 @@ from loadtests.sample import Outcome
 from loadtests.series import series_name
 from loadtests.swarmchild import SwarmChild
 
-__all__ = ["LocustLoad", "populate", "user_classes"]
-
-
-def user_classes(job: Job) -> list[type]:
-    """The scenario's user classes under our clock."""
-    scenario = job.scenario
-    shared = {
-        "requests": Requests(),
-        "feeds": read_feeds(scenario),
-        "settings": scenario.settings,
-        "secrets": {name: value.get_secret_value() for name, value in scenario.secrets.items()},
-        "timeout_s": scenario.load.timeout / NS_PER_S,
-        "tls_verify": scenario.target.tls_verify,
-    }
-    is_open = scenario.load.model == "open"
-    return [
-        subclass(
-            load_class(user.cls, scenario.folder),
-            OpenUser if is_open else ClosedUser,
-            weight=user.weight,
-            **(shared | ({"line_index": index} if is_open else {})),
-        )
-        for index, user in enumerate(scenario.users)
-    ]
-
-
-def populate(job: Job, runner: Any, t0_ns: int) -> None:
-    """Spawn the users, and in a closed model of several stages keep the population at each stage's size.
-
-    Users come up over half of the warm-up (10 s at most), so that their logins are no load of their own.
-    """
-    scenario = job.scenario
-    warm_up_s = sum(p.duration for p in scenario.phases if p.kind == "warm-up") / NS_PER_S
-    over_s = max(1.0, min(10.0, warm_up_s / 2))
-    model = scenario.load_model()
-    if isinstance(model, OpenModel):
-        runner.start(scenario.load.users, max(1.0, scenario.load.users / over_s))
-        return
-    begin_ns = t0_ns
-    for stage in model.stages:
-        gevent.sleep(max(0.0, (begin_ns - time.monotonic_ns()) / NS_PER_S))
-        if stage.users != runner.target_user_count:
-            runner.start(stage.users, max(1.0, stage.users / over_s))
-        begin_ns += stage.duration_ns
+__all__ = ["LocustLoad"]
 
 
 class LocustLoad:
@@ -81,7 +36,7 @@ class LocustLoad:
 
     Args:
         job: the share.
-        environment: Locust's, with the classes of :func:`user_classes`.
+        environment: Locust's, with the classes of :func:`~loadtests.population.user_classes`.
         send: takes each numbered batch towards the orchestrator.
 
     """
@@ -253,7 +208,7 @@ class LocustLoad:
             self._events.append({"kind": "user error", "text": self.job.redactor()(text)[:300]})
 
     def _fold_each_second(self, runner: Any) -> None:
-        second = 0
+        second, offered = 0, self._offered()
         while True:
             second += 1
             if self._swarm and self._swarm.lost and not self._swarm_lost_told:
@@ -261,8 +216,10 @@ class LocustLoad:
                 self._events.append({"kind": "lost", "text": self._swarm.lost})
             while (left := self._t0_ns + second * NS_PER_S - time.monotonic_ns()) > 0:
                 gevent.sleep(left / NS_PER_S)
+            before, offered = offered, self._offered()
             self._post(
                 gauges={
+                    "offered_per_s": offered - before,
                     "users": runner.user_count,
                     "waiting": self._line.waiting,
                     "in_flight": self._requests.begun - self._requests.ended,
@@ -271,6 +228,10 @@ class LocustLoad:
                 }
             )
             self._dispatch_lag_ns = 0
+
+    def _offered(self) -> int:
+        """Arrivals that came due so far; in a closed model, requests that began."""
+        return self._line.accounting.offered if isinstance(self._model, OpenModel) else self._requests.begun
 
     def _post(self, **more: Any) -> None:
         events, self._events = self._events, []

@@ -24,7 +24,8 @@ from locust.env import Environment  # noqa: E402
 
 from loadtests.allowance import guard  # noqa: E402
 from loadtests.job import Job  # noqa: E402
-from loadtests.locustload import LocustLoad, populate, user_classes  # noqa: E402
+from loadtests.locustload import LocustLoad  # noqa: E402
+from loadtests.population import populate, user_classes  # noqa: E402
 
 __all__: list[str] = []
 
