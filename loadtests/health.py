@@ -77,7 +77,7 @@ def _accounting(run: Run) -> Iterator[Check]:
     """What was counted at the source is in the record: arrivals, requests, and every time of each.
 
     Planned = started + dropped + unsent (+ not yet due, in a run cut short); begun = recorded + in flight; each request
-    that left has a lateness, each that was answered a response and a service time.
+    that left has a lateness, each that came to an end a response and a service time, each success the second it ended.
     """
     header, title = run.header, "Every request is accounted for"
     counted = header.accounting
@@ -93,19 +93,15 @@ def _accounting(run: Run) -> Iterator[Check]:
         not_due = planned - counted.get("offered", 0)
     everything = [i for by_second in run.intervals.values() for i in by_second.values()]
     http = [i for i in everything if not i.series.startswith(("ws ", "task "))]
-    never = sum(i.never_started for i in http)
-    answered = sum(i.ok + i.error_count + i.timeouts for i in everything)
+    left, never = sum(i.count - i.never_started for i in http), sum(i.never_started for i in http)
+    all_left = sum(i.count - i.never_started for i in everything)
+    ended = all_left - sum(i.lost for i in everything)
     identities = {
         "arrivals": (arrivals + not_due, planned),
-        "requests": (
-            sum(i.count for i in http) - never + counted.get("requests_in_flight", 0),
-            counted.get("requests_begun", 0),
-        ),
+        "requests": (left + counted.get("requests_in_flight", 0), counted.get("requests_begun", 0)),
         "unsent": (never, counted.get("dropped", 0) + counted.get("unsent", 0)),
-        "times": (
-            sum(h.total for i in everything for _, h in i.histograms()),
-            2 * answered + sum(i.started for i in everything),
-        ),
+        "times": (sum(h.total for i in everything for _, h in i.histograms()), all_left + 2 * ended),
+        "starts and ends": (sum(i.started + i.completed for i in everything), all_left + sum(i.ok for i in everything)),
     }
     text = ", ".join(f"{found:,} of {due:,} {what}" for what, (found, due) in identities.items() if due or found)
     ok = all(found == due for found, due in identities.values())
@@ -113,19 +109,19 @@ def _accounting(run: Run) -> Iterator[Check]:
 
 
 def _deliveries(run: Run) -> Iterator[Check]:
-    """What the swarm's ledger settled is in the record: a delivery that came twice is one, a lost one is there."""
+    """What the swarm's ledger counted is in the record: what came once and in time, and what was lost."""
     deliveries = list(run.intervals.get("ws deliver", {}).values())
     ledger = run.deliveries
     if run.header.state == "running" or not (deliveries or ledger):
         return
     came, lost = sum(i.ok for i in deliveries), sum(i.lost for i in deliveries)
-    distinct = ledger.get("received", 0) - ledger.get("duplicated", 0)
+    in_time = ledger.get("received", 0) - ledger.get("duplicated", 0) - ledger.get("late", 0)
     yield Check(
         "deliveries",
         "Every delivery is accounted for",
-        f"{came:,} of {distinct:,} received and {lost:,} of {ledger.get('lost', 0):,} lost ones found again",
+        f"{came:,} of {in_time:,} received and {lost:,} of {ledger.get('lost', 0):,} lost ones found again",
         "exact",
-        (came, lost) == (distinct, ledger.get("lost", 0)),
+        (came, lost) == (in_time, ledger.get("lost", 0)),
         fatal=True,
     )
 
@@ -154,7 +150,7 @@ def _user_code(run: Run) -> Iterator[Check]:
     raised = sum(i.count for n, s in run.intervals.items() if n.startswith("task ") for i in s.values())
     if raised:
         started = run.header.accounting.get("started", 0) or run.header.accounting.get("requests_begun", 0)
-        text = f"it raised {raised:,} times, see events.jsonl"
+        text = f"user code raised {raised:,} times, see events.jsonl"
         yield Check(
             "user code", "The scenario's own code ran", text, "1 % of tasks", raised <= started / 100, fatal=True
         )

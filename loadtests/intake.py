@@ -69,7 +69,8 @@ class Intake:
         if "gauges" in batch:
             self._progress.gauges[batch["source"]] = batch["gauges"]
         if "ledger" in batch:
-            self._ledgers[batch["source"]] = batch["ledger"]
+            if batch["sequence"] == max(self._inbox.seen(batch["source"])):  # a recovered batch may be an older one
+                self._ledgers[batch["source"]] = batch["ledger"]
             names = batch["ledger"]
             total = {name: sum(ledger[name] for ledger in self._ledgers.values()) for name in names}
             self._progress.ledger = total

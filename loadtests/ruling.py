@@ -44,7 +44,7 @@ _TIMED = {Decision.PASS: "holds", Decision.FAIL: "fails", Decision.INCONCLUSIVE:
 
 
 def rule(run: Run, objective: Objective) -> Iterator[Verdict]:
-    """The verdict on each series that the objective names, or on their pool, which goes by the objective's glob.
+    """The verdict on each series that the objective names, or on their pool, which goes by the glob.
 
     An objective that matches no series, or only series without data, is INCONCLUSIVE: it cannot pass.
     """
@@ -53,13 +53,12 @@ def rule(run: Run, objective: Objective) -> Iterator[Verdict]:
         names = [name for name in names if name.startswith(_DELIVERIES)]
     if not names:
         yield _without_data(objective, objective.series, f'no series matches "{objective.series}"')
-    elif objective.scope == "each":
+    elif objective.scope == "each" or len(names) == 1:
         for name in names:
             yield _RULES[objective.kind](run, objective, [name], name)
     else:
         verdict = _RULES[objective.kind](run, objective, names, objective.series)
-        pooled = (f"{len(names)} series together",) if len(names) > 1 else ()
-        yield replace(verdict, notes=pooled + verdict.notes)
+        yield replace(verdict, notes=(f"{len(names)} series together", *verdict.notes))
 
 
 def _stray(run: Run, names: list[str]) -> list[str]:

@@ -54,7 +54,8 @@ def _failed(run: Run, verdict: RunVerdict) -> str:
         return "the target failed"
     worst = max(failed, key=_nearness)
     first = "the worst is " if len(failed) > 1 else ""
-    return f"{first}{_series(worst)}: {worst.reason.split('; ')[0]}; {_share_of(failed, verdict)} failed"
+    rest = f"; {_share_of(failed, verdict)} failed" if len(verdict.verdicts) > 1 else ""
+    return f"{first}{_series(worst)}: {worst.reason.split('; ')[0]}{rest}"
 
 
 def _invalid(run: Run, verdict: RunVerdict) -> str:
@@ -101,7 +102,7 @@ def _with_status(verdict: RunVerdict) -> list[Verdict]:
 
 def _share_of(some: list[Verdict], verdict: RunVerdict) -> str:
     n = len(verdict.verdicts)
-    return f"{len(some)} of {n} objective{'' if n == 1 else 's'}"
+    return "the objective" if n == 1 else f"{len(some)} of {n} objectives"
 
 
 def _remedy(check: Check) -> str:

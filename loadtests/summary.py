@@ -1,8 +1,20 @@
 """``summary.json``: the figures of the steady state, for machines.
 
-{"verdict": ..., "series": {NAME: {"count", "errors", "dropped", "throughput_per_s",
- "response_ms": {"p50", "p90", "p95", "p99", "p99.9", "max"}, "service_ms": {...}, "lateness_ms": {...}}},
- "deliveries": {"expected", "delivered", "lost", "duplicated", "reordered", ...}}
+::
+
+    {"verdict", "sentence", "exit_code", "partial", "name", "run_id", "target", "model", "steady_s", "planned",
+     "accounting": {COUNT: n},
+     "series": {NAME: {"count", "ok", "errors", "timeouts", "error_kinds": {KIND: n}, "dropped", "unsent", "lost",
+                       "throughput_per_s", "response_ms": TIMES, "service_ms": TIMES, "lateness_ms": TIMES,
+                       "failed_response_ms": TIMES}},
+     "deliveries": {COUNT: n},
+     "objectives": [as in verdict.json],
+     "locust_says": {PROCESS: {NAME: Locust's own figures}}}
+
+with TIMES ``{"p50", "p90", "p95", "p99", "p99.9", "max"}`` in milliseconds, null where there is nothing to measure.
+``deliveries`` is there with a swarm, ``locust_says`` with Locust users. ``errors`` are those of every kind, time-outs
+among them; ``ok`` and ``errors``, ``dropped``, ``unsent`` and ``lost`` add up to ``count``. Response and service times
+are of requests that ended well; those of failed ones stand beside them.
 """
 
 from __future__ import annotations
@@ -20,10 +32,7 @@ PERCENTILES = (50, 90, 95, 99, 99.9)
 
 
 def summarise(run: Run, verdict: RunVerdict, locust: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The steady state in figures; times in ms, percentiles of nothing are null.
-
-    Response and service times are of requests that ended well; failures have their own beside them.
-    """
+    """The steady state in figures; ``locust`` are Locust's own, for comparison only."""
     seconds = len(run.header.steady_seconds())
     series = {}
     for name in run.intervals:

@@ -39,14 +39,17 @@ class Coordinator(FastHttpUser):
     @task(11)
     def list_agents(self) -> None:
         """One page of agents."""
-        self.client.get("/api/v1/agents?limit=20", headers=self.headers)
+        self.client.get("/api/v1/agents?limit=20", headers=self.headers, name="/api/v1/agents")
 
     @task(11)
     def list_tasks(self) -> None:
         """One page of tasks that nobody has yet, from anywhere in the list."""
         cursor = f"&cursor={self.cursor}" if self.cursor else ""
         with self.client.get(
-            f"/api/v1/tasks?limit=20&status=open{cursor}", headers=self.headers, catch_response=True
+            f"/api/v1/tasks?limit=20&status=open{cursor}",
+            headers=self.headers,
+            name="/api/v1/tasks",
+            catch_response=True,
         ) as response:
             if response.status_code == 200:
                 page = response.json()

@@ -1,0 +1,233 @@
+"""The verdict in one sentence, for each way in which a run can end."""
+
+import pytest
+
+from loadtests.judge import judge
+from loadtests.run import PhaseSpan
+from loadtests.sample import Outcome
+from tests.runs import accounting, remember_run, sample, stream
+
+P95 = "p95 < 200ms"
+WHO = "20 users for 60 s"
+ROOM = "lower the rate, allow more users (--users), or share the load among more processes (--processes)"
+EACH = (P95, "*", "each")
+CUT = {"state": "partial", "partial": "interrupted at 60 s"}
+
+
+def _sentence(samples, lines=(P95,), **changes):
+    return judge(remember_run(samples, lines, **changes)).sentence
+
+
+def _series(**service_ms):
+    return [s for name, ms in service_ms.items() for s in stream(series=f"GET /{name}", service_ms=ms)]
+
+
+def test_pass():
+    """A PASS says under which load, and how near it was: 122 of 200 ms are 61 %."""
+    samples = [*_series(a=12, b=122), *stream(series="ws deliver", service_ms=3)]
+    ledger = {"expected": 1200, "received": 1200}
+    lines = [EACH, "errors < 1%", "lost == 0"]
+    assert _sentence(samples, lines, users=120, connections=60, deliveries=ledger) == (
+        "PASS: 120 users and 60 live connections for 60 s; every objective held; the closest is p95 of GET /b at 61 % "
+        "of its limit"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "samples", "closest"),
+    [
+        ("errors < 5%", stream(odd_every=100, odd={"outcome": Outcome.ERROR}), "errors of GET /a at 20 % of"),
+        ("throughput > 10/s", stream(service_ms=1), "throughput of GET /a at 50 % of"),
+    ],
+)
+def test_how_near(line, samples, closest):
+    """Errors are as near as the budget that they spent, throughput as near as its limit is to it."""
+    assert closest in _sentence(samples, [(line, "GET *", "pool")])
+
+
+def test_nothing_bad():
+    """Where the objectives are shares and counts of nothing, nothing is near."""
+    assert _sentence(stream(), ["errors < 1%", "errors == 0"]) == (
+        f"PASS: {WHO}; every objective held, and nothing bad was seen"
+    )
+
+
+@pytest.mark.parametrize(("glob", "words"), [("*", "all series together"), ("GET /*", "GET /* together")])
+def test_pool(glob, words):
+    """A pool goes by its glob, or by what "*" means."""
+    assert f"the closest is p95 of {words} at 10 % of its limit" in _sentence(
+        _series(a=20, b=20), [(P95, glob, "pool")]
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "load"),
+    [
+        ({"users": 1}, "1 user for 60 s"),
+        ({"users": 1200, "connections": 1}, "1,200 users and 1 live connection for 60 s"),
+        ({"users": 0, "connections": 60}, "60 live connections for 60 s"),
+        ({"users": 0}, "no load for 60 s"),
+        ({"phases": (PhaseSpan("steady", "steady", 0, 150),)}, "20 users for 2.5 min"),
+        ({"phases": (PhaseSpan("steady", "steady", 0, 9_000),)}, "20 users for 2.5 h"),
+    ],
+)
+def test_load(changes, load):
+    """The load is told in words, in the singular where there is one."""
+    assert f": {load}; " in _sentence(stream(), **changes)
+
+
+def test_fail_names_the_worst_first():
+    """Of several failed objectives the one that is furthest over its limit comes first, wherever it stood."""
+    assert _sentence(_series(a=12, b=210, c=620, d=300), [EACH]) == (
+        f"FAIL: {WHO}; the worst is GET /c: p95 was 620 ms against a limit of 200 ms; 3 of 4 objectives failed"
+    )
+
+
+# Failed objectives, worst first: six times the limit, five times the budget, half of what was asked, one too many.
+RANKED = [
+    ("p95 < 200ms", "GET /slow", stream(series="GET /slow", service_ms=1200), "GET /slow: p95 was 1.2 s against"),
+    (
+        *("p95 < 200ms", "GET /bad"),
+        stream(series="GET /bad", odd_every=4, odd={"outcome": Outcome.ERROR}),  # 25 % of 5 %
+        "GET /bad: p95 lies beyond the answered requests: 300 of 1,200 failed",
+    ),
+    ("throughput > 40/s", "GET /few", stream(series="GET /few", service_ms=1), "GET /few: 20/s were completed"),
+    (
+        *("errors == 0", "GET /one"),
+        [*stream(series="GET /one"), sample(3.3, series="GET /one", outcome=Outcome.ERROR)],
+        "GET /one: 1 of 1,201 requests failed",
+    ),
+]
+
+
+@pytest.mark.parametrize("first", range(len(RANKED)))
+def test_fail_ranks_unlike_objectives(first):
+    """Percentiles by their limit, shares by their budget, throughput by its limit; a count is over by its share."""
+    rows = list(reversed(RANKED[first:]))
+    samples = [s for _, _, stream_of, _ in rows for s in stream_of]
+    sentence = _sentence(samples, [(line, series, "pool") for line, series, _, _ in rows])
+    assert RANKED[first][3] in sentence
+
+
+def test_fail_of_one_objective():
+    """With one objective there is no worst."""
+    assert _sentence(stream(outcome=Outcome.ERROR), ["errors < 1%"]) == (
+        f"FAIL: {WHO}; GET /a: 1,200 of 1,200 failed, 100 % against 1 %"
+    )
+
+
+def test_fail_of_the_target():
+    """A target that died says so, when no objective had failed by then."""
+    cut = {"state": "partial", "partial": "the target ended with code 1 at 60 s", "fault": "target"}
+    assert _sentence(stream(), **cut) == (
+        f"FAIL: {WHO}; the target failed (the run ended early: the target ended with code 1 at 60 s)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "finding"),
+    [
+        (
+            ["errors < 0.1%"],  # 2 995 requests at 20/s are 149.75 s
+            "errors of GET /a could not be decided: too little evidence, it takes about 150 s of steady state",
+        ),
+        (
+            ["errors < 0.1%", "errors < 0.2%"],
+            "2 of 2 objectives could not be decided; the closest is errors of GET /a: too little evidence, it takes "
+            "about 150 s of steady state",
+        ),
+        ([], "no objective was asked for, so nothing was judged"),
+        (
+            [("p95 < 1s", "PUT *", "pool")],
+            'p95 of PUT * together could not be decided: no series matches "PUT *", so nothing can be said',
+        ),
+    ],
+)
+def test_inconclusive(lines, finding):
+    """What could not be decided says what it would take."""
+    assert _sentence(stream(), lines) == f"INCONCLUSIVE: {WHO}; {finding}"
+
+
+def test_inconclusive_because_cut_short():
+    """An interrupted run whose objectives held so far says how it ended."""
+    assert _sentence(stream(), **CUT) == (
+        f"INCONCLUSIVE: {WHO}; every objective held as far as the run went, but it did not go to its end (the run "
+        "ended early: interrupted at 60 s)"
+    )
+    assert _sentence(stream(), state="running", accounting={}).endswith("but it did not go to its end")
+
+
+def _raised(n):
+    return [sample(t, series="task Buyer", outcome=Outcome.ERROR, service_ms=0) for t in range(n)]
+
+
+INVALID = {
+    "plan": (
+        {"samples": stream(odd_every=4, odd={"outcome": Outcome.DROPPED})},
+        "the generator did not keep its plan (75.00 % sent, worst 10 s 75.00 %, 300 never sent), so nothing is said of "
+        f"the target: {ROOM}",
+    ),
+    "late": (
+        {"samples": stream(odd_every=5, odd={"late_ms": 300})},
+        f"requests left late by the generator's own fault, which decides p95 of GET /a: {ROOM}",
+    ),
+    "cpu": (
+        {
+            "samples": stream(service_ms=300),
+            "resources": [{"at_s": float(t), "generator_cpu_percent": 99.0} for t in range(60)],
+        },
+        f"the objective failed, but the generator had no CPU to spare: {ROOM}",
+    ),
+    "accounting": (
+        {"samples": stream(), "accounting": accounting(stream()) | {"requests_begun": 1201}},
+        "not every request is accounted for (1,200 of 1,200 arrivals, 1,200 of 1,201 requests, 3,600 of 3,600 times, "
+        "2,400 of 2,400 starts and ends), so nothing is said of the target: make the run again, and report it should "
+        "it happen twice",
+    ),
+    "deliveries": (
+        {"samples": stream(series="ws deliver"), "deliveries": {"received": 1199}},
+        "not every delivery is accounted for (1,200 of 1,199 received and 0 of 0 lost ones found again), so nothing is "
+        "said of the target: make the run again, and report it should it happen twice",
+    ),
+    "lost": (
+        {"samples": stream(), "events": [("lost", "worker-1 (pid 12) was lost (signal 9)")]},
+        "part of the load was lost (worker-1 (pid 12) was lost (signal 9)), so nothing is said of the target: see "
+        "generator.log, then make the run again",
+    ),
+    "user code": (
+        {"samples": [*stream(), *_raised(13)]},
+        "the scenario's own code is broken (user code raised 13 times, see events.jsonl), so nothing is said of the "
+        "target: mend it, then make the run again",
+    ),
+    "clock": (
+        {"samples": [*stream(), *stream(1, 3, service_ms=-1)]},
+        "clocks disagree (6 negative times), so nothing is said of the target: keep all of the load on one machine",
+    ),
+    "generator": (
+        {
+            "samples": stream(),
+            "fault": "generator",
+            "state": "partial",
+            "partial": "the generator did not end in time at 99 s",
+        },
+        "the generator failed, so nothing is said of the target: see generator.log, then make the run again (the run "
+        "ended early: the generator did not end in time at 99 s)",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", INVALID)
+def test_invalid_says_what_to_do(fault):
+    """Whatever broke the run, the sentence names it and its remedy."""
+    changes, finding = INVALID[fault]
+    assert _sentence(**changes) == f"INVALID: {WHO}; {finding}"
+
+
+@pytest.mark.parametrize("fault", INVALID)
+def test_one_sentence(fault):
+    """It is one line, one sentence, and free of the words of the trade."""
+    sentence = _sentence(**INVALID[fault][0])
+    assert "\n" not in sentence
+    assert ". " not in sentence
+    assert not sentence.endswith(".")
+    assert not {"Clopper", "effective", "bracket", "histogram", "upper", "design"} & set(sentence.split())
