@@ -71,8 +71,9 @@ def _allowed(address: str, hostname: str, rules: list[str]) -> bool:
 def guard(addresses: Iterable[str]) -> None:
     """Refuse, in this process and from now on, every connection to an address that is neither loopback nor named.
 
-    An interpreter audit hook: it sees the connect of every client library, so a redirect to another host, or a name
-    that resolves differently later, cannot carry load away.
+    An interpreter audit hook: it sees every connect of a Python socket, whatever the client library (Locust's,
+    requests, aiohttp on any loop), so a redirect to another host, or a name that resolves differently later, cannot
+    carry load away. It does not see what connects in C by itself, such as uvloop's own ``create_connection``.
     """
     named = frozenset(addresses)
 

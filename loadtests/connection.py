@@ -14,6 +14,7 @@ from loadtests.books import Books, stream_name
 from loadtests.duration import NS_PER_S
 from loadtests.job import Job
 from loadtests.member import Acknowledged, Delivery, Member, Publication, Subscribed
+from loadtests.outcome import classify
 from loadtests.plan import OpenModel, Plan, Stage
 from loadtests.sample import Outcome
 from loadtests.scenario import Member as MemberSpec
@@ -39,6 +40,7 @@ class Connection:
         self._timeout_s = job.scenario.load.timeout / NS_PER_S
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._ready = asyncio.Event()
+        self._connect_started_ns = 0
         self._subscribe_started_ns = 0
         self._unacknowledged: dict[tuple[str, int], tuple[int, int]] = {}
         self._sequences: dict[str, int] = defaultdict(int)
@@ -54,7 +56,7 @@ class Connection:
                 if await self._serve(http):
                     attempt = 0
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                self._lost("ws connect", _kind(error), isinstance(error, TimeoutError))
+                self._failed("ws connect", self._connect_started_ns, error)
             except Exception as error:
                 self._books.broke(self._member, error)
                 break
@@ -77,15 +79,14 @@ class Connection:
 
     async def _serve(self, http: aiohttp.ClientSession) -> bool:
         """One connection from its handshake to its end; whether it came up."""
+        self._connect_started_ns = time.monotonic_ns()
         await self._member.prepare(http)
-        recorder = self._books.recorder
-        started_ns = time.monotonic_ns()
+        self._connect_started_ns = started_ns = time.monotonic_ns()
         async with asyncio.timeout(self._timeout_s):
             socket = await http.ws_connect(
                 self._member.path, headers=dict(self._member.headers()), compress=0, max_msg_size=4 << 20
             )
-        now = time.monotonic_ns()
-        recorder.record("ws connect", started_ns, started_ns, now)
+        self._books.recorder.record("ws connect", started_ns, started_ns, time.monotonic_ns())
         self._socket = socket
         self._books.connected += 1
         try:
@@ -107,7 +108,9 @@ class Connection:
             self._ready.clear()
             self._books.ledger.unsubscribed(self._number, time.monotonic_ns())
         if not self.leaving:
-            self._lost("ws connection", f"closed {socket.close_code}")
+            now = time.monotonic_ns()
+            kind = f"closed {socket.close_code}"
+            self._books.recorder.record("ws connection", now, now, now, int(Outcome.ERROR), 0, kind)
         return True
 
     def _received(self, frame: str, now_ns: int) -> None:
@@ -166,29 +169,25 @@ class Connection:
         sequence = self._sequences[channel]
         publication = Publication(self._publisher, channel, sequence, due_ns, time.monotonic_ns())
         frame = self._member.publish_frame(publication)
-        self._sequences[channel] = sequence + 1
-        self._books.publish_log(publication)
         self._unacknowledged[channel, sequence] = (due_ns, publication.sent_ns)
+        left = True
         try:
             await socket.send_str(frame)
-        except (ConnectionError, aiohttp.ClientError) as error:
+        except (ConnectionError, aiohttp.ClientError) as error:  # nobody can miss it, and its number is the next one's
+            left = False
             del self._unacknowledged[channel, sequence]
-            now = time.monotonic_ns()
-            error_row = (int(Outcome.ERROR), 0, _kind(error))
-            self._books.recorder.record("ws publish", due_ns, publication.sent_ns, now, *error_row)
+            self._failed("ws publish", due_ns, error, publication.sent_ns)
+        finally:
+            if left:
+                self._sequences[channel] = sequence + 1
+                self._books.publish_log(publication)
 
-    def _lost(self, series: str, kind: str, timed_out: bool = False) -> None:
-        now = time.monotonic_ns()
-        outcome = Outcome.TIMEOUT if timed_out else Outcome.ERROR
-        self._books.recorder.record(series, now, now, now, int(outcome), 0, kind)
-
-
-def _kind(error: BaseException) -> str:
-    if isinstance(error, aiohttp.WSServerHandshakeError):
-        return f"handshake {error.status}"
-    if isinstance(error, ConnectionRefusedError | aiohttp.ClientConnectorError):
-        return "connection refused"
-    return "connection reset" if isinstance(error, ConnectionError) else type(error).__name__
+    def _failed(self, series: str, intended_ns: int, error: Exception, started_ns: int | None = None) -> None:
+        outcome, kind = classify(error, None)
+        if isinstance(error, aiohttp.WSServerHandshakeError):
+            outcome, kind = Outcome.ERROR, f"handshake {error.status}"
+        started_ns = intended_ns if started_ns is None else started_ns
+        self._books.recorder.record(series, intended_ns, started_ns, time.monotonic_ns(), int(outcome), 0, kind)
 
 
 async def within(awaitable: Any, seconds: float) -> None:

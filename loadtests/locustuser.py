@@ -2,24 +2,30 @@
 
 Any Locust user class works; it is subclassed at run time with one of the two mixins here. They use Locust's own
 extension points: ``wait_time`` (an arrival is awaited where think time would be), ``on_start`` (the first task waits
-for an arrival too) and ``context`` (called by every client as a request begins, it carries the stamps to the listener).
+for an arrival too) and ``context`` (it carries the stamps to the listener). ``FastHttpUser`` asks for the context as a
+request begins, ``HttpUser`` only once it is answered: there the stamps are made before, and kept for it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import gevent
 from gevent.event import AsyncResult
+from locust import TaskSet
 from locust.exception import StopUser
 
 from loadtests.arrival import ArrivalLine
 from loadtests.duration import NS_PER_S
+from loadtests.errors import ScenarioError
 from loadtests.feed import Feed
 
 __all__ = ["ClosedUser", "OpenUser", "Requests", "subclass"]
+
+_under_way: ContextVar[dict[str, int] | None] = ContextVar("stamps of the HttpUser's request under way", default=None)
 
 
 class Requests:
@@ -45,22 +51,32 @@ class _Timed:
         super().__init__(environment)  # type: ignore[call-arg]
         client = getattr(self, "client", None)
         if client is not None and hasattr(client, "send") and hasattr(client, "verify"):  # a requests.Session
-            send, timeout_s = client.send, self.timeout_s
+            send, request, timeout_s = client.send, client.request, self.timeout_s
 
-            def timed(request: Any, **kwargs: Any) -> Any:
+            def timed(prepared: Any, **kwargs: Any) -> Any:
                 kwargs["timeout"] = timeout_s if kwargs.get("timeout") is None else kwargs["timeout"]
-                return send(request, **kwargs)
+                return send(prepared, **kwargs)
 
-            client.send = timed
+            def stamped(*args: Any, **kwargs: Any) -> Any:
+                token = _under_way.set(self._stamps())
+                try:
+                    return request(*args, **kwargs)
+                finally:
+                    _under_way.reset(token)
+
+            client.send, client.request = timed, stamped
             client.verify = self.tls_verify
 
     def context(self) -> dict[str, Any]:
         """Stamps for the request that begins now; its clock starts when it was meant to begin."""
+        given = super().context()  # type: ignore[misc]
+        return {**given, **(_under_way.get() or self._stamps())}
+
+    def _stamps(self) -> dict[str, int]:
         now = time.monotonic_ns()
         intended, self._intended_ns = self._intended_ns, None
         self.requests.begun += 1
-        given = super().context()  # type: ignore[misc]
-        return {**given, "intended_ns": now if intended is None else min(intended, now), "started_ns": now}
+        return {"intended_ns": now if intended is None else min(intended, now), "started_ns": now}
 
     def think(self, seconds: float) -> None:
         """Pause inside a task; the next request is intended at the pause's end, however late the pause returns."""
@@ -74,6 +90,7 @@ class ClosedUser(_Timed):
 
     def wait_time(self) -> float:
         """The author's think time; at the run's end the user leaves instead."""
+        self._intended_ns = None  # a pause that ended a task says nothing of the next one's start
         if self.requests.closing:
             raise StopUser
         return float(super().wait_time())  # type: ignore[misc]
@@ -111,10 +128,30 @@ class OpenUser(_Timed):
 
 
 def subclass(author: type, mixin: type[_Timed], **attributes: Any) -> type:
-    """The author's user class with a mixin before it, under its own name."""
+    """The author's user class with a mixin before it, under its own name.
+
+    Raises:
+        ScenarioError: when a TaskSet of an open model's user has a ``wait_time`` of its own, past which no arrival
+            would ever be awaited.
+
+    """
+    if mixin is OpenUser:
+        for task_set in _task_sets(author):
+            if task_set.wait_time is not TaskSet.wait_time:
+                raise ScenarioError(
+                    f"{author.__name__}: {task_set.__name__} has a wait_time of its own, but in an open model tasks "
+                    "start when arrivals are due; remove it, or pause inside a task with self.user.think(SECONDS)"
+                )
     if hasattr(author, "network_timeout"):  # FastHttpUser: 60 s and no TLS verification unless told otherwise
         timeout_s, verify = attributes["timeout_s"], attributes["tls_verify"]
         attributes |= {
             name: timeout_s for name in ("network_timeout", "connection_timeout") if getattr(author, name) == 60.0
         } | {"insecure": not verify}
     return type(author.__name__, (mixin, author), {"__module__": author.__module__, "abstract": False, **attributes})
+
+
+def _task_sets(of: type) -> Iterator[type[TaskSet]]:
+    for task in getattr(of, "tasks", ()):
+        if isinstance(task, type):
+            yield task
+            yield from _task_sets(task)

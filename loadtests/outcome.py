@@ -39,7 +39,7 @@ def classify(exception: BaseException | str | None, status: int | None) -> tuple
         ("connectionclosed", "connection closed"),
         ("closed", "connection closed"),
         ("eof", "connection closed"),
-        ("remotedisconnected", "connection closed"),
+        ("disconnected", "connection closed"),
         ("gaierror", "name not resolved"),
         ("name or service", "name not resolved"),
         ("sslerror", "tls"),

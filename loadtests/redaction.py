@@ -9,18 +9,21 @@ from urllib.parse import quote, quote_plus
 
 __all__ = ["Redactor"]
 
+_NAME = r"(?i)(?<![\w-])([\w-]*(?:{}))"
 _SIGN = r"(\\?[\"']?\s*[:=]\s*|[\"'],\s*)b?(\\?[\"'])?"
-"""Between a name and its value: ``: ``, ``=``, ``": "``, ``', b'``, and the same inside a quoted text (``\\": \\"``)."""
+"""Between a name and its value: ``: ``, ``=``, ``": "``, ``', b'``, and within a quoted text ``\\": \\"``."""
 _QUOTED = r"(?(3)(?:(?!\3)\\?.)*"
-"""Up to the quote that was opened, if one was."""
+"""Up to the quote that was opened, if one was; else what follows the bar."""
 
+_HEADER = _NAME.format("authorization|cookie")
+_FIELD = _NAME.format("passw(?:or)?d|secret|token|credential|(?:api|access|private|master)[_-]?key")
 _PATTERNS = (
-    re.compile(rf"(?i)\b((?:proxy-)?authorization|x-[\w-]*key|(?:set-)?cookie){_SIGN}{_QUOTED}|[^\r\n]+)"),
-    re.compile(rf"(?i)\b([\w-]*(?:passw(?:or)?d|secret|token|api[_-]?key|credential)){_SIGN}{_QUOTED}|[^\s&,;\"'}})]+)"),
+    re.compile(rf"{_HEADER}{_SIGN}{_QUOTED}|[^\r\n]+)"),
+    re.compile(rf"{_FIELD}{_SIGN}{_QUOTED}|[^\s&,;\"'}})]+)"),
     re.compile(r"(?i)\b(bearer|basic)(\s+)()(?=\S*[\d=]|\S{20})[A-Za-z0-9._~+/=-]{6,}"),
     re.compile(r"(://)([^/\s:@]*:)()[^\s/]+(?=@)"),
 )
-_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,8000}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 
 
 class Redactor:

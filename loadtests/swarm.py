@@ -17,7 +17,7 @@ import aiohttp
 
 from loadtests.books import Books, stream_name
 from loadtests.classfile import load_class
-from loadtests.connection import Connection, within
+from loadtests.connection import Connection
 from loadtests.duration import NS_PER_S
 from loadtests.feed import read_feeds
 from loadtests.job import Job
@@ -63,10 +63,11 @@ class Swarm:
             tasks = [asyncio.create_task(connection.run(http)) for connection in self._connections]
             folding = asyncio.create_task(self._fold_each_second())
             end_s = (self.t0_ns + scenario.duration_ns - time.monotonic_ns()) / NS_PER_S
-            await within(self.ending.wait(), max(0.0, end_s))
+            await self._until_the_end(folding, max(0.0, end_s))
             stopped_early = self.ending.is_set()
             self.ending.set()
             if not stopped_early:
+                self._post()  # other processes learn what was published last before they settle it
                 await asyncio.sleep(scenario.swarm.drain / NS_PER_S)
             await self._leave(tasks)
             folding.cancel()
@@ -74,6 +75,14 @@ class Swarm:
         if not stopped_early:
             self.books.ledger.close()
         self._post()
+
+    async def _until_the_end(self, folding: asyncio.Task[None], seconds: float) -> None:
+        """Wait; should the folding fail, so does the run: what it no longer reports would be missed by nobody."""
+        ending = asyncio.create_task(self.ending.wait())
+        await asyncio.wait((ending, folding), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if folding.done():
+            await folding
 
     async def _leave(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         for connection in self._connections:

@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import sys
+import traceback
 from typing import Any
 
 from loadtests.allowance import guard
@@ -66,14 +67,17 @@ async def _main(answers: _Answers) -> None:
                 outbox.post(events=[{"kind": "member error", "text": job.redactor()(text)[:400]}])
                 break
             running = asyncio.create_task(swarm.run())
-            running.add_done_callback(lambda _: _end(answers))
+            running.add_done_callback(lambda ended: _end(answers, ended))
         elif order["order"] == "published" and swarm:
             swarm.books.published_elsewhere(order["published"])
         elif order["order"] == "stop" and swarm:
             swarm.ending.set()
 
 
-def _end(answers: _Answers) -> None:
+def _end(answers: _Answers, ended: asyncio.Task[None]) -> None:
+    if error := ended.exception():
+        traceback.print_exception(error)
+        os._exit(1)
     answers.write({"done": True})
     os._exit(0)
 

@@ -37,10 +37,14 @@ def print_verdict(console: Console, run: Run, verdict: RunVerdict) -> None:
         console.print(table)
     for v in verdict.verdicts:
         if v.status is not Status.PASS:
-            console.print(Text(f"{v.status.value} {v.objective} [{v.series}]: {v.reason}"), soft_wrap=not console.is_terminal)
+            console.print(
+                Text(f"{v.status.value} {v.objective} [{v.series}]: {v.reason}"), soft_wrap=not console.is_terminal
+            )
     console.print(Text("Can this run be trusted?", style="bold"))
     for check in verdict.checks:
-        console.print(Text(f"  {'yes' if check.ok else 'NO '}  {check.title}: {check.value}"), soft_wrap=not console.is_terminal)
+        console.print(
+            Text(f"  {'yes' if check.ok else 'NO '}  {check.title}: {check.value}"), soft_wrap=not console.is_terminal
+        )
     if run.header.model == "closed":
         console.print("  note  closed model: a slow target slows the load, so its worst times are seen too seldom")
     console.print(Text(verdict.sentence, style=_STYLE[verdict.status]), soft_wrap=not console.is_terminal)

@@ -1,0 +1,412 @@
+"""What is asked of Locust users under our clock.
+
+A program that test_locustuser.py runs, since Locust patches its process (before anything imports ssl: of requests only
+names are imported). Time is virtual: it passes only in ``sleep`` and where a case says so.
+"""
+
+import json
+import sys
+import traceback
+from types import SimpleNamespace
+
+import gevent
+from locust import FastHttpUser, HttpUser, TaskSet, User, between, constant, task
+from locust.env import Environment
+from locust.exception import StopUser
+from requests import ConnectionError as NoConnection
+from requests import Response
+from requests.adapters import BaseAdapter
+
+from loadtests import locustuser
+from loadtests.arrival import ArrivalLine
+from loadtests.errors import ScenarioError
+from loadtests.locustuser import ClosedUser, OpenUser, Requests, subclass
+
+MS = 1_000_000
+S = 1_000_000_000
+
+
+class Clock:
+    """The virtual clock, in place of the modules ``time`` and ``gevent``."""
+
+    now = 0
+    oversleep_ns = 0
+
+    def monotonic_ns(self):
+        """The virtual moment."""
+        return self.now
+
+    def sleep(self, seconds):
+        """Pass the time, and somewhat more."""
+        self.now += round(seconds * S) + self.oversleep_ns
+
+
+class Author:
+    """A user class as somebody might write it, without Locust around it."""
+
+    tasks = ()
+
+    def __init__(self, environment):
+        self.environment = environment
+        self.started = []
+
+    def context(self):
+        """Something of the author's own."""
+        return {"tenant": "t1", "started_ns": "never mind"}
+
+    def wait_time(self):
+        """The author's think time."""
+        return 3
+
+    def on_start(self):
+        """A login."""
+        self.started.append(self.context())
+
+    def wait(self):
+        """What Locust does: ask for the pause and sleep."""
+        assert self.wait_time() == 0.0
+
+
+def clocked():
+    """Return a fresh clock, put under the module."""
+    clock = Clock()
+    clock.now = 1000 * S
+    locustuser.time = locustuser.gevent = clock
+    return clock
+
+
+def line_of(cap=100):
+    """Return a line that wakes as the harness does."""
+    return ArrivalLine([1.0], cap, 1, wake=lambda waiter, at: waiter.set(at), drop=lambda which, at: None)
+
+
+def open_user(author=Author, line=None, **more):
+    """Return an open-model user of an author's class, and its line."""
+    line = line or line_of()
+    settings = {"timeout_s": 5.0, "tls_verify": True, "requests": Requests(), "line": line, "line_index": 0} | more
+    return subclass(author, OpenUser, **settings)(Environment()), line
+
+
+def closed_user(author=Author, **more):
+    """Return a closed-model user of an author's class."""
+    settings = {"timeout_s": 5.0, "tls_verify": True, "requests": Requests()} | more
+    return subclass(author, ClosedUser, **settings)(Environment())
+
+
+def stamps(user):
+    """Return the stamps that a request would get now."""
+    context = user.context()
+    return context["intended_ns"], context["started_ns"]
+
+
+def said_of(kind, act):
+    """Return what an exception says that has to come."""
+    try:
+        act()
+    except kind as error:
+        return str(error)
+    raise AssertionError(f"no {kind.__name__}")
+
+
+def case_first_request_is_due_at_its_arrival():
+    """The first request of a task is intended when its arrival was due, however long that waited."""
+    clock = clocked()
+    user, line = open_user()
+    line.offer(clock.now)
+    clock.now += 70 * MS
+    assert user.wait_time() == 0.0
+    clock.now += 5 * MS
+    assert stamps(user) == (clock.now - 75 * MS, clock.now)
+
+
+def case_later_requests_are_due_when_they_are_made():
+    """Those after it follow from the answers, so they are intended when the task makes them."""
+    clock = clocked()
+    user, line = open_user()
+    line.offer(clock.now - S)
+    user.wait_time()
+    stamps(user)
+    clock.now += 40 * MS
+    assert stamps(user) == (clock.now, clock.now)
+
+
+def case_request_after_a_pause_is_due_at_its_end():
+    """After think() a request is intended when the pause was to end, not when the sleep came back."""
+    clock = clocked()
+    user, line = open_user()
+    line.offer(clock.now)
+    user.wait_time()
+    stamps(user)
+    clock.oversleep_ns = 30 * MS
+    before = clock.now
+    user.think(2)
+    assert stamps(user) == (before + 2 * S, before + 2 * S + 30 * MS)
+    assert stamps(user) == (clock.now, clock.now)
+
+
+def case_nothing_is_sent_before_it_is_due():
+    """A sleep that came back early makes no negative lateness."""
+    clock = clocked()
+    user, _ = open_user()
+    clock.oversleep_ns = -20 * MS
+    user.think(1)
+    assert stamps(user) == (clock.now, clock.now)
+
+
+def case_idle_user_waits_for_its_arrival():
+    """An idle user sleeps until an arrival is its own; each task that ends makes room for another."""
+    clock = clocked()
+    user, line = open_user()
+    taken = []
+    idle = gevent.spawn(lambda: [taken.append((user.wait_time(), stamps(user))) for _ in range(2)])
+    gevent.sleep(0)
+    assert taken == []
+    for at in (clock.now - 3, clock.now - 2):
+        line.offer(at)
+        gevent.sleep(0)
+        gevent.sleep(0)
+    assert [intended for _, (intended, _) in taken] == [clock.now - 3, clock.now - 2]
+    assert (line.accounting.started, line.accounting.finished, line.in_service) == (2, 1, 1)
+    idle.get()
+
+
+def case_idle_user_that_is_stopped_leaves_the_line():
+    """A user that is killed while idle is not given an arrival any more."""
+    clock = clocked()
+    user, line = open_user()
+    idle = gevent.spawn(user.wait_time)
+    gevent.sleep(0)
+    idle.kill()
+    line.offer(clock.now)
+    assert (line.waiting, line.accounting.started) == (1, 0)
+
+
+def case_start_of_an_open_user():
+    """The author's own start comes first, on its own clock; the first task then waits for an arrival."""
+    clock = clocked()
+    user, line = open_user()
+    line.offer(clock.now - S)
+    user.on_start()
+    (login,) = user.started
+    assert (login["intended_ns"], login["started_ns"]) == (clock.now, clock.now)
+    assert stamps(user) == (clock.now - S, clock.now)
+
+
+def case_context_keeps_what_the_author_put_there():
+    """The author's context goes with the stamps, which nobody overwrites."""
+    clock = clocked()
+    user, _ = open_user()
+    assert user.context() == {"tenant": "t1", "intended_ns": clock.now, "started_ns": clock.now}
+
+
+def case_closed_user_waits_as_its_author_says():
+    """In a closed model the think time is the author's, and a request is intended when it is made."""
+    clock = clocked()
+    user = closed_user()
+    assert user.wait_time() == 3.0
+    assert stamps(user) == (clock.now, clock.now)
+
+
+def case_pause_at_the_end_of_a_task():
+    """A pause that ended a task is over when the next one begins: its wait is no lateness."""
+    clock = clocked()
+    user = closed_user()
+    user.think(1)
+    clock.sleep(user.wait_time())
+    assert stamps(user) == (clock.now, clock.now)
+    user, line = open_user()
+    user.think(1)
+    line.offer(clock.now)
+    user.wait_time()
+    clock.now += 5
+    assert stamps(user) == (clock.now - 5, clock.now)
+
+
+def case_closed_users_go_home():
+    """At the end of a closed run a user stops between tasks."""
+    clocked()
+    user = closed_user()
+    user.requests.closing = True
+    said_of(StopUser, user.wait_time)
+
+
+def case_subclass():
+    """The class is the author's by name, module and behaviour, and can be spawned."""
+    made = subclass(Author, OpenUser, timeout_s=5.0, tls_verify=True, weight=7)
+    assert (made.__name__, made.__module__, made.weight, made.abstract) == ("Author", Author.__module__, 7, False)
+    assert issubclass(made, Author)
+    assert not hasattr(made, "insecure")
+
+
+def case_fast_http_user():
+    """A FastHttpUser gets the run's time-out and verifies certificates unless it is told not to."""
+
+    class Ours(FastHttpUser):
+        abstract = True
+
+    class Patient(FastHttpUser):
+        abstract = True
+        network_timeout = 30.0
+
+    for verify in (True, False):
+        made = subclass(Ours, OpenUser, timeout_s=5.0, tls_verify=verify)
+        assert (made.network_timeout, made.connection_timeout, made.insecure) == (5.0, 5.0, not verify)
+    patient = subclass(Patient, ClosedUser, timeout_s=5.0, tls_verify=True)
+    assert (patient.network_timeout, patient.connection_timeout) == (30.0, 5.0)
+    assert (Ours.network_timeout, Ours.insecure) == (60.0, True)
+
+
+class Target(BaseAdapter):
+    """Answers every request after 50 ms of virtual time, or as it is told, and notes how it was asked."""
+
+    def __init__(self, clock, answer=None):
+        super().__init__()
+        self.clock, self.asked, self.answer = clock, [], answer
+
+    def send(self, request, **kwargs):
+        """Answer."""
+        self.asked.append(kwargs)
+        self.clock.now += 50 * MS
+        if self.answer is not None:
+            return self.answer(request)
+        response = Response()
+        response.status_code, response.request, response.url, response._content = 200, request, request.url, b"{}"
+        return response
+
+    def close(self):
+        """Nothing to close."""
+
+
+class Web(HttpUser):
+    """An HttpUser."""
+
+    abstract = True
+    host = "http://portal.test"
+    wait_time = constant(1)
+
+
+def web_user(clock, mixin, answer=None, **more):
+    """Return an HttpUser, its target, and the contexts that listeners get."""
+    user, line = open_user(Web, **more) if mixin is OpenUser else (closed_user(Web, **more), None)
+    target, fired = Target(clock, answer), []
+    user.client.mount("http://", target)
+    user.environment.events.request.add_listener(lambda context, exception, **_: fired.append((context, exception)))
+    return user, line, target, fired
+
+
+def case_http_user_is_stamped_before_it_sends():
+    """HttpUser asks for its context when it is answered; the stamps are those of its beginning all the same."""
+    clock = clocked()
+    user, line, _, fired = web_user(clock, OpenUser)
+    line.offer(clock.now - 20 * MS)
+    user.wait_time()
+    begun = clock.now
+    user.client.get("/")
+    user.client.post("/", json={}, context={"mine": 1})
+    (first, _), (second, _) = fired
+    assert first == {"intended_ns": begun - 20 * MS, "started_ns": begun}
+    assert second == {"intended_ns": begun + 50 * MS, "started_ns": begun + 50 * MS, "mine": 1}
+    assert (user.requests.begun, user.requests.ended) == (2, 0)  # ended is the listener's to count
+
+
+def case_http_user_that_fails_is_stamped_too():
+    """A connection that fails leaves its stamps with the failure."""
+
+    def fail(request):
+        raise NoConnection("Connection refused")
+
+    clock = clocked()
+    user, _, _, fired = web_user(clock, ClosedUser, fail)
+    begun = clock.now
+    user.client.get("/")
+    ((context, exception),) = fired
+    assert context == {"intended_ns": begun, "started_ns": begun}
+    assert isinstance(exception, NoConnection)
+    assert user.context() == {"intended_ns": clock.now, "started_ns": clock.now}
+
+
+def case_http_users_requests_at_once():
+    """Requests that one user makes at the same time keep their own stamps."""
+    clock = clocked()
+
+    def answer(request):
+        gevent.sleep(0.001)
+        raise NoConnection
+
+    user, _, _, fired = web_user(clock, ClosedUser, answer)
+    begun = clock.now
+    gevent.joinall([gevent.spawn(user.client.get, "/") for _ in range(3)], raise_error=True)
+    assert [context["started_ns"] for context, _ in fired] == [begun + k * 50 * MS for k in range(3)]
+    assert user.requests.begun == 3
+
+
+def case_http_user_has_the_runs_timeout():
+    """Every request of an HttpUser has the run's time-out unless it brings its own, and verifies as the run says."""
+    clock = clocked()
+    for verify in (True, False):
+        user, _, target, _ = web_user(clock, ClosedUser, tls_verify=verify, timeout_s=7.0)
+        user.client.get("/")
+        user.client.get("/", timeout=1)
+        assert [asked["timeout"] for asked in target.asked] == [7.0, 1]
+        assert [asked["verify"] for asked in target.asked] == [verify, verify]
+
+
+def case_fast_http_user_is_stamped():
+    """A FastHttpUser's request, be it refused, carries its stamps."""
+
+    class Fast(FastHttpUser):
+        abstract = True
+        host = "http://127.0.0.1:1"
+
+    clock = clocked()
+    user, line = open_user(Fast)
+    fired = []
+    user.environment.events.request.add_listener(lambda context, exception, **_: fired.append((context, exception)))
+    line.offer(clock.now - 9)
+    user.wait_time()
+    user.client.get("/")
+    ((context, exception),) = fired
+    assert context == {"intended_ns": clock.now - 9, "started_ns": clock.now}
+    assert isinstance(exception, ConnectionRefusedError)
+
+
+def case_task_set_with_a_wait_of_its_own():
+    """A TaskSet's own wait_time would pass the arrivals by, and is refused in an open model, nested too."""
+
+    class Inner(TaskSet):
+        wait_time = between(1, 2)
+
+        @task
+        def one(self):
+            """Nothing."""
+
+    class Outer(TaskSet):
+        tasks = (Inner,)
+
+    class Shopper(User):
+        abstract = True
+        tasks = (Outer,)
+
+    subclass(Shopper, ClosedUser, timeout_s=5.0, tls_verify=True)
+    said = said_of(ScenarioError, lambda: subclass(Shopper, OpenUser, timeout_s=5.0, tls_verify=True))
+    assert said.startswith("Shopper: Inner has a wait_time of its own")
+
+
+CASES = {name.removeprefix("case_"): case for name, case in list(globals().items()) if name.startswith("case_")}
+
+
+def main():
+    """Run every case and say what failed, as JSON."""
+    genuine, said = SimpleNamespace(time=locustuser.time, gevent=locustuser.gevent), {}
+    for name, case in CASES.items():
+        try:
+            case()
+            said[name] = ""
+        except BaseException:
+            said[name] = traceback.format_exc()
+        locustuser.time, locustuser.gevent = genuine.time, genuine.gevent
+    json.dump(said, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

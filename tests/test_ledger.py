@@ -1,0 +1,348 @@
+"""The ledger: exact counts of what was lost, repeated, swapped, early and late, and memory that does not grow."""
+
+import random
+import tracemalloc
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loadtests.ledger import Ledger, Message
+
+S = 1_000_000_000
+MS = 1_000_000
+GUARD, DRAIN = 2 * S, 5 * S
+
+
+def message(at_ns):
+    """Return a message sent a millisecond after it was due."""
+    return Message(at_ns - MS, at_ns)
+
+
+def published(ledger, n, stream="p", channel="c", first=0, start_ns=0, every_ns=10 * MS):
+    """Publish n messages and return their sending times."""
+    sent = [start_ns + k * every_ns for k in range(n)]
+    ledger.published(stream, channel, first, map(message, sent))
+    return sent
+
+
+def assert_identities(counts):
+    """Whatever happened, everything is accounted for once."""
+    assert counts.expected == counts.delivered + counts.lost
+    assert counts.received == (counts.delivered + counts.outside + counts.duplicated + counts.late + counts.foreign)
+
+
+def settled(ledger):
+    """Settle everything, close, and return what was lost since the last settlement."""
+    before = ledger.counts.lost
+    lost = list(ledger.settle(2**62))
+    ledger.close()
+    assert_identities(ledger.counts)
+    assert len(lost) == ledger.counts.lost - before
+    return lost
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_scripted_server(seed):
+    """Every 100th message dropped, every 50th doubled, and pairs swapped: exact for each subscriber."""
+    n, subscribers = 1000, range(5)
+    ledger = Ledger(GUARD, DRAIN)
+    for subscriber in subscribers:
+        ledger.subscribed(subscriber, "c", -GUARD)
+    published(ledger, n)
+    draw = random.Random(seed)
+    arriving = []
+    for subscriber in subscribers:
+        order = list(range(n))
+        for k in range(10 + subscriber, n - 1, 20):  # 10 and 11, 30 and 31, ...; of others 11 and 12, ...
+            order[k], order[k + 1] = order[k + 1], order[k]
+        kept = [k for k in order if k % 100 != 7 + subscriber]
+        arriving.append([(subscriber, k) for k in kept for _ in range(2 if k % 50 == 3 else 1)])
+    while any(arriving):
+        line = draw.choice([one for one in arriving if one])
+        subscriber, k = line.pop(0)
+        ledger.received(subscriber, "p", k)
+    lost = settled(ledger)
+    for subscriber in subscribers:
+        mine = [one.sequence for one in lost if one.subscriber == subscriber]
+        assert mine == list(range(7 + subscriber, n, 100))
+    assert {one.stream for one in lost} == {"p"}
+    assert all(one.message == message(one.sequence * 10 * MS) for one in lost)
+    counts = ledger.counts
+    assert (counts.expected, counts.lost, counts.delivered) == (5 * n, 5 * 10, 5 * (n - 10))
+    assert counts.duplicated == 5 * 20  # 3, 53, 103, ...
+    assert counts.received == counts.delivered + counts.duplicated
+    # Pairs begin at 10 + i, 30 + i, ...: fifty of them, none of which touches a dropped number (7 + i mod 100).
+    assert counts.reordered == 5 * 50
+    assert (counts.late, counts.outside, counts.foreign) == (0, 0, 0)
+
+
+def coming_and_going(seed, guard_ns):
+    """Run a lossless server whose subscribers come and go, and return the ledger.
+
+    The server begins and ends to send up to 0.9 s before the client knows; a message takes up to 0.9 s each way; what
+    comes after the connection ended is not received.
+    """
+    draw = random.Random(seed)
+
+    def delay():
+        return draw.randrange(900 * MS)
+
+    ledger = Ledger(guard_ns, DRAIN)
+    events, windows = [], []
+    for subscriber in range(10):
+        at = draw.randrange(20 * S)
+        while at < 60 * S:
+            begins, acknowledged = at, at + delay()
+            ended = acknowledged + draw.randrange(15 * S)
+            windows.append((subscriber, begins, ended - delay(), ended))
+            events.append((acknowledged, lambda s=subscriber, t=acknowledged: ledger.subscribed(s, "c", t)))
+            events.append((ended, lambda s=subscriber, t=ended: ledger.unsubscribed(s, t)))
+            at = ended + draw.randrange(5 * S)
+    for k in range(600):
+        sent = k * 100 * MS
+        events.append((sent, lambda k=k, t=sent: ledger.published("p", "c", k, [message(t)])))
+        at_server = sent + delay()
+        for subscriber, begins, ends, closed in windows:
+            arrives = at_server + delay()
+            if begins <= at_server < ends and arrives < closed:
+                events.append((arrives, lambda s=subscriber, k=k: ledger.received(s, "p", k)))
+    for second in range(75):
+        events.append((second * S, lambda t=second * S: list(ledger.settle(t))))
+    for _, happen in sorted(events, key=lambda event: event[0]):
+        happen()
+    settled(ledger)
+    return ledger.counts
+
+
+def test_coming_and_going_loses_nothing():
+    """On a server that loses nothing, subscribers that come and go at random have lost nothing, in fifty runs."""
+    runs = [coming_and_going(seed, GUARD) for seed in range(50)]
+    assert [counts.lost for counts in runs] == [0] * 50
+    assert all(counts.delivered > 500 and counts.outside > 100 for counts in runs)
+    assert all((counts.late, counts.duplicated, counts.foreign) == (0, 0, 0) for counts in runs)
+
+
+def test_the_guard_is_needed():
+    """Without the guard, the same server would be accused of losing what was sent while somebody came or went."""
+    assert all(coming_and_going(seed, 0).lost > 0 for seed in range(5))
+
+
+@pytest.mark.parametrize(
+    ("sent_ns", "expected"),
+    [
+        (12 * S - 1, 0),  # the guard after the acknowledgement
+        (12 * S, 1),
+        (18 * S, 1),
+        (18 * S + 1, 0),  # and the one before the end
+        (30 * S, 0),
+    ],
+)
+def test_window(sent_ns, expected):
+    """A subscription from 10 s to 20 s with a guard of 2 s is due what is sent from 12 s to 18 s."""
+    ledger = Ledger(GUARD, DRAIN)
+    ledger.subscribed(1, "c", 10 * S)
+    ledger.unsubscribed(1, 20 * S)
+    ledger.published("p", "c", 0, [message(sent_ns)])
+    settled(ledger)
+    assert (ledger.counts.expected, ledger.counts.lost) == (expected, expected)
+
+
+def test_subscribed_again():
+    """A subscriber that comes back has a second window; in between nothing is due."""
+    ledger = Ledger(GUARD, DRAIN)
+    ledger.subscribed(1, "c", 0)
+    ledger.unsubscribed(1, 10 * S)
+    ledger.subscribed(1, "c", 20 * S)
+    published(ledger, 30, every_ns=S)
+    assert [one.sequence for one in settled(ledger)] == [*range(2, 9), *range(22, 30)]
+
+
+def test_channels_and_streams():
+    """Only a channel's subscribers are due its messages, from each of its publishers by number."""
+    ledger = Ledger(0, DRAIN)
+    ledger.subscribed(1, "a", -S)
+    ledger.subscribed(2, "a", -S)
+    ledger.subscribed(2, "b", -S)
+    for stream, channel in (("p a", "a"), ("q a", "a"), ("p b", "b")):
+        published(ledger, 3, stream, channel)
+    lost = {(one.subscriber, one.stream) for one in settled(ledger)}
+    assert lost == {(1, "p a"), (1, "q a"), (2, "p a"), (2, "q a"), (2, "p b")}
+    assert ledger.counts.expected == 15
+
+
+def test_settled_after_the_drain():
+    """A delivery has the whole drain to come; then it is lost, and stays so when it comes late."""
+    ledger = Ledger(GUARD, DRAIN)
+    ledger.subscribed(1, "c", -GUARD)
+    published(ledger, 2, every_ns=S)
+    assert list(ledger.settle(DRAIN - 1)) == []
+    assert [one.sequence for one in ledger.settle(DRAIN)] == [0]
+    assert not ledger.received(1, "p", 0)  # the sample that says so is written already
+    assert not ledger.received(1, "p", 0)
+    assert ledger.received(1, "p", 1)
+    settled(ledger)
+    counts = ledger.counts
+    assert (counts.expected, counts.lost, counts.delivered, counts.late, counts.duplicated) == (2, 1, 1, 1, 1)
+
+
+def test_received_before_its_log():
+    """A delivery may come before the log of a publisher in another process does."""
+    ledger = Ledger(GUARD, DRAIN)
+    ledger.subscribed(1, "c", -GUARD)
+    assert ledger.received(1, "p", 0)
+    assert not ledger.received(1, "p", 0)
+    published(ledger, 1)
+    settled(ledger)
+    assert (ledger.counts.delivered, ledger.counts.duplicated, ledger.counts.foreign) == (1, 1, 0)
+
+
+def test_log_later_than_the_drain():
+    """A log that comes later than the drain settles its messages all the same."""
+    ledger = Ledger(GUARD, DRAIN)
+    ledger.subscribed(1, "c", -GUARD)
+    ledger.received(1, "p", 1)
+    assert list(ledger.settle(100 * S)) == []
+    published(ledger, 2)
+    assert [one.sequence for one in ledger.settle(100 * S)] == [0]
+    settled(ledger)
+
+
+@pytest.mark.parametrize("subscribe", [True, False])
+def test_outside(subscribe):
+    """What comes to a subscriber that is not due it is outside, also when its subscription was never acknowledged."""
+    ledger = Ledger(GUARD, DRAIN)
+    if subscribe:
+        ledger.subscribed(1, "c", -GUARD + 1)
+    published(ledger, 1)
+    assert ledger.received(1, "p", 0)
+    settled(ledger)
+    assert (ledger.counts.outside, ledger.counts.foreign, ledger.counts.expected) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(("stream", "sequence"), [("p", 5), ("p", -1), ("nobody's", 0)])
+def test_foreign(stream, sequence):
+    """A number that was never published is foreign, once for all its copies."""
+    ledger = Ledger(GUARD, DRAIN)
+    ledger.subscribed(1, "c", -GUARD)
+    published(ledger, 2)
+    for number in (0, 1):
+        ledger.received(1, "p", number)
+    assert ledger.received(1, stream, sequence)
+    assert not ledger.received(1, stream, sequence)
+    settled(ledger)
+    assert (ledger.counts.foreign, ledger.counts.duplicated, ledger.counts.delivered) == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("order", "reordered"),
+    [
+        ([0, 1, 2, 3], 0),
+        ([1, 0, 3, 2], 2),
+        ([3, 0, 1, 2], 3),  # each that comes after a higher one (RFC 4737)
+        ([0, 0, 1, 1], 0),  # a copy is no reordering
+        ([1, 0, 0], 1),
+    ],
+)
+def test_reordered(order, reordered):
+    """A first delivery with a lower number than one before it is reordered."""
+    ledger = Ledger(GUARD, DRAIN)
+    published(ledger, 4)
+    for number in order:
+        ledger.received(1, "p", number)
+    assert ledger.counts.reordered == reordered
+
+
+def test_gap_in_a_log():
+    """A log that leaves a number out would make losses out of nothing, and is refused."""
+    ledger = Ledger(GUARD, DRAIN)
+    published(ledger, 3)
+    for first in (2, 4):
+        with pytest.raises(ValueError, match=rf"the log of p goes on at {first}, not at 3"):
+            published(ledger, 1, first=first)
+    list(ledger.settle(2**62))
+    published(ledger, 1, first=3)
+
+
+def test_drain_shorter_than_the_guard():
+    """Whether a message was due is not known before its guard has passed."""
+    with pytest.raises(ValueError, match="before its subscribers' windows are known"):
+        Ledger(2, 1)
+
+
+happenings = st.lists(
+    st.one_of(
+        st.tuples(st.just("publish"), st.integers(0, 1), st.integers(0, 3 * S)),
+        st.tuples(st.just("receive"), st.integers(0, 2), st.integers(0, 2), st.integers(-1, 12)),
+        st.tuples(st.just("subscribe"), st.integers(0, 1)),
+        st.tuples(st.just("unsubscribe"), st.integers(0, 1)),
+        st.tuples(st.just("settle")),
+        st.tuples(st.just("pass"), st.integers(0, 4 * S)),
+    ),
+    max_size=80,
+)
+
+
+@given(happenings)
+@settings(max_examples=200)
+def test_identities(events):
+    """Whatever comes, in whatever order, the identities hold, and expected is what the windows say, one by one."""
+    ledger, now = Ledger(GUARD, DRAIN), 100 * S
+    windows, sent, received = [[], []], {0: [], 1: []}, 0
+    for what, *of in events:
+        match what, of:
+            case "pass", [ns]:
+                now += ns
+            case "settle", []:
+                list(ledger.settle(now))
+            case "publish", [stream, ago]:
+                at = max(now - ago, *(sent[stream][-1:] or [0]), 0)
+                ledger.published(f"p{stream}", "c", len(sent[stream]), [message(at)])
+                sent[stream].append(at)
+            case "receive", [subscriber, stream, sequence]:
+                ledger.received(subscriber, f"p{stream}", sequence)
+                received += 1
+            case "subscribe", [subscriber]:
+                ledger.subscribed(subscriber, "c", now)
+                windows[subscriber].append([now, 2**62])
+            case "unsubscribe", [subscriber]:
+                ledger.unsubscribed(subscriber, now)
+                windows[subscriber] = [[start, min(end, now)] for start, end in windows[subscriber]]
+    settled(ledger)
+    assert ledger.counts.received == received
+    assert ledger.counts.expected == sum(
+        any(start + GUARD <= at <= end - GUARD for start, end in mine) for mine in windows for at in sent[0] + sent[1]
+    )
+
+
+def test_memory():
+    """What is settled is forgotten: only losses are remembered."""
+    ledger = Ledger(GUARD, DRAIN)
+    for subscriber in range(3):
+        ledger.subscribed(subscriber, "c", -GUARD)
+    sequence = 0
+
+    def second(k, lossy=False):
+        nonlocal sequence
+        published(ledger, 100, first=sequence, start_ns=k * S)
+        for number in range(sequence, sequence + 100):
+            for subscriber in range(3):
+                if not (lossy and number % 10 == 0):
+                    ledger.received(subscriber, "p", number)
+        sequence += 100
+        return len(list(ledger.settle((k + 1) * S)))
+
+    tracemalloc.start()
+    try:
+        for k in range(30):
+            second(k)
+        before = tracemalloc.get_traced_memory()[0]
+        for k in range(30, 60):
+            second(k)
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 9000  # a byte for each of 9,000 deliveries
+    assert sum(second(k, lossy=k < 70) for k in range(60, 90)) == 3 * 100
+    assert ledger.counts.lost == 300
+    assert sum(len(receipt.lost) for receipt in ledger._receipts["p"].values()) == 300
