@@ -40,6 +40,7 @@ class Connection:
         self._timeout_s = job.scenario.load.timeout / NS_PER_S
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._ready = asyncio.Event()
+        self._tried = False
         self._connect_started_ns = 0
         self._subscribe_started_ns = 0
         self._unacknowledged: dict[tuple[str, int], tuple[int, int]] = {}
@@ -61,6 +62,7 @@ class Connection:
                 self._books.broke(self._member, error)
                 break
             attempt += 1
+            self._tried = True
             if not self.leaving:
                 pause_s = random.uniform(0, min(5.0, 0.25 * 2**attempt))  # noqa: S311 -- jitter, no secret
                 await within(self._ending.wait(), pause_s)
@@ -89,6 +91,7 @@ class Connection:
         self._books.recorder.record("ws connect", started_ns, started_ns, time.monotonic_ns())
         self._socket = socket
         self._books.connected += 1
+        deadline: asyncio.TimerHandle | None = None
         try:
             channels = list(self._member.channels())
             if channels:
@@ -97,14 +100,17 @@ class Connection:
                 deadline = asyncio.get_running_loop().call_later(self._timeout_s, self._not_subscribed)
             else:
                 self._ready.set()
-                deadline = None
             async for frame in socket:
                 if frame.type is aiohttp.WSMsgType.TEXT:
                     self._received(frame.data, time.monotonic_ns())
-            if deadline is not None:
-                deadline.cancel()
         finally:
             self._books.connected -= 1
+            if deadline is not None:
+                deadline.cancel()
+            if self._subscribe_started_ns and not self.leaving:
+                started_ns, self._subscribe_started_ns = self._subscribe_started_ns, 0
+                now, kind = time.monotonic_ns(), f"closed {socket.close_code}"
+                self._books.recorder.record("ws subscribe", started_ns, started_ns, now, int(Outcome.ERROR), 0, kind)
             self._ready.clear()
             self._books.ledger.unsubscribed(self._number, time.monotonic_ns())
         if not self.leaving:
@@ -163,7 +169,10 @@ class Connection:
         socket = self._socket
         if socket is None or socket.closed or not self._ready.is_set():
             now = time.monotonic_ns()
-            self._books.recorder.record("ws publish", due_ns, now, now, int(Outcome.DROPPED))
+            if self._tried:
+                self._books.recorder.record("ws publish", due_ns, now, now, int(Outcome.ERROR), 0, "no connection")
+            else:
+                self._books.recorder.record("ws publish", due_ns, now, now, int(Outcome.DROPPED))
             return
         channel = self._member.publish_channel()
         sequence = self._sequences[channel]

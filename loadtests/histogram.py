@@ -105,6 +105,24 @@ class Histogram:
         return cls(index, counts.astype(np.int64, copy=False), overflow, underflow, max(0, min(top, HIGHEST_US)))
 
     @classmethod
+    def each(cls, value_us: IntArray, group: IntArray) -> dict[int, Histogram]:
+        """Count the values of many groups at once; both arrays have shape (n,), and no group is negative."""
+        if not value_us.size:
+            return {}
+        values = np.clip(value_us, 0, HIGHEST_US)
+        keys, counts = np.unique(group * _COUNTS_LEN + bucket_index(values), return_counts=True)
+        groups, starts = np.unique(keys // _COUNTS_LEN, return_index=True)
+        width = int(groups[-1]) + 1
+        top = np.zeros(width, dtype=np.int64)
+        np.maximum.at(top, group, values)
+        overflow = np.bincount(group[value_us > HIGHEST_US], minlength=width)
+        underflow = np.bincount(group[value_us < 0], minlength=width)
+        return {
+            g: cls(keys[a:b] - g * _COUNTS_LEN, counts[a:b], int(overflow[g]), int(underflow[g]), int(top[g]))
+            for g, a, b in zip(groups.tolist(), starts.tolist(), [*starts.tolist()[1:], keys.size], strict=True)
+        }
+
+    @classmethod
     def sum(cls, histograms: Iterable[Histogram]) -> Histogram:
         """Add any number of histograms at once."""
         parts = [part for part in histograms if part.index.size or part.overflow or part.underflow]

@@ -73,6 +73,8 @@ class _Stream:
 class _Receipts:
     unsettled: set[int] = field(default_factory=set)
     lost: set[int] = field(default_factory=set)
+    missed: set[int] = field(default_factory=set)
+    """Not due, being sent close to the subscriber's coming or going, and not come either; some may still."""
     highest: int = -1
 
 
@@ -120,11 +122,14 @@ class Ledger:
             self.counts.duplicated += 1
             return False
         if known is not None and 0 <= sequence < known.settled:
-            if sequence not in receipts.lost:
+            if sequence in receipts.lost:
+                receipts.lost.discard(sequence)
+                self.counts.late += 1
+            elif sequence in receipts.missed:
+                receipts.missed.discard(sequence)
+                self.counts.outside += 1
+            else:
                 self.counts.duplicated += 1
-                return False
-            receipts.lost.discard(sequence)
-            self.counts.late += 1
             return False
         if sequence < receipts.highest:
             self.counts.reordered += 1
@@ -145,8 +150,10 @@ class Ledger:
                     receipt = receipts[subscriber]
                     came = sequence in receipt.unsettled
                     receipt.unsettled.discard(sequence)
-                    if not self._eligible(message.sent_ns, windows.get(subscriber, ())):
+                    if not _held(windows.get(subscriber, ()), message.sent_ns, self._guard_ns):
                         self.counts.outside += came
+                        if not came and _held(windows.get(subscriber, ()), message.sent_ns, -2 * self._guard_ns):
+                            receipt.missed.add(sequence)
                         continue
                     self.counts.expected += 1
                     if came:
@@ -163,9 +170,10 @@ class Ledger:
                 self.counts.foreign += len(receipt.unsettled)
                 receipt.unsettled.clear()
 
-    def _eligible(self, sent_ns: int, windows: Iterable[Sequence[int]]) -> bool:
-        earliest_end, latest_start = sent_ns + self._guard_ns, sent_ns - self._guard_ns
-        for start, end in windows:  # noqa: SIM110 -- any() of a generator takes three times as long
-            if start <= latest_start and earliest_end <= end:
-                return True
-        return False
+
+def _held(windows: Iterable[Sequence[int]], sent_ns: int, guard_ns: int) -> bool:
+    """Whether a subscription was held from ``guard`` before a message was sent until ``guard`` after."""
+    for start, end in windows:  # noqa: SIM110 -- any() of a generator takes three times as long
+        if start + guard_ns <= sent_ns <= end - guard_ns:
+            return True
+    return False

@@ -53,6 +53,8 @@ class LocustLoad:
         self._requests: Requests = self._classes[0].requests if self._classes else Requests()
         self._model = job.scenario.load_model()
         self._events: list[dict[str, Any]] = []
+        self._names: dict[tuple[str, str], str] = {}
+        self._redact = job.redactor()
         self._dispatch_lag_ns = 0
         self._swarm_lost_told = False
 
@@ -97,7 +99,9 @@ class LocustLoad:
         self._sleep_until(self._t0_ns + self._model.duration_ns)
         self._requests.closing = True
         self._drain()
-        in_flight = self._requests.begun - self._requests.ended
+        if not self._stopping.is_set():
+            self._give_up()
+        in_flight = len(self._requests.under_way)
         unsent = self._line.close()
         for which, intended_ns in unsent:
             self._never_started(which, intended_ns, Outcome.UNSENT)
@@ -162,10 +166,25 @@ class LocustLoad:
         if self._stopping.is_set():
             deadline = min(deadline, time.monotonic_ns() + 2 * NS_PER_S)
         while time.monotonic_ns() < deadline:
-            busy = self._requests.begun - self._requests.ended
-            if not (busy or self._line.waiting or self._line.in_service > 0):
+            if not (self._requests.under_way or self._line.waiting or self._line.in_service > 0):
                 return
             gevent.sleep(0.02)
+
+    def _series(self, method: str, name: str) -> str:
+        """The series of a request; few names, so each is made and redacted once."""
+        series = self._names.get((method, name))
+        if series is None:
+            series = self._redact(series_name(method, name))
+            if len(self._names) < 1000:
+                self._names[method, name] = series
+        return series
+
+    def _give_up(self) -> None:
+        """What is still under way after its time-out and a little more is one: it never ended."""
+        now = time.monotonic_ns()
+        for number, (intended_ns, started_ns, user) in list(self._requests.under_way.items()):
+            self.recorder.record(f"arrival {type(user).__name__}", intended_ns, started_ns, now, int(Outcome.TIMEOUT))
+            self._requests.end(number)
 
     def _on_request(
         self,
@@ -181,16 +200,15 @@ class LocustLoad:
     ) -> None:
         elapsed_ns = round(response_time * 1e6)
         if context and "started_ns" in context:
-            self._requests.ended += 1
+            self._requests.end(context["request"])
             intended_ns, started_ns = context["intended_ns"], context["started_ns"]
         else:  # fired by an author's own client: it began when it says it did
             started_ns = intended_ns = time.monotonic_ns() - elapsed_ns
-            self._requests.begun += 1
-            self._requests.ended += 1
+            self._requests.end(None)
         outcome, error = Outcome.OK, ""
         if exception is not None:
             outcome, error = classify(exception, status or getattr(response, "status_code", None))
-        series = series_name(request_type, name)
+        series = self._series(request_type, name)
         ended_ns = started_ns + elapsed_ns
         self.recorder.record(series, intended_ns, started_ns, ended_ns, outcome, response_length or 0, error)
         if self._exemplars.wants(series, ended_ns - intended_ns, outcome, error):
@@ -202,6 +220,7 @@ class LocustLoad:
     def _on_user_error(self, user_instance: Any, exception: BaseException, **_: Any) -> None:
         name, now = type(user_instance).__name__, time.monotonic_ns()
         kind = f"raised {type(exception).__name__}"
+        self._requests.forget(user_instance)
         self.recorder.record(f"task {name}", now, now, now, int(Outcome.ERROR), 0, kind)
         if len(self._events) < 50:
             text = f"{name} raised {type(exception).__name__}: {exception}"
@@ -222,7 +241,7 @@ class LocustLoad:
                     "offered_per_s": offered - before,
                     "users": runner.user_count,
                     "waiting": self._line.waiting,
-                    "in_flight": self._requests.begun - self._requests.ended,
+                    "in_flight": len(self._requests.under_way),
                     "dispatch_lag_ms": self._dispatch_lag_ns / 1e6,
                     "cpu_s": sum(resource.getrusage(resource.RUSAGE_SELF)[:2]),
                 }
@@ -248,8 +267,9 @@ class LocustLoad:
 
     def _locust_statistics(self) -> dict[str, Any]:
         """Locust's own figures, warm-up included: from the actual send, rounded; for comparison only."""
+        redact = self._redact
         return {
-            f"{entry.method} {entry.name}": {
+            redact(series_name(entry.method, entry.name)): {
                 "count": entry.num_requests,
                 "failures": entry.num_failures,
                 "max": entry.max_response_time,

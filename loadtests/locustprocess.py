@@ -19,6 +19,7 @@ import sys  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
+from flask import request  # noqa: E402
 from gevent.fileobject import FileObjectPosix  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
@@ -81,10 +82,18 @@ def main() -> None:
 
 def _prepare(job: Job, environment: Environment) -> None:
     if job.ui_port is not None and job.role != "worker":
-        environment.create_web_ui("127.0.0.1", job.ui_port)
+        page = environment.create_web_ui("127.0.0.1", job.ui_port)
+        page.app.before_request(_only_look)  # type: ignore[union-attr]
     gc.collect()
     gc.freeze()  # what is loaded by now lives for the whole run
     gc.set_threshold(50_000, 20, 100)
+
+
+def _only_look() -> tuple[str, int] | None:
+    """The page shows a run; it must not start, stop or change one, nor let another page in the browser do so."""
+    if request.method not in ("GET", "HEAD") or request.path in ("/stop", "/stats/reset", "/swarm"):
+        return "this run is conducted by loadtests; its page is for looking", 403
+    return None
 
 
 def _local(job: Job, environment: Environment, wire: Wire) -> None:

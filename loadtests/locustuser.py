@@ -11,17 +11,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import gevent
+import geventhttpclient.client
 from gevent.event import AsyncResult
 from locust import TaskSet
-from locust.exception import StopUser
+from locust.exception import InterruptTaskSet, StopUser
 
 from loadtests.arrival import ArrivalLine
 from loadtests.duration import NS_PER_S
 from loadtests.errors import ScenarioError
 from loadtests.feed import Feed
+
+# A request is sent once. The library would send an idempotent one again, unseen, when its connection is reset: the
+# target would get more load than is recorded, and its failures would vanish. A kept-alive connection that the server
+# closed while it was idle is noticed by the library's pool before anything is sent.
+geventhttpclient.client._may_retry_after_send_error = lambda method: False
 
 __all__ = ["ClosedUser", "OpenUser", "Requests", "subclass"]
 
@@ -29,11 +35,34 @@ _under_way: ContextVar[dict[str, int] | None] = ContextVar("stamps of the HttpUs
 
 
 class Requests:
-    """How many requests of this process have begun and ended, and whether no more should."""
+    """The requests of this process: how many have begun, which are under way, and whether no more should begin.
 
-    begun = 0
-    ended = 0
-    closing = False
+    ``under_way`` maps a request's number to its intended and actual start and the user whose it is.
+    """
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.closing = False
+        self.under_way: dict[int, tuple[int, int, object]] = {}
+
+    def begin(self, intended_ns: int, started_ns: int, user: object) -> int:
+        """A request begins; its number goes with it in Locust's request context."""
+        self.begun += 1
+        self.under_way[self.begun] = (intended_ns, started_ns, user)
+        return self.begun
+
+    def end(self, number: int | None) -> None:
+        """It ended; one without a number was never seen to begin."""
+        if number is None:
+            self.begun += 1
+        else:
+            self.under_way.pop(number, None)
+
+    def forget(self, user: object) -> None:
+        """A user's code raised in the middle of a request: it will not be heard of again, the exception will."""
+        for number in [number for number, (_, _, whose) in self.under_way.items() if whose is user]:
+            del self.under_way[number]
+            self.begun -= 1
 
 
 class _Timed:
@@ -75,8 +104,8 @@ class _Timed:
     def _stamps(self) -> dict[str, int]:
         now = time.monotonic_ns()
         intended, self._intended_ns = self._intended_ns, None
-        self.requests.begun += 1
-        return {"intended_ns": now if intended is None else min(intended, now), "started_ns": now}
+        intended = now if intended is None else min(intended, now)
+        return {"intended_ns": intended, "started_ns": now, "request": self.requests.begin(intended, now, self)}
 
     def think(self, seconds: float) -> None:
         """Pause inside a task; the next request is intended at the pause's end, however late the pause returns."""
@@ -127,15 +156,21 @@ class OpenUser(_Timed):
         return 0.0
 
 
+def _interrupt(task_set: TaskSet, reschedule: bool = True) -> NoReturn:
+    """Leave a nested TaskSet; what comes next waits for its own arrival, whatever ``reschedule`` says."""
+    raise InterruptTaskSet(reschedule=False)  # type: ignore[no-untyped-call]
+
+
 def subclass(author: type, mixin: type[_Timed], **attributes: Any) -> type:
     """The author's user class with a mixin before it, under its own name.
 
     Raises:
-        ScenarioError: when a TaskSet of an open model's user has a ``wait_time`` of its own, past which no arrival
-            would ever be awaited.
+        ScenarioError: when a TaskSet of an open model's user has a ``wait_time`` of its own, past which no
+            arrival would ever be awaited.
 
     """
     if mixin is OpenUser:
+        TaskSet.interrupt = _interrupt  # type: ignore[method-assign] # an arrival starts one task, also after a nested TaskSet has been left
         for task_set in _task_sets(author):
             if task_set.wait_time is not TaskSet.wait_time:
                 raise ScenarioError(

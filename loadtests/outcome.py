@@ -26,7 +26,7 @@ def classify(exception: BaseException | str | None, status: int | None) -> tuple
     if isinstance(exception, str) or name == "CatchResponseError":
         return Outcome.ERROR, f"check: {_NUMBER.sub('#', text)[:80]}"
     whole = _PATH.sub(" ", f"{name} {text} {exception!r}").lower()
-    answered = bool(status and status >= 400)
+    answered = bool(status and status >= 300)
     if "timeout" in name.lower() or (not answered and ("timeout" in whole or "timed out" in whole)):
         return Outcome.TIMEOUT, "timeout"
     if answered:

@@ -9,6 +9,7 @@ import gevent
 
 from loadtests.classfile import load_class
 from loadtests.duration import NS_PER_S
+from loadtests.errors import ScenarioError
 from loadtests.feed import read_feeds
 from loadtests.job import Job
 from loadtests.locustuser import ClosedUser, OpenUser, Requests, subclass
@@ -29,14 +30,18 @@ def user_classes(job: Job) -> list[type]:
         "tls_verify": scenario.target.tls_verify,
     }
     is_open = scenario.load.model == "open"
+    authors = [load_class(user.cls, scenario.folder) for user in scenario.users]
+    for author in authors:
+        if not getattr(author, "tasks", None):
+            raise ScenarioError(f"user class {author.__name__} has no task; mark a method with @task")
     return [
         subclass(
-            load_class(user.cls, scenario.folder),
+            author,
             OpenUser if is_open else ClosedUser,
             weight=user.weight,
             **(shared | ({"line_index": index} if is_open else {})),
         )
-        for index, user in enumerate(scenario.users)
+        for index, (author, user) in enumerate(zip(authors, scenario.users, strict=True))
     ]
 
 
@@ -46,6 +51,8 @@ def populate(job: Job, runner: Any, t0_ns: int) -> None:
     Users come up over half of the warm-up (10 s at most), so that their logins are no load of their own.
     """
     scenario = job.scenario
+    if not scenario.users:
+        return
     warm_up_s = sum(p.duration for p in scenario.phases if p.kind == "warm-up") / NS_PER_S
     over_s = max(1.0, min(10.0, warm_up_s / 2))
     model = scenario.load_model()

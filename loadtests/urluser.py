@@ -44,7 +44,7 @@ class UrlUser(User):
             response = self._http.get(self._path)
             status = response.status_code
             length = len(response.read())
-            if status >= 400:
+            if status >= 300:  # a redirect is not followed: what was asked for did not come
                 exception = RuntimeError(f"status {status}")
         except Exception as error:
             exception = error

@@ -196,7 +196,7 @@ def case_context_keeps_what_the_author_put_there():
     """The author's context goes with the stamps, which nobody overwrites."""
     clock = clocked()
     user, _ = open_user()
-    assert user.context() == {"tenant": "t1", "intended_ns": clock.now, "started_ns": clock.now}
+    assert user.context() == {"tenant": "t1", "intended_ns": clock.now, "started_ns": clock.now, "request": 1}
 
 
 def case_closed_user_waits_as_its_author_says():
@@ -304,9 +304,9 @@ def case_http_user_is_stamped_before_it_sends():
     user.client.get("/")
     user.client.post("/", json={}, context={"mine": 1})
     (first, _), (second, _) = fired
-    assert first == {"intended_ns": begun - 20 * MS, "started_ns": begun}
-    assert second == {"intended_ns": begun + 50 * MS, "started_ns": begun + 50 * MS, "mine": 1}
-    assert (user.requests.begun, user.requests.ended) == (2, 0)  # ended is the listener's to count
+    assert first == {"intended_ns": begun - 20 * MS, "started_ns": begun, "request": 1}
+    assert second == {"intended_ns": begun + 50 * MS, "started_ns": begun + 50 * MS, "request": 2, "mine": 1}
+    assert (user.requests.begun, len(user.requests.under_way)) == (2, 2)  # ending them is the listener's
 
 
 def case_http_user_that_fails_is_stamped_too():
@@ -320,9 +320,9 @@ def case_http_user_that_fails_is_stamped_too():
     begun = clock.now
     user.client.get("/")
     ((context, exception),) = fired
-    assert context == {"intended_ns": begun, "started_ns": begun}
+    assert context == {"intended_ns": begun, "started_ns": begun, "request": 1}
     assert isinstance(exception, NoConnection)
-    assert user.context() == {"intended_ns": clock.now, "started_ns": clock.now}
+    assert user.context() == {"intended_ns": clock.now, "started_ns": clock.now, "request": 2}
 
 
 def case_http_users_requests_at_once():
@@ -366,7 +366,7 @@ def case_fast_http_user_is_stamped():
     user.wait_time()
     user.client.get("/")
     ((context, exception),) = fired
-    assert context == {"intended_ns": clock.now - 9, "started_ns": clock.now}
+    assert context == {"intended_ns": clock.now - 9, "started_ns": clock.now, "request": 1}
     assert isinstance(exception, ConnectionRefusedError)
 
 

@@ -171,6 +171,14 @@ def test_merge(shards, order):
     assert nested.encode() == union.encode()
 
 
+@given(st.lists(st.tuples(st.one_of(values, st.integers(-9, 10**9)), st.integers(0, 7)), max_size=80))
+def test_each(pairs):
+    """Many groups counted at once are each what they are by themselves; a group of nothing is left out."""
+    recorded = [np.array(column, dtype=np.int64) for column in zip(*pairs, strict=True)] or [np.empty(0, np.int64)] * 2
+    expected = {which: Histogram.of([v for v, w in pairs if w == which]) for which in {w for _, w in pairs}}
+    assert Histogram.each(*recorded) == expected
+
+
 @given(anything)
 def test_nothing_is_lost(recorded):
     """Every value is counted, those outside the range at its ends and by themselves too."""
