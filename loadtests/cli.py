@@ -17,7 +17,7 @@ from rich.console import Console
 from loadtests import __version__
 from loadtests.board import board_for
 from loadtests.duration import parse_duration_ns, parse_rate_per_s
-from loadtests.errors import ExitCode, LoadtestsError, UsageError
+from loadtests.errors import ExitCode, LoadtestsError, RunError, UsageError
 from loadtests.judge import judge as judge_run
 from loadtests.objective import parse_objective
 from loadtests.orchestrator import Conducted, Options, conduct
@@ -92,7 +92,7 @@ def run(
     max_rate: Annotated[str, typer.Option(help="Refuse a plan that peaks above this.")] = "",
     insecure: Annotated[bool, typer.Option(help="With --url: do not verify TLS certificates.")] = False,
     ui: Annotated[bool, typer.Option(help="Serve Locust's own web page on loopback.")] = False,
-    ui_port: Annotated[int, typer.Option(help="Its port.")] = 8089,
+    ui_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 8089,
     out: Annotated[Path | None, typer.Option(help="The run directory; default runs/NAME-TIME.")] = None,
 ) -> None:
     """Make a run, judge it, write its pages."""
@@ -140,13 +140,20 @@ def _wide() -> Console:
 def _close(conducted: Conducted, directory: Path) -> ExitCode:
     """Judge a run that was made, write its pages, say how it came out."""
     finished = Run(directory)
-    verdict = judge_run(finished)
-    conducted.writer.verdict(verdict)
-    conducted.writer.summary(summarise(finished, verdict, conducted.locust))
+    finished.verdict = verdict = judge_run(finished)
     print_verdict(_wide(), finished, verdict)
-    for path in write_report(Run(directory), directory):
-        print(f"  {path}")
-    return ExitCode.INTERRUPTED if conducted.interrupted else verdict.status.exit_code
+    code = ExitCode.INTERRUPTED if conducted.interrupted else verdict.status.exit_code
+    try:
+        conducted.writer.verdict(verdict)
+        conducted.writer.summary(summarise(finished, verdict, conducted.locust))
+        for path in write_report(finished, directory):
+            print(f"  {path}")
+    except OSError as error:
+        _fail(
+            f"cannot write all of {directory}: {error.strerror or error}; make room, then: loadtests report {directory}"
+        )
+        return code or ExitCode.INTERNAL
+    return code
 
 
 def _url_scenario(
@@ -156,7 +163,10 @@ def _url_scenario(
         raise UsageError(f'--arrivals "{arrivals}": expected constant or poisson')
     if "://" not in url:
         url = f"http://{url}"
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"--url {url}: {error}") from None
     path = parts.path or "/"
     return Scenario(
         name=re.sub(r"[^A-Za-z0-9._-]+", "-", parts.netloc + path).strip("-"),
@@ -189,9 +199,13 @@ def judge(
 @app.command()
 def report(run: Annotated[Path, typer.Argument(help="A run directory.")]) -> None:
     """Write a run's pages again: report.html, summary.md, junit.xml."""
-    stored = _judged(run)
-    for path in write_report(stored, run):
-        print(path)
+    stored = Run(run)
+    stored.verdict = judge_run(stored)
+    try:
+        for path in write_report(stored, run):
+            print(path)
+    except OSError as error:
+        raise RunError(f"cannot write the pages into {run}: {error.strerror or error}") from None
 
 
 @app.command()

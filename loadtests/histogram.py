@@ -111,7 +111,9 @@ class Histogram:
             return {}
         values = np.clip(value_us, 0, HIGHEST_US)
         keys, counts = np.unique(group * _COUNTS_LEN + bucket_index(values), return_counts=True)
-        groups, starts = np.unique(keys // _COUNTS_LEN, return_index=True)
+        groups = keys // _COUNTS_LEN
+        starts = np.flatnonzero(np.diff(groups, prepend=-1))
+        ends = [*starts.tolist()[1:], keys.size]
         width = int(groups[-1]) + 1
         top = np.zeros(width, dtype=np.int64)
         np.maximum.at(top, group, values)
@@ -119,7 +121,7 @@ class Histogram:
         underflow = np.bincount(group[value_us < 0], minlength=width)
         return {
             g: cls(keys[a:b] - g * _COUNTS_LEN, counts[a:b], int(overflow[g]), int(underflow[g]), int(top[g]))
-            for g, a, b in zip(groups.tolist(), starts.tolist(), [*starts.tolist()[1:], keys.size], strict=True)
+            for g, a, b in zip(groups[starts].tolist(), starts.tolist(), ends, strict=True)
         }
 
     @classmethod
@@ -198,7 +200,10 @@ class Histogram:
     @classmethod
     def decode(cls, text: str, *, max_us: int | None = None) -> Histogram:
         """Read :meth:`encode`'s form; ``max_us`` restores the exact maximum, which the blob does not carry."""
-        full = HdrHistogram.decode(text)
+        try:
+            full = HdrHistogram.decode(text)
+        except Exception as error:
+            raise ValueError(f"not an encoded HdrHistogram ({error or type(error).__name__})") from None
         dense = np.frombuffer(full.counts, dtype=np.uint64)
         if (full.lowest_trackable_value, full.highest_trackable_value, full.significant_figures) != (
             LOWEST_US,

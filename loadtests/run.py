@@ -20,13 +20,13 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
-from loadtests.duration import NS_PER_S
 from loadtests.errors import RunError
 from loadtests.hlog import HistogramLine, read_hlog, write_header, write_line
 from loadtests.interval import Interval, merge
@@ -202,7 +202,10 @@ class Run:
         path = directory / "run.json"
         try:
             row = json.loads(path.read_text(encoding="utf-8"))
-            phases = tuple(PhaseSpan(**phase) for phase in row.pop("phases"))
+            phases = tuple(
+                PhaseSpan(**phase | {"start_s": float(phase["start_s"]), "end_s": float(phase["end_s"])})
+                for phase in row.pop("phases")
+            )
             known = {f.name for f in fields(RunHeader)}
             values: dict[str, Any] = {
                 name: tuple(v) if isinstance(v, list) else v for name, v in row.items() if name in known
@@ -217,14 +220,16 @@ class Run:
     def intervals(self) -> dict[str, dict[int, Interval]]:
         """Every Interval, merged, by series (sorted) and second."""
         parts: dict[tuple[str, int], list[Interval]] = defaultdict(list)
-        for row in self._jsonl("counts.jsonl"):
-            interval = Interval.from_json(row)
-            parts[interval.series, interval.second].append(interval)
-        for line in read_hlog(self._lines("intervals.hlog")):
-            second = round(line.start_wall_s - self.header.started_wall_s)
-            part = Interval(line.series, second)
-            setattr(part, line.name, line.histogram)
-            parts[line.series, second].append(part)
+        with self._reading("counts.jsonl"):
+            for row in self._jsonl("counts.jsonl"):
+                interval = Interval.from_json(row)
+                parts[interval.series, interval.second].append(interval)
+        with self._reading("intervals.hlog"):
+            for line in read_hlog(self._lines("intervals.hlog")):
+                second = round(line.start_wall_s - self.header.started_wall_s)
+                part = Interval(line.series, second)
+                setattr(part, line.name, line.histogram)
+                parts[line.series, second].append(part)
         merged: dict[str, dict[int, Interval]] = defaultdict(dict)
         for (series, second), several in sorted(parts.items()):
             merged[series][second] = merge(several, series=series, second=second)
@@ -254,17 +259,28 @@ class Run:
     @cached_property
     def resources(self) -> list[dict[str, float]]:
         """One row a second, ``at_s`` and what was read; unread values are left out."""
-        rows = csv.DictReader(self._lines("resources.csv"))
-        return [{name: float(value) for name, value in row.items() if value and name} for row in rows]
+        with self._reading("resources.csv"):
+            rows = csv.DictReader(self._lines("resources.csv"))
+            return [{name: float(value) for name, value in row.items() if value and name} for row in rows]
 
     @cached_property
     def verdict(self) -> RunVerdict | None:
         """The stored verdict; None of a run that was never judged."""
         path = self.directory / "verdict.json"
-        return RunVerdict.from_json(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+        with self._reading("verdict.json"):
+            return RunVerdict.from_json(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        """A file that is not what a run writes is one clear failure."""
+        try:
+            yield
+        except (ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
+            raise RunError(f"{self.directory / name} is damaged: {error}") from None
 
     def _jsonl(self, name: str) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self._lines(name)]
+        with self._reading(name):
+            return [json.loads(line) for line in self._lines(name)]
 
     def _lines(self, name: str) -> Iterator[str]:
         """Every whole line of a file; one cut short by a kill is left out, within a character as well."""
@@ -276,8 +292,3 @@ class Run:
 
 def _header_json(header: RunHeader) -> dict[str, Any]:
     return asdict(header) | {"t0_wall": datetime.fromtimestamp(header.started_wall_s, UTC).isoformat()}
-
-
-def second_of(at_ns: int, t0_ns: int) -> int:
-    """The run's second in which a moment of CLOCK_MONOTONIC falls."""
-    return (at_ns - t0_ns) // NS_PER_S

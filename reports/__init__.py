@@ -21,14 +21,24 @@ def write_report(run: Run, directory: Path) -> list[Path]:
     """
     directory.mkdir(parents=True, exist_ok=True)
     paths = [directory / name for name in ("report.html", "summary.md", "junit.xml")]
-    paths[1].write_text(render_summary(run), encoding="utf-8")
-    paths[2].write_bytes(render_junit(run))
-    paths[0].write_text(render_report(run, directory), encoding="utf-8")
+    _write(paths[1], render_summary(run).encode())
+    _write(paths[2], render_junit(run))
+    _write(paths[0], render_report(run, directory).encode())
     return paths
 
 
 def write_trend(runs: Sequence[Run], path: Path) -> Path:
     """Write the trend page of one or more runs, in any order, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_trend(runs, path.parent), encoding="utf-8")
+    _write(path, render_trend(runs, path.parent).encode())
     return path
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All of a file or nothing: a full disk leaves no half page."""
+    whole = path.with_name(f".{path.name}.tmp")
+    try:
+        whole.write_bytes(content)
+        whole.replace(path)
+    finally:
+        whole.unlink(missing_ok=True)
