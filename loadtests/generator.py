@@ -116,6 +116,8 @@ class Generator:
                 self._ready[source].set()
             elif kind == "done":
                 self.done.set()
+            elif kind == "failed" and self._ready[source].is_set():
+                self._on_lost(f"generator process {source} failed: {message['text']}")
             elif kind == "failed":
                 self._fail(UsageError(message["text"]))
         code = await process.wait()

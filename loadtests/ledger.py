@@ -46,13 +46,13 @@ class Counts:
     delivered: int = 0
     lost: int = 0
     duplicated: int = 0
-    """Came once more, or came after the message was settled without being due to this subscriber."""
+    """Came once more."""
     reordered: int = 0
     """Came, not being late, after a higher number of its stream; not a class of its own in the identities."""
     late: int = 0
     """Came after being settled as lost; stays lost."""
     outside: int = 0
-    """Came to a subscriber that was not (yet, or any more) eligible, before the message was settled."""
+    """Came to a subscriber that was not (yet, or any more) eligible."""
     foreign: int = 0
     """Bears our mark, but nobody published it."""
     received: int = 0

@@ -24,6 +24,7 @@ from gevent.fileobject import FileObjectPosix  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
 from loadtests.allowance import guard  # noqa: E402
+from loadtests.errors import LoadtestsError  # noqa: E402
 from loadtests.job import Job  # noqa: E402
 from loadtests.locustload import LocustLoad  # noqa: E402
 from loadtests.population import populate, user_classes  # noqa: E402
@@ -73,11 +74,15 @@ def main() -> None:
         environment = Environment(user_classes=classes, host=job.scenario.target.url, stop_timeout=2)
         {"local": _local, "master": _master, "worker": _worker}[job.role](job, environment, wire)
     except Exception as error:
-        wire.write({"type": "failed", "text": job.redactor()(f"{type(error).__name__}: {error}")})
+        wire.write({"type": "failed", "text": _said(job, error)})
         raise SystemExit(1) from None
     finally:
         sys.stderr.flush()
     os._exit(0)
+
+
+def _said(job: Job, error: BaseException) -> str:
+    return job.redactor()(str(error) if isinstance(error, LoadtestsError) else f"{type(error).__name__}: {error}")
 
 
 def _prepare(job: Job, environment: Environment) -> None:
@@ -106,7 +111,9 @@ def _local(job: Job, environment: Environment, wire: Wire) -> None:
         if order["order"] == "start":
             load.begin(order["t0_ns"])
             gevent.spawn(populate, job, runner, order["t0_ns"])
-            gevent.spawn(load.run, runner).link_value(lambda _: wire.write({"type": "done"}))
+            driving = gevent.spawn(load.run, runner)
+            driving.link_value(lambda _: wire.write({"type": "done"}))
+            driving.link_exception(lambda broken: wire.write({"type": "failed", "text": _said(job, broken.exception)}))
         elif order["order"] == "stop":
             load.stop()
         elif order["order"] == "quit":
@@ -154,7 +161,9 @@ def _worker(job: Job, environment: Environment, wire: Wire) -> None:
 
     def on_start(environment: Any, msg: Any) -> None:
         load.begin(msg.data["t0_ns"])
-        gevent.spawn(load.run, runner).link_value(lambda _: runner.send_message(FINISH, None))
+        driving = gevent.spawn(load.run, runner)
+        driving.link_value(lambda _: runner.send_message(FINISH, None))
+        driving.link_exception(lambda broken: wire.write({"type": "failed", "text": _said(job, broken.exception)}))
 
     runner.register_message(START, on_start)
     runner.register_message(STOP, lambda environment, msg: load.stop())

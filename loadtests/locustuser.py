@@ -8,6 +8,7 @@ request begins, ``HttpUser`` only once it is answered: there the stamps are made
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
@@ -44,12 +45,14 @@ class Requests:
         self.begun = 0
         self.closing = False
         self.under_way: dict[int, tuple[int, int, object]] = {}
+        self._numbers = itertools.count(1)
 
     def begin(self, intended_ns: int, started_ns: int, user: object) -> int:
         """A request begins; its number goes with it in Locust's request context."""
         self.begun += 1
-        self.under_way[self.begun] = (intended_ns, started_ns, user)
-        return self.begun
+        number = next(self._numbers)
+        self.under_way[number] = (intended_ns, started_ns, user)
+        return number
 
     def end(self, number: int | None) -> None:
         """It ended; one without a number was never seen to begin."""

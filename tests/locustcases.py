@@ -5,14 +5,17 @@ names are imported). Time is virtual: it passes only in ``sleep`` and where a ca
 """
 
 import json
+import socket
+import struct
 import sys
 import traceback
 from types import SimpleNamespace
 
 import gevent
+from gevent.server import StreamServer
 from locust import FastHttpUser, HttpUser, TaskSet, User, between, constant, task
 from locust.env import Environment
-from locust.exception import StopUser
+from locust.exception import InterruptTaskSet, StopUser
 from requests import ConnectionError as NoConnection
 from requests import Response
 from requests.adapters import BaseAdapter
@@ -368,6 +371,64 @@ def case_fast_http_user_is_stamped():
     ((context, exception),) = fired
     assert context == {"intended_ns": clock.now - 9, "started_ns": clock.now, "request": 1}
     assert isinstance(exception, ConnectionRefusedError)
+
+
+def case_request_is_sent_once():
+    """A connection that the target resets is a failure, and no second request that nobody counted."""
+
+    class Fast(FastHttpUser):
+        abstract = True
+
+    def reset(connection, _address):
+        asked.append(connection.recv(4096))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    asked, fired = [], []
+    clocked()
+    target = StreamServer(("127.0.0.1", 0), reset)
+    target.start()
+    Fast.host = f"http://127.0.0.1:{target.server_port}"
+    user, _ = open_user(Fast)
+    user.environment.events.request.add_listener(lambda exception, **_: fired.append(exception))
+    user.client.get("/")
+    target.stop()
+    assert len(asked) == len(fired) == 1
+    assert fired[0] is not None
+
+
+def case_requests_under_way():
+    """What was begun ends by its number; a user's own that will never end are forgotten, and no number comes twice."""
+    requests = Requests()
+    one, two = requests.begin(1, 2, "ann"), requests.begin(3, 4, "bob")
+    requests.forget("ann")
+    three = requests.begin(5, 6, "ann")
+    assert len({one, two, three}) == 3
+    assert requests.begun == 2
+    assert list(requests.under_way.values()) == [(3, 4, "bob"), (5, 6, "ann")]
+    requests.end(two)
+    requests.end(two)
+    requests.end(None)
+    assert requests.begun == 3
+    assert list(requests.under_way) == [three]
+
+
+def case_nested_task_set_is_left():
+    """In an open model, whoever leaves a nested TaskSet waits for the next arrival, whatever its author says."""
+
+    class Inner(TaskSet):
+        """A nested one."""
+
+    class Shopper(User):
+        abstract = True
+        tasks = (Inner,)
+
+    clocked()
+    user, _ = open_user(Shopper)
+    try:
+        Inner(user).interrupt(reschedule=True)
+    except InterruptTaskSet as left:
+        reschedule = left.reschedule
+    assert reschedule is False
 
 
 def case_task_set_with_a_wait_of_its_own():

@@ -220,6 +220,20 @@ def test_outside(subscribe):
     assert (ledger.counts.outside, ledger.counts.foreign, ledger.counts.expected) == (1, 0, 0)
 
 
+@pytest.mark.parametrize("sent_ns", [8 * S, 11 * S, 19 * S, 22 * S])
+def test_outside_and_late(sent_ns):
+    """What was not due, being sent while somebody came or went, is outside also when it comes after the drain; once."""
+    ledger = Ledger(GUARD, DRAIN)
+    ledger.subscribed(1, "c", 10 * S)
+    ledger.unsubscribed(1, 20 * S)
+    ledger.published("p", "c", 0, [message(sent_ns)])
+    assert list(ledger.settle(30 * S)) == []
+    assert not ledger.received(1, "p", 0)
+    assert not ledger.received(1, "p", 0)
+    settled(ledger)
+    assert (ledger.counts.outside, ledger.counts.duplicated, ledger.counts.late) == (1, 1, 0)
+
+
 @pytest.mark.parametrize(("stream", "sequence"), [("p", 5), ("p", -1), ("nobody's", 0)])
 def test_foreign(stream, sequence):
     """A number that was never published is foreign, once for all its copies."""

@@ -1,9 +1,15 @@
 """A run on disk: what is written is read, whole or killed."""
 
+import errno
 import json
+import os
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
+import pytest
+
+from loadtests.errors import RunError
 from loadtests.histogram import Histogram
 from loadtests.interval import Interval, merge
 from loadtests.run import PhaseSpan, Run, RunWriter
@@ -196,3 +202,91 @@ def test_steady(tmp_path):
     parts = [part for part in intervals() if part.series == "ws deliver" and part.second in (1, 2)]
     assert found == merge(parts, series="ws deliver")
     assert Run(tmp_path).steady("no such series").count == 0
+
+
+@pytest.mark.parametrize(
+    ("spans", "seconds"),
+    [
+        ([(0, 3)], [0, 1, 2]),
+        ([(0.5, 3.5)], [1, 2]),  # seconds that are only partly steady are not judged
+        ([(0.2, 0.9)], []),
+        ([(0.5, 1.5)], []),
+        ([(1, 2), (4, 6)], [1, 4, 5]),  # whatever lies between
+        ([(0, 1.5), (1.5, 3)], [0, 2]),  # half of one load and half of another
+        ([(0.7 + 0.2 + 0.1, 3)], [1, 2]),  # 0.9999999999999999
+        ([(0, 0.1 + 0.7 + 0.2)], [0]),
+        ([(1.1 + 2.2 + 0.7, 6)], [4, 5]),  # 4.000000000000001
+    ],
+)
+def test_steady_seconds(spans, seconds):
+    """Only whole seconds of a steady phase are judged, and sums of tenths are whole when they should be."""
+    phases = [PhaseSpan("w", "warm-up", -9, 0)] + [PhaseSpan("s", "steady", *span) for span in spans]
+    assert replace(HEADER, phases=tuple(phases)).steady_seconds() == seconds
+
+
+def test_directory_that_holds_a_run(tmp_path):
+    """A run is never written over another."""
+    RunWriter(tmp_path, HEADER).close(HEADER)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(RunError, match=rf"^{tmp_path} already holds a run; name another directory with --out$"):
+        RunWriter(tmp_path, replace(HEADER, name="other"))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_unwritable_directory(tmp_path):
+    """A directory that cannot be made is named, with the reason and the remedy."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError) as refused:
+        RunWriter(tmp_path / "file" / "run", HEADER)
+    assert str(refused.value) == (
+        f"cannot write the run directory {tmp_path}/file/run: Not a directory; name a writable one with --out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [("mkdir", errno.EACCES, "Permission denied"), ("write_text", errno.ENOSPC, "No space left on device")],
+)
+def test_directory_that_may_not_be_written(tmp_path, monkeypatch, name, code, said):
+    """A directory without permission, or on a full disk, is named."""
+
+    def refuse(*_args, **_more):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(Path, name, refuse)
+    with pytest.raises(RunError) as refused:
+        RunWriter(tmp_path / "run", HEADER)
+    assert str(refused.value) == (
+        f"cannot write the run directory {tmp_path}/run: {said}; name a writable one with --out"
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{", b"5", b"[]", b"{}", b'{"phases": 3}', b'{"phases": [{"nme": "x"}]}', b'{"phases": []}', b"\xff"],
+)
+def test_unreadable_run(tmp_path, data):
+    """A run.json that is no header is named."""
+    (tmp_path / "run.json").write_bytes(data)
+    with pytest.raises(RunError, match=rf"^{tmp_path}/run\.json cannot be read: "):
+        Run(tmp_path)
+
+
+def test_no_run(tmp_path):
+    """A directory without a run.json holds no run."""
+    with pytest.raises(RunError, match=rf"^{tmp_path} holds no run: there is no run\.json in it$"):
+        Run(tmp_path)
+
+
+def test_header_of_a_later_version(tmp_path):
+    """Fields that this version does not know are passed over."""
+    (tmp_path / "run.json").write_text(json.dumps(asdict(HEADER) | {"mood": "good"}))
+    assert Run(tmp_path).header == HEADER
+
+
+def test_header_is_replaced_whole(tmp_path):
+    """The header is never half written: the old one stands until the new one does."""
+    writer = RunWriter(tmp_path, HEADER)
+    with pytest.raises(TypeError):
+        writer.close(replace(HEADER, scenario={"x": object()}))
+    assert Run(tmp_path).header == HEADER

@@ -274,6 +274,9 @@ def test_server_restarts(tmp_path):
     assert posts.series("ws connect").ok == hub.connections == 8
     assert (posts.ledger["lost"], posts.ledger["foreign"], posts.ledger["duplicated"]) == (0, 0, 0)
     assert posts.ledger["delivered"] == posts.ledger["expected"] > 50
+    publish = posts.series("ws publish")
+    assert publish.errors.keys() <= {"no connection", "connection reset"}  # due while it was away
+    assert publish.ok + publish.error_count + publish.timeouts + publish.dropped == publish.count == 100
     for numbers in hub.published.values():
         assert numbers == list(range(len(numbers)))
 
@@ -323,6 +326,22 @@ def test_silent_server(tmp_path):
     publish = posts.series("ws publish")
     assert publish.timeouts == len(hub.published["r1.0"]) == 25 - publish.dropped > 0
     assert posts.ledger["delivered"] == publish.timeouts  # they arrived all the same
+
+
+def test_server_closes_before_it_subscribes(tmp_path):
+    """A subscription that ends with its connection is an error of its own, and of no later connection."""
+
+    async def serve(request):
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.receive()
+        await socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
+        return socket
+
+    posts = run(serve, tmp_path, [("Watcher", 1)], duration="600ms", timeout="150ms")
+    subscribe, connection = posts.series("ws subscribe"), posts.series("ws connection")
+    assert subscribe.errors == connection.errors == {"closed 1013": posts.series("ws connect").ok}
+    assert subscribe.timeouts == 0
 
 
 def test_slow_handshake(tmp_path):
