@@ -55,7 +55,7 @@ def test_record(beside):
     def ours():
         for _ in range(PER_SECOND):
             recorder.record("GET /", 100, 150, 20_000_000, 0, 512)
-        recorder._rows["GET /"] = []
+        recorder._rows["GET /"] = bytearray()
 
     def peer():
         for _ in range(PER_SECOND):

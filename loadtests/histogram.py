@@ -110,7 +110,7 @@ class Histogram:
         if not value_us.size:
             return {}
         values = np.clip(value_us, 0, HIGHEST_US)
-        keys, counts = np.unique(group * _COUNTS_LEN + bucket_index(values), return_counts=True)
+        keys, counts = _distinct(group * _COUNTS_LEN + bucket_index(values))
         groups = keys // _COUNTS_LEN
         starts = np.flatnonzero(np.diff(groups, prepend=-1))
         ends = [*starts.tolist()[1:], keys.size]
@@ -225,3 +225,13 @@ class Histogram:
         """Read :meth:`to_json`'s form."""
         index, counts, overflow, underflow, max_us = row
         return cls(np.array(index, dtype=np.int64), np.array(counts, dtype=np.int64), overflow, underflow, max_us)
+
+
+def _distinct(keys: IntArray) -> tuple[IntArray, IntArray]:
+    """Distinct keys, ascending, and how often each stands there: counted where the keys are dense, else sorted."""
+    if int(keys.max()) < 8 * keys.size:
+        counts = np.bincount(keys)
+        found = np.flatnonzero(counts)
+        return found, counts[found]
+    distinct, counts = np.unique(keys, return_counts=True)
+    return distinct, counts

@@ -50,9 +50,9 @@ class Counts:
     reordered: int = 0
     """Came, not being late, after a higher number of its stream; not a class of its own in the identities."""
     late: int = 0
-    """Came after being settled as lost; stays lost."""
+    """Came after the message was settled: as lost, which it stays, or as not due."""
     outside: int = 0
-    """Came to a subscriber that was not (yet, or any more) eligible."""
+    """Came in time to a subscriber that was not (yet, or any more) eligible."""
     foreign: int = 0
     """Bears our mark, but nobody published it."""
     received: int = 0
@@ -122,14 +122,11 @@ class Ledger:
             self.counts.duplicated += 1
             return False
         if known is not None and 0 <= sequence < known.settled:
-            if sequence in receipts.lost:
-                receipts.lost.discard(sequence)
-                self.counts.late += 1
-            elif sequence in receipts.missed:
-                receipts.missed.discard(sequence)
-                self.counts.outside += 1
-            else:
-                self.counts.duplicated += 1
+            first = sequence in receipts.lost or sequence in receipts.missed
+            receipts.lost.discard(sequence)
+            receipts.missed.discard(sequence)
+            self.counts.late += first
+            self.counts.duplicated += not first
             return False
         if sequence < receipts.highest:
             self.counts.reordered += 1

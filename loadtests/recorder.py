@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
 from struct import Struct
 from typing import Final
 
@@ -26,6 +25,7 @@ IntArray = NDArray[np.int64]
 
 _NO_LIMITS: Final[tuple[int, ...]] = ()
 _WIDTH: Final = 5
+_SIZE: Final = 8 * _WIDTH
 _pack = Struct(f"{_WIDTH}q").pack  # 40 bytes, whatever Python's integers weigh; a time that is no integer fails here
 _FIRST_NEVER_STARTED: Final = int(Outcome.DROPPED)
 
@@ -52,7 +52,7 @@ class Recorder:
         self.overflowing: set[str] = set()
         self._limits_ns = limits_ns
         self._max_series = max_series
-        self._rows: dict[str, list[bytes]] = {}
+        self._rows: dict[str, bytearray] = {}
         self._limits: dict[str, Sequence[int]] = {}
         self._errors: Counter[tuple[str, int, str]] = Counter()
 
@@ -75,16 +75,16 @@ class Recorder:
             rows = self._rows[series]
         except KeyError:
             series, rows = self._open(series)
-        rows.append(_pack(intended_ns, started_ns, ended_ns, outcome, size_bytes))
+        rows += _pack(intended_ns, started_ns, ended_ns, outcome, size_bytes)
         if outcome == 1:
             self._errors[series, (intended_ns - self.t0_ns) // NS_PER_S, error or "error"] += 1
 
-    def _open(self, series: str) -> tuple[str, list[bytes]]:
+    def _open(self, series: str) -> tuple[str, bytearray]:
         if len(self._rows) >= self._max_series:
             if len(self.overflowing) < 20:
                 self.overflowing.add(series)
             series = OTHER_SERIES
-        rows = self._rows.setdefault(series, [])
+        rows = self._rows.setdefault(series, bytearray())
         self._limits.setdefault(series, tuple(self._limits_ns(series)))
         return series, rows
 
@@ -97,15 +97,19 @@ class Recorder:
         filled = {series: rows for series, rows in self._rows.items() if rows}
         if not filled:
             return []
-        self._rows |= {series: [] for series in filled}
+        self._rows |= {series: bytearray() for series in filled}
         errors, self._errors = self._errors, Counter()
-        table = np.frombuffer(b"".join(chain.from_iterable(filled.values())), np.int64).reshape(-1, _WIDTH)
+        table = np.frombuffer(b"".join(filled.values()), np.int64).reshape(-1, _WIDTH)
         times, (outcome, size) = np.split(np.ascontiguousarray(table.T), [3])
         seconds = (times - self.t0_ns) // NS_PER_S
         first, last = int(seconds.min()), int(seconds.max())
-        distinct = np.arange(first, last + 1) if last - first < 10 else np.unique(seconds)
-        series_of = np.repeat(np.arange(len(filled)), [len(rows) for rows in filled.values()])
-        cells = series_of * distinct.size + np.searchsorted(distinct, seconds)
+        if last - first < 10:
+            distinct, which = np.arange(first, last + 1), seconds - first
+        else:
+            distinct = np.unique(seconds)
+            which = np.searchsorted(distinct, seconds)
+        series_of = np.repeat(np.arange(len(filled)), [len(rows) // _SIZE for rows in filled.values()])
+        cells = series_of * distinct.size + which
         names = [(series, second) for series in filled for second in distinct.tolist()]
         limits = {series: self._limits[series] for series in filled}
         folded = dict(_intervals(names, limits, cells, times, outcome, size))
