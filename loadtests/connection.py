@@ -178,18 +178,22 @@ class Connection:
         sequence = self._sequences[channel]
         publication = Publication(self._publisher, channel, sequence, due_ns, time.monotonic_ns())
         frame = self._member.publish_frame(publication)
-        self._unacknowledged[channel, sequence] = (due_ns, publication.sent_ns)
+        if self._member.acknowledges:
+            self._unacknowledged[channel, sequence] = (due_ns, publication.sent_ns)
         left = True
         try:
             await socket.send_str(frame)
         except (ConnectionError, aiohttp.ClientError) as error:  # nobody can miss it, and its number is the next one's
             left = False
-            del self._unacknowledged[channel, sequence]
+            self._unacknowledged.pop((channel, sequence), None)
             self._failed("ws publish", due_ns, error, publication.sent_ns)
         finally:
             if left:
                 self._sequences[channel] = sequence + 1
                 self._books.publish_log(publication)
+                if not self._member.acknowledges:
+                    now = time.monotonic_ns()
+                    self._books.recorder.record("ws publish", due_ns, publication.sent_ns, now, 0, len(frame))
 
     def _failed(self, series: str, intended_ns: int, error: Exception, started_ns: int | None = None) -> None:
         outcome, kind = classify(error, None)

@@ -208,9 +208,10 @@ class LocustLoad:
         outcome, error = Outcome.OK, ""
         if exception is not None:
             outcome, error = classify(exception, status or getattr(response, "status_code", None))
+            error = self._redact(error)
         series = self._series(request_type, name)
         ended_ns = started_ns + elapsed_ns
-        self.recorder.record(series, intended_ns, started_ns, ended_ns, outcome, response_length or 0, error)
+        self.recorder.record(series, intended_ns, started_ns, ended_ns, outcome, int(response_length or 0), error)
         if self._exemplars.wants(series, ended_ns - intended_ns, outcome, error):
             detail = f"{exception!r}" if exception is not None else ""
             headers = getattr(response, "headers", None)

@@ -78,6 +78,8 @@ class Member:
     """
 
     path = "/ws"
+    acknowledges = True
+    """Whether the server acknowledges publications; where it does not, one ends as it is sent."""
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ def meaning_mistakes(scenario: Scenario) -> Iterator[Mistake]:
         _load,
         _cap,
         _phases,
+        _swarm,
         _classes,
         _feeds,
     )
@@ -103,6 +104,11 @@ def _cap(scenario: Scenario) -> Iterator[Mistake]:
 def _phases(scenario: Scenario) -> Iterator[Mistake]:
     if not any(phase.kind == "steady" for phase in scenario.phases):
         yield Mistake(("phases",), 'no steady phase, so nothing to judge; expected one of kind = "steady"')
+
+
+def _swarm(scenario: Scenario) -> Iterator[Mistake]:
+    if scenario.swarm.drain < scenario.swarm.guard:
+        yield Mistake(("swarm", "drain"), "shorter than swarm.guard; expected at least as long")
 
 
 def _classes(scenario: Scenario) -> Iterator[Mistake]:

@@ -212,3 +212,20 @@ def test_verdict_keeps_the_reason_of_a_partial_run():
     run.header = replace(run.header, **CUT)
     assert judge(run).partial == "interrupted at 60 s"
     assert parsed([P95]) == [parse_objective(P95)]
+
+
+@pytest.mark.parametrize(
+    ("service_ms", "status", "harmless"),
+    [
+        (10, Status.PASS, True),  # 40 ms late and 10 ms served: 50 ms or 10 ms, both under 200 ms
+        (300, Status.FAIL, True),  # 340 ms or 300 ms: both over
+        (180, Status.INVALID, False),  # 220 ms or 180 ms: the lateness decides
+    ],
+)
+def test_lateness_counts_where_it_decides(service_ms, status, harmless):
+    """Late sends are a reservation only where the two readings come out differently."""
+    verdict = judge(remember_run(stream(late_ms=40, service_ms=service_ms), [P95]))
+    (check,) = [check for check in verdict.checks if check.name == "lateness"]
+    assert verdict.status is status
+    assert check.ok is harmless
+    assert ("every verdict is the same" in check.value) is harmless
