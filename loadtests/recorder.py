@@ -99,17 +99,21 @@ class Recorder:
             return []
         self._rows |= {series: bytearray() for series in filled}
         errors, self._errors = self._errors, Counter()
-        table = np.frombuffer(b"".join(filled.values()), np.int64).reshape(-1, _WIDTH)
+        buffers = [np.frombuffer(rows, np.int64) for rows in filled.values()]
+        table = (np.concatenate(buffers) if len(buffers) > 1 else buffers[0]).reshape(-1, _WIDTH)
         times, (outcome, size) = np.split(np.ascontiguousarray(table.T), [3])
-        seconds = (times - self.t0_ns) // NS_PER_S
-        first, last = int(seconds.min()), int(seconds.max())
+        cells = times - self.t0_ns  # from here in place: fresh pages cost more than the arithmetic on them
+        cells //= NS_PER_S
+        first, last = int(cells.min()), int(cells.max())
         if last - first < 10:
-            distinct, which = np.arange(first, last + 1), seconds - first
+            distinct = np.arange(first, last + 1)
+            cells -= first
         else:
-            distinct = np.unique(seconds)
-            which = np.searchsorted(distinct, seconds)
-        series_of = np.repeat(np.arange(len(filled)), [len(rows) // _SIZE for rows in filled.values()])
-        cells = series_of * distinct.size + which
+            distinct = np.unique(cells)
+            cells = np.searchsorted(distinct, cells)
+        if len(filled) > 1:
+            series_of = np.repeat(np.arange(len(filled)), [len(rows) // _SIZE for rows in filled.values()])
+            cells += series_of * distinct.size
         names = [(series, second) for series in filled for second in distinct.tolist()]
         limits = {series: self._limits[series] for series in filled}
         folded = dict(_intervals(names, limits, cells, times, outcome, size))
@@ -144,7 +148,9 @@ def _intervals(
     by_outcome = np.bincount(cell * len(Outcome) + outcome, minlength=len(names) * len(Outcome))
     of = by_outcome.reshape(-1, len(Outcome)).tolist()
     sizes = np.bincount(cell, size, minlength=len(names)).tolist()
-    left, completed = tally(started_cell[began]), tally(ended_cell[ok])
+    everything_ok = bool(ok.all())
+    left = tally(started_cell if everything_ok else started_cell[began])
+    completed = tally(ended_cell if everything_ok else ended_cell[ok])
     late = {
         limit: (tally(cell[ok & (response > limit)]), tally(cell[ok & (service > limit)]))
         for limit in {limit for limits in limits_ns.values() for limit in limits}
@@ -173,4 +179,8 @@ def _intervals(
 
 def _by_cell(values_ns: IntArray, cell: IntArray, which: NDArray[np.bool_]) -> dict[int, Histogram]:
     """Count nanoseconds in microseconds, rounded up: an error is on the side of slower."""
-    return Histogram.each(-(-values_ns[which] // 1000), cell[which])
+    if not which.all():  # a mask that keeps everything costs as much as counting
+        values_ns, cell = values_ns[which], cell[which]
+    values_us = -values_ns
+    values_us //= 1000
+    return Histogram.each(np.negative(values_us, out=values_us), cell)
