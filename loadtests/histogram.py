@@ -46,7 +46,8 @@ def bucket_index(value_us: IntArray) -> IntArray:
     With ``e = bit_length(v | mask) - bit_length(mask)`` the index is ``((e+1) << m) + (v >> e) - 2^m``; the bit
     length comes from the exponent of the value as a double, which is exact below 2^53.
     """
-    exponent = np.frexp((value_us | _MASK).astype(np.float64))[1].astype(np.int64) - (_HALF_MAGNITUDE + 1)
+    doubled = (value_us | _MASK).astype(np.float64).view(np.int64)
+    exponent = (doubled >> 52) - (1022 + _HALF_MAGNITUDE + 1)  # the exponent field of a double is bit length + 1022
     index: IntArray = ((exponent + 1) << _HALF_MAGNITUDE) + ((value_us >> exponent) - _HALF_COUNT)
     return index
 
@@ -109,7 +110,8 @@ class Histogram:
         """Count the values of many groups at once; both arrays have shape (n,), and no group is negative."""
         if not value_us.size:
             return {}
-        values = np.clip(value_us, 0, HIGHEST_US)
+        inside = int(value_us.min()) >= 0 and int(value_us.max()) <= HIGHEST_US
+        values = value_us if inside else np.clip(value_us, 0, HIGHEST_US)
         keys, counts = _distinct(group * _COUNTS_LEN + bucket_index(values))
         groups = keys // _COUNTS_LEN
         starts = np.flatnonzero(np.diff(groups, prepend=-1))
@@ -117,8 +119,10 @@ class Histogram:
         width = int(groups[-1]) + 1
         top = np.zeros(width, dtype=np.int64)
         np.maximum.at(top, group, values)
-        overflow = np.bincount(group[value_us > HIGHEST_US], minlength=width)
-        underflow = np.bincount(group[value_us < 0], minlength=width)
+        overflow = underflow = np.zeros(width, dtype=np.int64)
+        if not inside:
+            overflow = np.bincount(group[value_us > HIGHEST_US], minlength=width)
+            underflow = np.bincount(group[value_us < 0], minlength=width)
         return {
             g: cls(keys[a:b] - g * _COUNTS_LEN, counts[a:b], int(overflow[g]), int(underflow[g]), int(top[g]))
             for g, a, b in zip(groups[starts].tolist(), starts.tolist(), ends, strict=True)
