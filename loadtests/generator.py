@@ -108,18 +108,12 @@ class Generator:
     async def _listen(self, source: str, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None  # noqa: S101 -- for the type checker
         async for line in process.stdout:
-            message = json.loads(line)
-            kind = message.pop("type")
-            if kind == "batch":
-                self._on_batch(message)
-            elif kind == "ready":
-                self._ready[source].set()
-            elif kind == "done":
-                self.done.set()
-            elif kind == "failed" and self._ready[source].is_set():
-                self._on_lost(f"generator process {source} failed: {message['text']}")
-            elif kind == "failed":
-                self._fail(UsageError(message["text"]))
+            if not line.endswith(b"\n"):
+                break  # killed in the middle of a line
+            try:
+                self._take(source, json.loads(line))
+            except Exception as error:
+                self._on_lost(f"what {source} said could not be taken in ({type(error).__name__}: {error})")
         code = await process.wait()
         if not self._ending:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
@@ -128,6 +122,19 @@ class Generator:
                 self._on_lost(text)
             else:
                 self._fail(GeneratorError(f"{text} before it was ready"))
+
+    def _take(self, source: str, message: dict[str, Any]) -> None:
+        kind = message.pop("type")
+        if kind == "batch":
+            self._on_batch(message)
+        elif kind == "ready":
+            self._ready[source].set()
+        elif kind == "done":
+            self.done.set()
+        elif kind == "failed" and self._ready[source].is_set():
+            self._on_lost(f"generator process {source} failed: {message['text']}")
+        elif kind == "failed":
+            self._fail(UsageError(message["text"]))
 
     def _fail(self, error: LoadtestsError) -> None:
         if not self._failed.done():

@@ -57,6 +57,7 @@ class LocustLoad:
         self._redact = job.redactor()
         self._dispatch_lag_ns = 0
         self._swarm_lost_told = False
+        self._over = False
 
     def open_swarm(self) -> None:
         """Start the swarm child, which connects once the run starts."""
@@ -106,7 +107,8 @@ class LocustLoad:
         for which, intended_ns in unsent:
             self._never_started(which, intended_ns, Outcome.UNSENT)
         self._listeners.request.remove_listener(self._on_request)
-        folding.kill()
+        self._over = True
+        folding.join()  # not killed: that could cut a line of its in half
         accounting = {
             name: getattr(self._line.accounting, name) for name in ("offered", "started", "dropped", "unsent")
         }
@@ -229,7 +231,7 @@ class LocustLoad:
 
     def _fold_each_second(self, runner: Any) -> None:
         second, offered = 0, self._offered()
-        while True:
+        while not self._over:
             second += 1
             if self._swarm and self._swarm.lost and not self._swarm_lost_told:
                 self._swarm_lost_told = True

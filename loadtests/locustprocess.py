@@ -21,6 +21,7 @@ from typing import Any  # noqa: E402
 import gevent  # noqa: E402
 from flask import request  # noqa: E402
 from gevent.fileobject import FileObjectPosix  # noqa: E402
+from gevent.lock import RLock  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
 from loadtests.allowance import guard  # noqa: E402
@@ -42,6 +43,7 @@ class Wire:
     def __init__(self) -> None:
         self._orders = FileObjectPosix(os.dup(0), "rb")
         self._answers = FileObjectPosix(os.dup(1), "wb")
+        self._writing = RLock()  # a full pipe lets other greenlets run in the middle of a line
         os.dup2(2, 1)
 
     def read(self) -> dict[str, Any] | None:
@@ -51,9 +53,11 @@ class Wire:
 
     def write(self, message: dict[str, Any]) -> None:
         """Answer; a lost orchestrator ends this process."""
+        line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
         try:
-            self._answers.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
-            self._answers.flush()
+            with self._writing:
+                self._answers.write(line)
+                self._answers.flush()
         except OSError:
             os._exit(1)
 

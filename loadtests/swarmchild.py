@@ -69,6 +69,8 @@ class SwarmChild:
 
     def _read(self) -> None:
         for line in self._process.stdout:
+            if not line.endswith(b"\n"):
+                break  # killed in the middle of a line
             message = json.loads(line)
             if message.get("done"):
                 self._done = True

@@ -1,11 +1,13 @@
 """What a run says of itself before it starts."""
 
+import json
 import os
 import subprocess
 
 import pytest
 
-from loadtests.description import advice, commit, host, load_in_words, phase_spans, versions
+from loadtests.description import advice, commit, host, load_in_words, phase_spans, run_header, versions
+from loadtests.redaction import Redactor
 from loadtests.scenario import Scenario
 
 STEADY = {"kind": "steady", "duration": "60s"}
@@ -158,3 +160,24 @@ def test_versions_and_host():
     assert sorted(machine) == ["cores", "machine", "system"]
     assert os.uname().nodename not in " ".join(machine.values())
     assert int(machine["cores"]) >= 1
+
+
+def test_a_token_in_a_url_is_not_described():
+    """The scenario's dump is redacted like the target and the command."""
+    scenario = Scenario.model_validate(
+        {
+            "name": "shop",
+            "target": {"url": "http://127.0.0.1:8000"},
+            "load": {"rate": 20.0},
+            "phases": [{"kind": "steady", "duration": 60 * 10**9}],
+            "users": [{"class": "loadtests.urluser:UrlUser"}],
+            "settings": {
+                "url": "http://127.0.0.1:8000/a?token=abcDEF123456",
+                "deep": [{"password": "password=hunter2"}],
+            },
+        }
+    )
+    header = run_header(scenario, "r1", "loadtests run", 1, Redactor())
+    text = json.dumps(header.scenario, default=str)
+    assert "127.0.0.1:8000/a" in text
+    assert not [secret for secret in ("abcDEF123456", "hunter2") if secret in text]
