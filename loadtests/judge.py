@@ -26,6 +26,8 @@ def judge(run: Run, extra: Sequence[Objective] = ()) -> RunVerdict:
         *(parse_objective(o["text"], series=o["series"], scope=_scope(o["scope"])) for o in run.header.objectives),
         *extra,
     ]
+    if run.deliveries.get("foreign") and not any(objective.metric == "foreign" for objective in objectives):
+        objectives.append(parse_objective("foreign == 0", series="ws deliver"))  # corruption fails a run unasked
     verdicts = tuple(verdict for objective in objectives for verdict in rule(run, objective))
     checks = tuple(check_run(run, objectives))
     if any(check.name == "cpu" and not check.ok for check in checks):

@@ -31,7 +31,7 @@ STRAY = "arrival "
 _NO_REQUESTS = (STRAY, "task ")
 """Series in which the harness notes what never became a request; no objective is bound to them by itself."""
 _DELIVERIES = "ws deliver"
-_LEDGER = ("lost", "duplicated", "reordered")
+_LEDGER = ("lost", "duplicated", "reordered", "foreign")
 """What the swarm's ledger counts; it happens to deliveries alone."""
 _HAPPENED = {
     "errors": "requests failed",
@@ -39,6 +39,7 @@ _HAPPENED = {
     "lost": "deliveries were lost",
     "duplicated": "deliveries came twice",
     "reordered": "deliveries came out of order",
+    "foreign": "deliveries bear our mark, but nobody sent them",
 }
 _TIMED = {Decision.PASS: "holds", Decision.FAIL: "fails", Decision.INCONCLUSIVE: "is undecided"}
 

@@ -205,11 +205,14 @@ class Scenario(_Table):
             return ClosedModel(
                 tuple(ClosedStage(p.duration, max(1, round(self.load.users * p.rate))) for p in self.phases)
             )
-        rate = self.load.rate or 0.0
+        return self.open_model(self.load.rate or 0.0, self.load.arrivals)
+
+    def open_model(self, rate_per_s: float, arrivals: Arrivals) -> OpenModel:
+        """The phases as stages of a base rate."""
         return OpenModel(
             tuple(
-                Stage(p.duration, rate * (p.rate if p.rate_from is None else p.rate_from), rate * p.rate)
+                Stage(p.duration, rate_per_s * (p.rate if p.rate_from is None else p.rate_from), rate_per_s * p.rate)
                 for p in self.phases
             ),
-            self.load.arrivals,
+            arrivals,
         )

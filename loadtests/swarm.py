@@ -8,8 +8,8 @@ subscriber), ``ws connection`` (only when one is lost).
 from __future__ import annotations
 
 import asyncio
-import resource
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -24,6 +24,10 @@ from loadtests.job import Job
 from loadtests.outbox import Outbox
 
 __all__ = ["Swarm", "stream_name"]
+
+
+GRACE_S = 0.05
+"""What is due in the last moment still leaves, a timer's tick late."""
 
 
 class Swarm:
@@ -62,19 +66,23 @@ class Swarm:
         ) as http:
             tasks = [asyncio.create_task(connection.run(http)) for connection in self._connections]
             folding = asyncio.create_task(self._fold_each_second())
-            end_s = (self.t0_ns + scenario.duration_ns - time.monotonic_ns()) / NS_PER_S
-            await self._until_the_end(folding, max(0.0, end_s))
+            end_ns = self.t0_ns + scenario.duration_ns
+            await self._until_the_end(folding, max(0.0, (end_ns - time.monotonic_ns()) / NS_PER_S + GRACE_S))
             stopped_early = self.ending.is_set()
             self.ending.set()
+            ended_ns = min(end_ns, time.monotonic_ns())
             if not stopped_early:
                 self._post()  # other processes learn what was published last before they settle it
                 await asyncio.sleep(scenario.swarm.drain / NS_PER_S)
             await self._leave(tasks)
             folding.cancel()
+        accounting: Counter[str] = Counter()
+        for connection in self._connections:
+            accounting.update(connection.publisher.finish(ended_ns, stopped_early))
         self.books.settle(time.monotonic_ns() if stopped_early else 2**62)
         if not stopped_early:
             self.books.ledger.close()
-        self._post()
+        self._post(accounting=dict(accounting))
 
     async def _until_the_end(self, folding: asyncio.Task[None], seconds: float) -> None:
         """Wait; should the folding fail, so does the run: what it no longer reports would be missed by nobody."""
@@ -97,20 +105,21 @@ class Swarm:
         while True:
             second += 1
             await asyncio.sleep(max(0.0, (self.t0_ns + second * NS_PER_S - time.monotonic_ns()) / NS_PER_S))
-            self.books.settle(time.monotonic_ns())
+            now = time.monotonic_ns()
+            for connection in self._connections:
+                connection.publisher.expire(now)
+            self.books.settle(now)
             self._post()
 
-    def _post(self) -> None:
-        more: dict[str, Any] = {}
+    def _post(self, **more: Any) -> None:
         if published := self.books.take_published():
             more["published"] = published
         if self.books.fault and not self._told_fault:
             self._told_fault = True
             more["events"] = [{"kind": "member error", "text": self.job.redactor()(self.books.fault)[:400]}]
-        usage = resource.getrusage(resource.RUSAGE_SELF)
         self._outbox.post(
             intervals=[interval.to_json() for interval in self.books.recorder.fold()],
             ledger=self.books.ledger.counts.to_json(),
-            gauges={"connections": self.books.connected, "cpu_s": usage.ru_utime + usage.ru_stime},
+            gauges={"connections": self.books.connected},
             **more,
         )

@@ -63,6 +63,7 @@ def accounting(samples):
         "unsent": of[Outcome.UNSENT],
         "requests_begun": begun,
         "requests_in_flight": 0,
+        "publishes_planned": sum(s.series == "ws publish" for s in samples),
     }
 
 

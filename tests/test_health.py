@@ -102,7 +102,7 @@ def test_a_whole_run_is_accounted_for(whole):
     ended, ok = left - 1, left - 3
     times, moments = left + 2 * ended, left + ok
     assert checks["accounting"].value == (
-        f"95 of 95 arrivals, 93 of 93 requests, 2 of 2 unsent, {times} of {times} times, "
+        f"95 of 95 arrivals, 93 of 93 requests, 1 of 1 publishes, 2 of 2 unsent, {times} of {times} times, "
         f"{moments} of {moments} starts and ends"
     )
     assert checks["deliveries"].value == "90 of 90 received and 1 of 1 lost ones found again"
@@ -177,7 +177,9 @@ def test_no_account_at_all():
     assert "accounting" not in _checks(remember_run(stream(), accounting={}, state="running"))
 
 
-@pytest.mark.parametrize("lost", [{"lost": 2}, {"received": 92}, {"duplicated": 1}, {"late": 0}])
+@pytest.mark.parametrize(
+    "lost", [{"lost": 2}, {"received": 92}, {"duplicated": 1}, {"late": 0}, {"expected": 92}, {"outside": 1}]
+)
 def test_deliveries(lost):
     """The swarm's ledger and the record of its deliveries agree, or the run is INVALID."""
     ledger = LEDGER | lost
@@ -267,3 +269,13 @@ def test_length(seconds, ok):
 def test_a_run_without_anything():
     """A run that recorded nothing at all is checked without a fall."""
     assert _checks(remember_run([], phases=()))["length"].value == "0 s"
+
+
+def test_a_publish_that_is_missing():
+    """Publishes due and publishes recorded or in flight agree, or the run is INVALID."""
+    samples = [*stream(), *stream(series="ws publish")]
+    planned = {"publishes_planned": 1200}
+    for missing, in_flight, ok in ((0, 0, True), (1, 0, False), (1, 1, True)):
+        account = accounting(samples[: len(samples) - missing]) | planned | {"publishes_in_flight": in_flight}
+        run = remember_run(samples[: len(samples) - missing], [P95], accounting=account)
+        assert _checks(run)["accounting"].ok is ok

@@ -229,3 +229,14 @@ def test_lateness_counts_where_it_decides(service_ms, status, harmless):
     assert verdict.status is status
     assert check.ok is harmless
     assert ("every verdict is the same" in check.value) is harmless
+
+
+def test_a_foreign_delivery_fails_a_run_unasked():
+    """A delivery that bears our mark and that nobody sent is corruption, whatever the objectives are."""
+    samples = stream(series="ws deliver")
+    whole = {"expected": 1199, "delivered": 1199, "received": 1200}
+    verdict = judge(remember_run(samples, [P95], deliveries=whole | {"foreign": 1}))
+    assert verdict.status is Status.FAIL
+    assert "nobody sent" in verdict.sentence
+    verdict = judge(remember_run(samples, [P95], deliveries=whole | {"outside": 1}))
+    assert verdict.status is Status.PASS

@@ -1,0 +1,143 @@
+"""Every due publication is recorded exactly once, whatever becomes of it."""
+
+import asyncio
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from loadtests.books import Books
+from loadtests.interval import Interval, merge
+from loadtests.member import Member
+from loadtests.publisher import Publisher
+from loadtests.scenario import Scenario
+
+S = 1_000_000_000
+
+
+class Talker(Member):
+    """Publishes on one channel."""
+
+    def publish_channel(self):
+        """The one channel."""
+        return "news"
+
+    def publish_frame(self, publication):
+        """A frame of no meaning."""
+        return "x"
+
+
+class Socket:
+    """Takes a number of messages, and the next one for ever."""
+
+    closed = False
+
+    def __init__(self, takes):
+        self.takes = takes
+
+    async def send_str(self, frame):
+        """Take it, or never return."""
+        self.takes -= 1
+        if self.takes < 0:
+            await asyncio.Event().wait()
+
+
+def made(rate="100/s", seconds=1, acknowledges=True):
+    """A publisher on a plan that starts now."""
+    scenario = Scenario.model_validate(
+        {
+            "name": "x",
+            "target": {"url": "http://127.0.0.1:1"},
+            "load": {"timeout": "2s"},
+            "phases": [{"kind": "steady", "duration": seconds * S}],
+            "swarm": {"members": [{"class": "m.py:M", "count": 1, "rate": rate, "arrivals": "constant"}]},
+        }
+    )
+    job = SimpleNamespace(scenario=scenario, run_id="r1")
+    books = Books(time.monotonic_ns(), lambda _series: (), S, 2 * S, shared=False)
+    member = Talker(0, {}, {}, {})
+    member.acknowledges = acknowledges
+    (spec,) = scenario.swarm.members
+    return Publisher(job, books, asyncio.Event(), member, spec, 0), books
+
+
+def found(books):
+    """What was recorded of publications."""
+    return merge((i for i in books.recorder.fold() if i.series == "ws publish"), series="ws publish") or Interval("", 0)
+
+
+def driven(publisher, socket, seconds):
+    """Publish for so long, then stop in the middle of whatever goes on; returns when that was."""
+
+    async def main():
+        publisher.opened(socket)
+        running = asyncio.create_task(publisher.run())
+        await asyncio.sleep(seconds)
+        publisher._ending.set()
+        ended_ns = time.monotonic_ns()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        return ended_ns
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("acknowledges", [True, False])
+def test_a_socket_that_stops_taking(acknowledges):
+    """What came due behind a send that never returned is unsent, not forgotten; the send itself counts once."""
+    publisher, books = made(acknowledges=acknowledges)
+    ended_ns = driven(publisher, Socket(takes=5), 0.3)
+    account = publisher.finish(ended_ns, cut_short=False)
+    publish = found(books)
+    assert publish.count == account["publishes_planned"] >= 25  # 100/s for 0.3 s
+    assert publish.unsent == publish.count - 6
+    assert (publish.timeouts, publish.ok) == ((6, 0) if acknowledges else (0, 6))
+
+
+def test_cut_short_what_waits_for_its_acknowledgement_is_in_flight():
+    """A run that is cut short says of what is under way no more than that."""
+    publisher, books = made()
+    ended_ns = driven(publisher, Socket(takes=10**6), 0.2)
+    account = publisher.finish(ended_ns, cut_short=True)
+    assert account["publishes_in_flight"] + found(books).count == account["publishes_planned"] > 0
+
+
+def test_an_acknowledgement_that_does_not_come():
+    """It times out when its time is over, as long as that was, not when the run is."""
+    publisher, books = made()
+    publisher._unacknowledged = {("news", 0): (10, 20), ("news", 1): (30, S)}
+    publisher.expire(20 + 2 * S)
+    assert found(books).count == 0
+    publisher.expire(21 + 2 * S)
+    publish = found(books)
+    assert (publish.count, publish.timeouts) == (1, 1)
+    assert publish.failed_service.max_us == 2_000_000
+    publisher.acknowledged("news", 0, 9 * S)
+    assert found(books).count == 0, "too late changes nothing"
+
+
+def test_a_lost_connection_owes_its_acknowledgements():
+    """They are errors of its kind, at once."""
+    publisher, books = made()
+    publisher._unacknowledged = {("news", k): (k, k) for k in range(3)}
+    publisher.closed("closed 1013")
+    assert found(books).errors == {"closed 1013": 3}
+    assert publisher.finish(0, cut_short=False)["publishes_in_flight"] == 0
+
+
+def test_nothing_counts_before_the_first_connection():
+    """A member that never came so far planned nothing; its connection's failure is what is recorded."""
+    publisher, books = made()
+    assert publisher.finish(time.monotonic_ns() + S, cut_short=False)["publishes_planned"] == 0
+    publisher.begin()
+    assert publisher.finish(publisher._begun_ns + S // 2, cut_short=False)["publishes_planned"] == pytest.approx(50, 1)
+    assert found(books).unsent > 0
+
+
+def test_a_member_without_a_rate():
+    """It has nothing to publish and nothing to account for."""
+    publisher, _ = made()
+    publisher._plan = None
+    asyncio.run(publisher.run())
+    publisher.begin()
+    assert publisher.finish(10**30, cut_short=False) == {"publishes_planned": 0, "publishes_in_flight": 0}
