@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
-
+from loadtests.header import PhaseSpan
 from loadtests.histogram import Histogram
 from loadtests.interval import Interval
 from loadtests.objective import Kind, Objective
-from loadtests.run import PhaseSpan
+from loadtests.series import is_raised, is_stray, is_swarm
 
-__all__ = ["Board", "LiveBoard", "PlainBoard", "Progress", "board_for"]
+__all__ = ["Board", "PlainBoard", "Progress", "spent_in_words"]
 
 RECENT_S = 10
 
@@ -51,9 +45,9 @@ class Progress:
     def add(self, intervals: Sequence[Interval]) -> None:
         """Count what a process folded."""
         for interval in intervals:
-            if interval.series.startswith("task "):  # the scenario's own code raised: no request
+            if is_raised(interval.series):  # the scenario's own code raised: no request
                 continue
-            if not interval.series.startswith("ws "):
+            if not is_swarm(interval.series):
                 self.offered[interval.second] += interval.count
                 self.completed[interval.second] += interval.completed
                 self.failed += interval.failed
@@ -99,8 +93,9 @@ class Progress:
         return sum(told) if told else self.recent(self.offered)
 
     def lateness_p99_ms(self) -> float:
-        """Lateness of the last seconds."""
-        return (Histogram.sum(self.lateness.values()).percentile_us(99) or 0.0) / 1000
+        """Lateness of the last ten seconds."""
+        recent = (late for second, late in self.lateness.items() if second >= self.at_s - RECENT_S)
+        return (Histogram.sum(recent).percentile_us(99) or 0.0) / 1000
 
     def budgets(self) -> list[tuple[str, float | None]]:
         """Each objective's text and the share of its budget that is spent; None where there is no budget or no data."""
@@ -131,7 +126,7 @@ class Progress:
         if self.gauge("connections") or self.ledger:
             parts.insert(3, f"{self.gauge('connections'):.0f} connections, {self.ledger.get('lost', 0)} lost")
         if worst:
-            parts.append(f"most spent budget: {_spent_in_words(worst[0])} ({worst[1]})")
+            parts.append(f"most spent budget: {spent_in_words(worst[0])} ({worst[1]})")
         return "; ".join(parts)
 
 
@@ -169,73 +164,9 @@ class PlainBoard:
         """Nothing to give back."""
 
 
-class LiveBoard:
-    """A table that is drawn in place, for terminals."""
-
-    def __init__(self, console: Console) -> None:
-        self._live = Live(console=console, refresh_per_second=4, transient=True)
-        self._live.start()
-        self._drawn_s = 0.0
-
-    def show(self, progress: Progress) -> None:
-        """Draw it, at most four times a second."""
-        if time.monotonic() - self._drawn_s < 0.25:
-            return
-        self._drawn_s = time.monotonic()
-        self._live.update(_draw(progress))
-
-    def say(self, text: str) -> None:
-        """Print above the table."""
-        self._live.console.print(text, markup=False, highlight=False)
-
-    def close(self) -> None:
-        """Give the terminal back."""
-        self._live.stop()
-
-
-def board_for(console: Console) -> Board:
-    """A live board on a terminal, plain lines elsewhere."""
-    return LiveBoard(console) if console.is_terminal else PlainBoard()
-
-
-def _draw(progress: Progress) -> Any:
-    phase = progress.phase
-    left_s = max(0.0, progress.end_s - progress.at_s)
-    head = Table.grid(padding=(0, 2))
-    head.add_row(
-        Text(phase.name if phase else "draining", style="bold"),
-        Text(f"{progress.at_s:.0f} s elapsed, {left_s:.0f} s left"),
-        ProgressBar(total=progress.end_s, completed=min(progress.at_s, progress.end_s), width=30),
-    )
-    load = Table.grid(padding=(0, 2))
-    load.add_row("offered", f"{progress.offered_per_s():.0f}/s", "users", f"{progress.gauge('users'):.0f}")
-    load.add_row(
-        "completed",
-        f"{progress.recent(progress.completed):.0f}/s",
-        "in flight, waiting",
-        f"{progress.gauge('in_flight'):.0f}, {progress.gauge('waiting'):.0f}",
-    )
-    load.add_row("failed", f"{progress.failed}", "connections", f"{progress.gauge('connections'):.0f}")
-    if progress.ledger:
-        ledger = progress.ledger
-        load.add_row("delivered", f"{ledger.get('delivered', 0):,}", "lost", f"{ledger.get('lost', 0)}")
-    load.add_row(
-        "late p99",
-        f"{progress.lateness_p99_ms():.1f} ms",
-        "generator, target CPU",
-        f"{progress.resources.get('generator_cpu_percent', 0):.0f} %, "
-        f"{progress.resources.get('target_cpu_percent', 0):.0f} %",
-    )
-    budgets = Table("objective", "budget spent", box=None, header_style="dim", padding=(0, 2))
-    for text, spent in progress.budgets():
-        style = "" if spent is None else "red" if spent > 1 else "yellow" if spent > 0.7 else "green"
-        budgets.add_row(Text(text), Text(_spent_in_words(spent), style=style))
-    return Group(head, load, budgets)
-
-
 def _binds(objective: Objective, series: str) -> bool:
     """Whether a series counts for an objective; arrivals dropped before they had a series do for every HTTP one."""
-    return objective.matches(series) or (series.startswith("arrival ") and not objective.series.startswith("ws "))
+    return objective.matches(series) or (is_stray(series) and not is_swarm(objective.series))
 
 
 def _bad(objective: Objective, interval: Interval) -> int:
@@ -247,5 +178,6 @@ def _bad(objective: Objective, interval: Interval) -> int:
     return {"errors": errors, "lost": interval.lost, "dropped": interval.never_started}.get(objective.metric, 0)
 
 
-def _spent_in_words(spent: float | None) -> str:
+def spent_in_words(spent: float | None) -> str:
+    """The share of a budget that is spent, as a person reads it."""
     return "no data yet" if spent is None else f"{100 * spent:.0f} %" if math.isfinite(spent) else "over"

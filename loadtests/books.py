@@ -10,6 +10,7 @@ from loadtests.ledger import Ledger, Message
 from loadtests.member import Member, Publication
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
+from loadtests.series import DELIVER
 
 __all__ = ["Books", "stream_name"]
 
@@ -67,7 +68,7 @@ class Books:
         for lost in self.ledger.settle(now_ns):
             intended_ns, sent_ns = lost.message
             ended_ns = sent_ns + self._drain_ns
-            self.recorder.record("ws deliver", intended_ns, sent_ns, ended_ns, int(Outcome.LOST))
+            self.recorder.record(DELIVER, intended_ns, sent_ns, ended_ns, int(Outcome.LOST))
 
     def broke(self, member: Member, error: BaseException) -> None:
         """An author's member raised: the planned load is not being made."""

@@ -15,10 +15,10 @@ import typer
 from rich.console import Console
 
 from loadtests import __version__
-from loadtests.board import board_for
 from loadtests.duration import parse_duration_ns, parse_rate_per_s
 from loadtests.errors import ExitCode, LoadtestsError, RunError, UsageError
 from loadtests.judge import judge as judge_run
+from loadtests.liveboard import board_for
 from loadtests.objective import parse_objective
 from loadtests.orchestrator import Conducted, Options, conduct
 from loadtests.overrides import Overrides

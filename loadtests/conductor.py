@@ -19,12 +19,13 @@ from loadtests.board import Board, Progress
 from loadtests.description import run_header
 from loadtests.duration import NS_PER_S
 from loadtests.generator import Generator
+from loadtests.header import PhaseSpan
 from loadtests.intake import Intake
 from loadtests.job import Job, Role
 from loadtests.monitor import Monitor
 from loadtests.processlog import ProcessLog
 from loadtests.redaction import Redactor
-from loadtests.run import PhaseSpan, RunWriter
+from loadtests.runwriter import RunWriter
 from loadtests.scenario import Scenario
 from loadtests.target import EmbeddedTarget, free_port
 

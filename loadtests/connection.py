@@ -17,6 +17,7 @@ from loadtests.outcome import classify
 from loadtests.publisher import Publisher
 from loadtests.sample import Outcome
 from loadtests.scenario import Member as MemberSpec
+from loadtests.series import CONNECT, CONNECTION, DELIVER, SUBSCRIBE
 
 __all__ = ["Connection", "within"]
 
@@ -57,7 +58,7 @@ class Connection:
                 if await self._serve(http):
                     attempt = 0
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                self._failed("ws connect", self._connect_started_ns, error)
+                self._failed(CONNECT, self._connect_started_ns, error)
             except Exception as error:
                 self._books.broke(self._member, error)
                 break
@@ -83,7 +84,7 @@ class Connection:
             socket = await http.ws_connect(
                 self._member.path, headers=dict(self._member.headers()), compress=0, max_msg_size=4 << 20
             )
-        self._books.recorder.record("ws connect", started_ns, started_ns, time.monotonic_ns())
+        self._books.recorder.record(CONNECT, started_ns, started_ns, time.monotonic_ns())
         self._socket = socket
         self._books.connected += 1
         deadline: asyncio.TimerHandle | None = None
@@ -105,14 +106,14 @@ class Connection:
             if self._subscribe_started_ns and not self.leaving:
                 started_ns, self._subscribe_started_ns = self._subscribe_started_ns, 0
                 now, kind = time.monotonic_ns(), f"closed {socket.close_code}"
-                self._books.recorder.record("ws subscribe", started_ns, started_ns, now, int(Outcome.ERROR), 0, kind)
+                self._books.recorder.record(SUBSCRIBE, started_ns, started_ns, now, int(Outcome.ERROR), 0, kind)
             if not self.leaving:
                 self.publisher.closed(f"closed {socket.close_code}")
             self._books.ledger.unsubscribed(self._number, time.monotonic_ns())
         if not self.leaving:
             now = time.monotonic_ns()
             kind = f"closed {socket.close_code}"
-            self._books.recorder.record("ws connection", now, now, now, int(Outcome.ERROR), 0, kind)
+            self._books.recorder.record(CONNECTION, now, now, now, int(Outcome.ERROR), 0, kind)
         return True
 
     def _received(self, frame: str, now_ns: int) -> None:
@@ -122,13 +123,13 @@ class Connection:
                 return
             stream = stream_name(meaning.publisher, meaning.channel)
             if self._books.ledger.received(self._number, stream, meaning.sequence):
-                self._books.recorder.record("ws deliver", meaning.intended_ns, meaning.sent_ns, now_ns, 0, len(frame))
+                self._books.recorder.record(DELIVER, meaning.intended_ns, meaning.sent_ns, now_ns, 0, len(frame))
         elif isinstance(meaning, Acknowledged):
             self.publisher.acknowledged(meaning.channel, meaning.sequence, now_ns)
         elif isinstance(meaning, Subscribed):
             started_ns, self._subscribe_started_ns = self._subscribe_started_ns, 0
             if started_ns:
-                self._books.recorder.record("ws subscribe", started_ns, started_ns, now_ns)
+                self._books.recorder.record(SUBSCRIBE, started_ns, started_ns, now_ns)
             for channel in meaning.channels:
                 self._books.ledger.subscribed(self._number, channel, now_ns)
             if self._socket is not None:
@@ -138,7 +139,7 @@ class Connection:
         if self._subscribe_started_ns:
             started_ns, self._subscribe_started_ns = self._subscribe_started_ns, 0
             now = time.monotonic_ns()
-            self._books.recorder.record("ws subscribe", started_ns, started_ns, now, int(Outcome.TIMEOUT))
+            self._books.recorder.record(SUBSCRIBE, started_ns, started_ns, now, int(Outcome.TIMEOUT))
             self.publisher.begin()
 
     def _failed(self, series: str, started_ns: int, error: Exception) -> None:

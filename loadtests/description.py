@@ -11,12 +11,13 @@ from typing import Any
 
 from loadtests.advice import advise
 from loadtests.duration import NS_PER_S
+from loadtests.header import PhaseSpan, RunHeader
 from loadtests.objective import Kind, Objective
 from loadtests.plan import OpenModel, Plan
 from loadtests.redaction import Redactor
-from loadtests.run import PhaseSpan, RunHeader
 from loadtests.scenario import Phase, Scenario
 from loadtests.scenariofile import dump_scenario
+from loadtests.series import is_swarm
 
 __all__ = ["advice", "commit", "host", "load_in_words", "phase_spans", "run_header", "versions"]
 
@@ -111,7 +112,7 @@ def advice(scenario: Scenario, objectives: list[Objective]) -> Iterator[str]:
         if objective.kind not in (Kind.LATENCY, Kind.SHARE) or objective.budget is None:
             continue
         expected = 1e12
-        if isinstance(model, OpenModel) and not objective.series.startswith("ws "):
+        if isinstance(model, OpenModel) and not is_swarm(objective.series):
             stages = zip(scenario.phases, model.stages, strict=True)
             expected = sum(stage.arrivals for phase, stage in stages if phase.kind == "steady")
         where = f"{objective.text} [{objective.series}]"

@@ -10,6 +10,7 @@ from loadtests.duration import format_ns
 from loadtests.evidence import Evidence
 from loadtests.objective import Objective
 from loadtests.run import Run
+from loadtests.series import DELIVER, PUBLISH, is_raised, is_request, is_stray, on_plan
 from loadtests.verdict import Check
 
 __all__ = ["check_run", "slip_is_material"]
@@ -18,7 +19,6 @@ BLOCK_S = 10
 LEAST_ACHIEVED, LEAST_ACHIEVED_IN_BLOCK = 0.99, 0.95
 BUSY_PERCENT, BUSY_SHARE = 90.0, 0.05
 DEFAULT_LIMIT_NS = 200_000_000
-PUBLISHES = "ws publish"
 LEDGER = ("expected", "delivered", "lost", "received", "duplicated", "late", "outside", "foreign")
 
 
@@ -34,8 +34,7 @@ def slip_is_material(evidence: Evidence, limit_ns: int | None) -> bool:
 
 def check_run(run: Run, objectives: Sequence[Objective]) -> Iterator[Check]:
     """Every self-check, in the order in which a reader wants them."""
-    planned = [n for n in run.intervals if not n.startswith(("ws deliver", "ws connect", "ws subscribe", "task "))]
-    evidence = Evidence(run, planned)
+    evidence = Evidence(run, on_plan(run.intervals))
     if run.header.model == "open" and evidence.total.count:
         yield _plan(evidence)
         yield _lateness(evidence, objectives)
@@ -95,7 +94,7 @@ def _accounting(run: Run) -> Iterator[Check]:
     if header.state == "partial":
         not_due = planned - counted.get("offered", 0)
     everything = [i for by_second in run.intervals.values() for i in by_second.values()]
-    http = [i for i in everything if not i.series.startswith(("ws ", "task "))]
+    http = [i for i in everything if is_request(i.series) or is_stray(i.series)]
     left, never = sum(i.count - i.never_started for i in http), sum(i.never_started for i in http)
     all_left = sum(i.count - i.never_started for i in everything)
     ended = all_left - sum(i.lost for i in everything)
@@ -103,7 +102,7 @@ def _accounting(run: Run) -> Iterator[Check]:
         "arrivals": (arrivals + not_due, planned),
         "requests": (left + counted.get("requests_in_flight", 0), counted.get("requests_begun", 0)),
         "publishes": (
-            sum(i.count for i in everything if i.series == PUBLISHES) + counted.get("publishes_in_flight", 0),
+            sum(i.count for i in everything if i.series == PUBLISH) + counted.get("publishes_in_flight", 0),
             counted.get("publishes_planned", 0),
         ),
         "unsent": (never, counted.get("dropped", 0) + counted.get("unsent", 0)),
@@ -121,7 +120,7 @@ def _deliveries(run: Run) -> Iterator[Check]:
     In a run that went to its end the ledger itself must add up: expected = delivered + lost, and received = delivered +
     outside + foreign + duplicated + late.
     """
-    deliveries = list(run.intervals.get("ws deliver", {}).values())
+    deliveries = list(run.intervals.get(DELIVER, {}).values())
     ledger = run.deliveries
     if run.header.state == "running" or not (deliveries or ledger):
         return
@@ -164,7 +163,7 @@ def _generator_cpu(run: Run) -> Iterator[Check]:
 
 
 def _user_code(run: Run) -> Iterator[Check]:
-    raised = sum(i.count for n, s in run.intervals.items() if n.startswith("task ") for i in s.values())
+    raised = sum(i.count for n, s in run.intervals.items() if is_raised(n) for i in s.values())
     if raised:
         started = run.header.accounting.get("started", 0) or run.header.accounting.get("requests_begun", 0)
         text = f"user code raised {raised:,} times, see events.jsonl"

@@ -11,7 +11,8 @@ from typing import Any
 from loadtests.board import Progress
 from loadtests.interval import Interval
 from loadtests.outbox import Inbox, read_spool
-from loadtests.run import RunWriter
+from loadtests.runwriter import RunWriter
+from loadtests.series import is_request
 
 __all__ = ["Intake"]
 
@@ -57,7 +58,7 @@ class Intake:
         self.write(lambda: self._writer.intervals(intervals))
         self._progress.add(intervals)
         for interval in intervals:
-            if not interval.series.startswith("ws "):
+            if is_request(interval.series):
                 self._ok[interval.second] += interval.ok
                 self._unreachable[interval.second] += sum(interval.errors.get(kind, 0) for kind in UNREACHABLE)
         for row in batch.get("exemplars", ()):

@@ -15,6 +15,7 @@ from loadtests.objective import Objective, Scope, parse_objective
 from loadtests.ruling import rule
 from loadtests.run import Run
 from loadtests.sentence import run_sentence
+from loadtests.series import DELIVER
 from loadtests.verdict import Check, RunVerdict, Status, Verdict
 
 __all__ = ["judge"]
@@ -27,7 +28,7 @@ def judge(run: Run, extra: Sequence[Objective] = ()) -> RunVerdict:
         *extra,
     ]
     if run.deliveries.get("foreign") and not any(objective.metric == "foreign" for objective in objectives):
-        objectives.append(parse_objective("foreign == 0", series="ws deliver"))  # corruption fails a run unasked
+        objectives.append(parse_objective("foreign == 0", series=DELIVER))  # corruption fails a run unasked
     verdicts = tuple(verdict for objective in objectives for verdict in rule(run, objective))
     checks = tuple(check_run(run, objectives))
     if any(check.name == "cpu" and not check.ok for check in checks):

@@ -6,7 +6,6 @@ Runs under gevent. Time comes from CLOCK_MONOTONIC, which every process of a mac
 from __future__ import annotations
 
 import random
-import resource
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +24,7 @@ from loadtests.outcome import classify
 from loadtests.plan import OpenModel, Plan
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
-from loadtests.series import series_name
+from loadtests.series import raised_in, series_name, stray_of
 from loadtests.swarmchild import SwarmChild
 
 __all__ = ["LocustLoad"]
@@ -45,7 +44,6 @@ class LocustLoad:
         self.job = job
         self.environment = environment
         self._outbox = Outbox(job.source, send, job.spool)
-        self._send = send
         self._stopping = Event()
         self._swarm = SwarmChild(job, send) if job.scenario.swarm.members else None
         self._classes: list[Any] = list(environment.user_classes)
@@ -55,7 +53,6 @@ class LocustLoad:
         self._events: list[dict[str, Any]] = []
         self._names: dict[tuple[str, str], str] = {}
         self._redact = job.redactor()
-        self._dispatch_lag_ns = 0
         self._swarm_lost_told = False
         self._over = False
 
@@ -85,7 +82,7 @@ class LocustLoad:
         random.seed(f"{self.job.scenario.seed} {self.job.shard}")
         self._t0_ns = t0_ns
         self.recorder = Recorder(t0_ns, self.job.limits_ns)
-        self._exemplars = Exemplars(t0_ns, self.job.redactor())
+        self._exemplars = Exemplars(t0_ns, self._redact)
         self._listeners.request.add_listener(self._on_request)
         self._listeners.user_error.add_listener(self._on_user_error)
         if self._swarm:
@@ -141,7 +138,7 @@ class LocustLoad:
         cls = self._classes[which]
         series = getattr(cls, "arrival_series", None) or cls.settings.get("arrival_series")
         now = time.monotonic_ns()
-        self.recorder.record(series or f"arrival {cls.__name__}", intended_ns, now, now, int(outcome))
+        self.recorder.record(series or stray_of(cls.__name__), intended_ns, now, now, int(outcome))
 
     def _sleep_until(self, due_ns: int) -> None:
         while (left := due_ns - time.monotonic_ns()) > 0 and not self._stopping.is_set():
@@ -157,9 +154,6 @@ class LocustLoad:
                     sleep(left / NS_PER_S)
                     if stopping.is_set():
                         return
-                lag_ns = clock() - due_ns
-                if lag_ns > self._dispatch_lag_ns:
-                    self._dispatch_lag_ns = lag_ns
                 offer(due_ns)
 
     def _drain(self) -> None:
@@ -185,7 +179,7 @@ class LocustLoad:
         """What is still under way after its time-out and a little more is one: it never ended."""
         now = time.monotonic_ns()
         for number, (intended_ns, started_ns, user) in list(self._requests.under_way.items()):
-            self.recorder.record(f"arrival {type(user).__name__}", intended_ns, started_ns, now, int(Outcome.TIMEOUT))
+            self.recorder.record(stray_of(type(user).__name__), intended_ns, started_ns, now, int(Outcome.TIMEOUT))
             self._requests.end(number)
 
     def _on_request(
@@ -224,10 +218,10 @@ class LocustLoad:
         name, now = type(user_instance).__name__, time.monotonic_ns()
         kind = f"raised {type(exception).__name__}"
         self._requests.forget(user_instance)
-        self.recorder.record(f"task {name}", now, now, now, int(Outcome.ERROR), 0, kind)
+        self.recorder.record(raised_in(name), now, now, now, int(Outcome.ERROR), 0, kind)
         if len(self._events) < 50:
             text = f"{name} raised {type(exception).__name__}: {exception}"
-            self._events.append({"kind": "user error", "text": self.job.redactor()(text)[:300]})
+            self._events.append({"kind": "user error", "text": self._redact(text)[:300]})
 
     def _fold_each_second(self, runner: Any) -> None:
         second, offered = 0, self._offered()
@@ -245,11 +239,8 @@ class LocustLoad:
                     "users": runner.user_count,
                     "waiting": self._line.waiting,
                     "in_flight": len(self._requests.under_way),
-                    "dispatch_lag_ms": self._dispatch_lag_ns / 1e6,
-                    "cpu_s": sum(resource.getrusage(resource.RUSAGE_SELF)[:2]),
                 }
             )
-            self._dispatch_lag_ns = 0
 
     def _offered(self) -> int:
         """Arrivals that came due so far; in a closed model, requests that began."""

@@ -21,10 +21,9 @@ from loadtests.outcome import classify
 from loadtests.plan import Plan
 from loadtests.sample import Outcome
 from loadtests.scenario import Member as MemberSpec
+from loadtests.series import PUBLISH
 
 __all__ = ["Publisher"]
-
-SERIES = "ws publish"
 
 
 class Publisher:
@@ -65,14 +64,14 @@ class Publisher:
         self._socket = None
         now = time.monotonic_ns()
         for intended_ns, sent_ns in self._unacknowledged.values():
-            self._books.recorder.record(SERIES, intended_ns, sent_ns, now, int(Outcome.ERROR), 0, kind)
+            self._books.recorder.record(PUBLISH, intended_ns, sent_ns, now, int(Outcome.ERROR), 0, kind)
         self._unacknowledged.clear()
 
     def acknowledged(self, channel: str, sequence: int, now_ns: int) -> None:
         """The server has it; an acknowledgement after the time-out changes nothing any more."""
         stamps = self._unacknowledged.pop((channel, sequence), None)
         if stamps is not None:
-            self._books.recorder.record(SERIES, *stamps, now_ns)
+            self._books.recorder.record(PUBLISH, *stamps, now_ns)
 
     def expire(self, now_ns: int) -> None:
         """Give up what has waited for its acknowledgement longer than the time-out; oldest come first."""
@@ -83,7 +82,7 @@ class Publisher:
                 return
             del self._unacknowledged[oldest]
             ended_ns = sent_ns + self._timeout_ns
-            self._books.recorder.record(SERIES, intended_ns, sent_ns, ended_ns, int(Outcome.TIMEOUT))
+            self._books.recorder.record(PUBLISH, intended_ns, sent_ns, ended_ns, int(Outcome.TIMEOUT))
 
     async def run(self) -> None:
         """Publish what is due until the run ends; nothing re-bases the plan after an overrun."""
@@ -115,11 +114,11 @@ class Publisher:
                 break
             planned += 1
             if planned > self._handled:
-                self._books.recorder.record(SERIES, due_ns, now, now, int(Outcome.UNSENT))
+                self._books.recorder.record(PUBLISH, due_ns, now, now, int(Outcome.UNSENT))
         in_flight = len(self._unacknowledged) if cut_short else 0
         if not cut_short:
             for intended_ns, sent_ns in self._unacknowledged.values():
-                self._books.recorder.record(SERIES, intended_ns, sent_ns, now, int(Outcome.TIMEOUT))
+                self._books.recorder.record(PUBLISH, intended_ns, sent_ns, now, int(Outcome.TIMEOUT))
         self._unacknowledged.clear()
         return {"publishes_planned": planned, "publishes_in_flight": in_flight}
 
@@ -133,7 +132,7 @@ class Publisher:
         record, socket = self._books.recorder.record, self._socket
         if socket is None or socket.closed:
             now = time.monotonic_ns()
-            record(SERIES, due_ns, now, now, int(Outcome.ERROR), 0, "no connection")
+            record(PUBLISH, due_ns, now, now, int(Outcome.ERROR), 0, "no connection")
             return
         channel = self._member.publish_channel()
         sequence = self._sequences[channel]
@@ -149,10 +148,10 @@ class Publisher:
             owed = self._unacknowledged.pop((channel, sequence), None)
             if owed is not None or not self._member.acknowledges:
                 outcome, kind = classify(error, None)
-                record(SERIES, due_ns, publication.sent_ns, time.monotonic_ns(), int(outcome), 0, kind)
+                record(PUBLISH, due_ns, publication.sent_ns, time.monotonic_ns(), int(outcome), 0, kind)
         finally:
             if left:
                 self._sequences[channel] = sequence + 1
                 self._books.publish_log(publication)
                 if not self._member.acknowledges:
-                    record(SERIES, due_ns, publication.sent_ns, time.monotonic_ns(), 0, len(frame))
+                    record(PUBLISH, due_ns, publication.sent_ns, time.monotonic_ns(), 0, len(frame))

@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from loadtests.bracket import Bracket, bracket
 from loadtests.duration import format_ns
 from loadtests.effective import waves
-from loadtests.evidence import Evidence, Side
-from loadtests.gate import LEAST_SECONDS, Decision, GateResult, gate, quantile_bounds
+from loadtests.evidence import Evidence
+from loadtests.gate import LEAST_SECONDS, GateResult, quantile_bounds
 from loadtests.health import slip_is_material
 from loadtests.objective import Kind, Objective
 from loadtests.run import Run
+from loadtests.series import DELIVER, is_request, is_stray, is_swarm
 from loadtests.verdict import Status, Verdict
 
 __all__ = ["rule"]
 
-STRAY = "arrival "
-"""Series of arrivals that were dropped before it was known what they would have requested."""
-_NO_REQUESTS = (STRAY, "task ")
-"""Series in which the harness notes what never became a request; no objective is bound to them by itself."""
-_DELIVERIES = "ws deliver"
 _LEDGER = ("lost", "duplicated", "reordered", "foreign")
 """What the swarm's ledger counts; it happens to deliveries alone."""
 _HAPPENED = {
@@ -41,17 +38,17 @@ _HAPPENED = {
     "reordered": "deliveries came out of order",
     "foreign": "deliveries bear our mark, but nobody sent them",
 }
-_TIMED = {Decision.PASS: "holds", Decision.FAIL: "fails", Decision.INCONCLUSIVE: "is undecided"}
 
 
 def rule(run: Run, objective: Objective) -> Iterator[Verdict]:
     """The verdict on each series that the objective names, or on their pool, which goes by the glob.
 
-    An objective that matches no series, or only series without data, is INCONCLUSIVE: it cannot pass.
+    An objective that matches no series, or only series without data, is INCONCLUSIVE: it cannot pass. None is bound
+    to arrivals that never became a request, or to exceptions, by itself.
     """
-    names = [name for name in run.intervals if objective.matches(name) and not name.startswith(_NO_REQUESTS)]
+    names = [name for name in run.intervals if objective.matches(name) and (is_request(name) or is_swarm(name))]
     if objective.metric in _LEDGER:
-        names = [name for name in names if name.startswith(_DELIVERIES)]
+        names = [name for name in names if name == DELIVER]
     if not names:
         yield _without_data(objective, objective.series, f'no series matches "{objective.series}"')
     elif objective.scope == "each" or len(names) == 1:
@@ -64,8 +61,7 @@ def rule(run: Run, objective: Objective) -> Iterator[Verdict]:
 
 def _stray(run: Run, names: list[str]) -> list[str]:
     """Series of dropped arrivals that may have been meant for one of the names: for every HTTP series."""
-    over_http = any(not name.startswith("ws ") for name in names)
-    return [name for name in run.intervals if name.startswith(STRAY)] if over_http else []
+    return [name for name in run.intervals if is_stray(name)] if any(map(is_request, names)) else []
 
 
 def _evidence(run: Run, names: list[str]) -> Evidence:
@@ -85,61 +81,14 @@ def _without_data(objective: Objective, label: str, reason: str) -> Verdict:
     )
 
 
-@dataclass(frozen=True)
-class _Bracket:
-    """Both readings and what follows from them."""
-
-    upper: GateResult
-    lower: GateResult
-    status: Status
-
-    @property
-    def shown(self) -> GateResult:
-        """The reading that the verdict rests on."""
-        return self.lower if self.status is Status.FAIL else self.upper
-
-    @property
-    def follows(self) -> str:
-        """What is left to say when it neither passed nor failed."""
-        if self.status in (Status.PASS, Status.FAIL):
-            return ""
-        if self.upper.status is not self.lower.status:
-            never = self.upper.n - self.lower.n
-            counted = f" (and with {never:,} that never left)" if never else ""
-            readings = (
-                f"; timed from when requests were due{counted} it {_TIMED[self.upper.status]}, "
-                f"from when they left it {_TIMED[self.lower.status]}"
-            )
-            late = ", and the generator sent them late" if self.status is Status.INVALID else ""
-            return readings + late
-        if self.upper.needs_factor is None:
-            return "; too little evidence, and a longer run like this one would not tell either"
-        seconds = math.ceil(self.upper.needs_factor * self.upper.seconds)
-        return f"; too little evidence, it takes about {seconds:,} s of steady state"
-
-
-def _bracket(upper: Side, lower: Side, budget: float, with_own: bool, material: bool) -> _Bracket:
-    above = gate(upper.counts, upper.bad, budget, own=upper.own(budget) if with_own else ())
-    below = gate(lower.counts, lower.bad, budget, own=lower.own(budget) if with_own else ())
-    if above.status is Decision.PASS:
-        status = Status.PASS
-    elif below.status is Decision.FAIL:
-        status = Status.FAIL
-    elif above.status is below.status or not material:
-        status = Status.INCONCLUSIVE
-    else:
-        status = Status.INVALID
-    return _Bracket(above, below, status)
-
-
 def _latency(run: Run, objective: Objective, names: list[str], label: str) -> Verdict:
     evidence, limit_ns = _evidence(run, names), int(objective.limit)
     if not evidence.total.count:
         return _without_data(objective, label, "it had no request in the steady state")
     budget, percentile = objective.budget or 0.0, objective.percentile or 0.0
     material = slip_is_material(evidence, limit_ns)
-    bracket = _bracket(*evidence.latency_sides(limit_ns), budget, with_own=True, material=material)
-    low, high = quantile_bounds(percentile, bracket.upper.n_effective)
+    both = bracket(*evidence.latency_sides(limit_ns), budget, with_own=True, material=material)
+    low, high = quantile_bounds(percentile, both.upper.n_effective)
     ends = [evidence.percentile_us(p) for p in (percentile, low, high)]
     observed, lower, upper = (None if end is None else end * 1000.0 for end in ends)
     if observed is None:
@@ -147,8 +96,8 @@ def _latency(run: Run, objective: Objective, names: list[str], label: str) -> Ve
         said = f"{objective.metric} lies beyond the answered requests: {total.failed:,} of {total.count:,} failed"
     else:
         said = f"{objective.metric} was {format_ns(observed)} against a limit of {format_ns(limit_ns)}"
-    sure = f"{_between(bracket.shown)} were slower or failed, {_percent(budget)} may"
-    return _share_verdict(objective, label, bracket, f"{said}; {sure}", observed, lower, upper)
+    sure = f"{_between(both.shown)} were slower or failed, {_percent(budget)} may"
+    return _share_verdict(objective, label, both, f"{said}; {sure}", observed, lower, upper)
 
 
 def _share(run: Run, objective: Objective, names: list[str], label: str) -> Verdict:
@@ -157,11 +106,11 @@ def _share(run: Run, objective: Objective, names: list[str], label: str) -> Verd
         return _without_data(objective, label, "it had no request in the steady state")
     sides = evidence.lost_sides() if objective.metric == "lost" else evidence.failure_sides()
     with_own = objective.metric == "errors" and evidence.timeouts_of_a_queue(budget)
-    bracket = _bracket(*sides, budget, with_own, material=slip_is_material(evidence, None))
-    shown, happened = bracket.shown, "were lost" if objective.metric == "lost" else "failed"
+    both = bracket(*sides, budget, with_own, material=slip_is_material(evidence, None))
+    shown, happened = both.shown, "were lost" if objective.metric == "lost" else "failed"
     said = f"{shown.bad:,} of {shown.n:,} {happened}, {_percent(shown.observed or 0.0)} against {_percent(budget)}"
     sure = f"the truth most likely lies {_between(shown)}"
-    return _share_verdict(objective, label, bracket, f"{said}; {sure}", shown.observed, shown.lower, shown.upper)
+    return _share_verdict(objective, label, both, f"{said}; {sure}", shown.observed, shown.lower, shown.upper)
 
 
 def _between(shown: GateResult) -> str:
@@ -171,18 +120,18 @@ def _between(shown: GateResult) -> str:
 def _share_verdict(
     objective: Objective,
     label: str,
-    bracket: _Bracket,
+    both: Bracket,
     said: str,
     observed: float | None,
     lower: float | None,
     upper: float | None,
 ) -> Verdict:
-    shown, budget = bracket.shown, objective.budget or 1.0
+    shown, budget = both.shown, objective.budget or 1.0
     return Verdict(
         objective.text,
         label,
-        bracket.status,
-        said + bracket.follows,
+        both.status,
+        said + both.follows,
         objective.kind.value,
         _UNITS[objective.kind],
         objective.limit,

@@ -17,176 +17,21 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from loadtests.errors import RunError
-from loadtests.hlog import HistogramLine, read_hlog, write_header, write_line
+from loadtests.header import PhaseSpan, RunHeader
+from loadtests.hlog import read_hlog
 from loadtests.interval import Interval, merge
 from loadtests.verdict import RunVerdict
 
-__all__ = ["PhaseSpan", "Run", "RunHeader", "RunWriter"]
-
-
-@dataclass(frozen=True)
-class PhaseSpan:
-    """A phase of the run in seconds from its start; ``kind`` is warm-up, steady or cool-down."""
-
-    name: str
-    kind: str
-    start_s: float
-    end_s: float
-    load: str = ""
-    """Its load in words, such as ``120/s``."""
-
-
-@dataclass(frozen=True)
-class RunHeader:
-    """What ``run.json`` holds."""
-
-    name: str
-    run_id: str
-    started_wall_s: float
-    t0_ns: int
-    target: str
-    model: str
-    """``open`` or ``closed``."""
-    load: str
-    """The load in words, such as ``120 users, 120 arrivals/s (Poisson), 60 connections``."""
-    users: int
-    seed: int
-    phases: tuple[PhaseSpan, ...]
-    objectives: tuple[dict[str, str], ...] = ()
-    """Each as ``{"text", "series", "scope"}``."""
-    planned: int | None = None
-    """Arrivals that the plan holds over all phases; None in a closed model."""
-    plan_hash: str = ""
-    connections: int = 0
-    timeout_s: float = 10.0
-    command: str = ""
-    commit: str = ""
-    versions: Mapping[str, str] = field(default_factory=dict)
-    host: Mapping[str, str] = field(default_factory=dict)
-    scenario: Mapping[str, Any] = field(default_factory=dict)
-    advice: tuple[str, ...] = ()
-    """What was said before the load about objectives that the plan is too short for."""
-    state: str = "running"
-    """``running``, ``complete`` or ``partial``."""
-    partial: str | None = None
-    """Why the run ended early."""
-    fault: str = ""
-    """Whose fault that was: ``target``, ``generator``, or nobody's (an interruption)."""
-    ended_wall_s: float | None = None
-    accounting: Mapping[str, int] = field(default_factory=dict)
-    """Arrivals and requests counted at their source, for the accounting identities."""
-    format: int = 1
-
-    @property
-    def steady(self) -> tuple[PhaseSpan, ...]:
-        """The phases that are judged."""
-        return tuple(phase for phase in self.phases if phase.kind == "steady")
-
-    def steady_seconds(self) -> list[int]:
-        """The whole seconds of all steady phases, ascending; objectives are judged on these alone."""
-        spans = ((round(phase.start_s, 6), round(phase.end_s, 6)) for phase in self.steady)  # 0.7 + 0.2 + 0.1 s is 1 s
-        return [second for start_s, end_s in spans for second in range(math.ceil(start_s), math.floor(end_s))]
-
-
-class RunWriter:
-    """Writes a run directory.
-
-    Raises:
-        RunError: from the constructor, when the directory cannot be made or already holds a run.
-
-    """
-
-    def __init__(self, directory: Path, header: RunHeader) -> None:
-        self.directory = directory
-        self.header = header
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            if (directory / "run.json").exists():
-                raise RunError(f"{directory} already holds a run; name another directory with --out")
-            self._write_json("run.json", _header_json(header))
-            self._hlog, self._counts, self._events, self._exemplars, self._deliveries = (
-                self._append(name)
-                for name in ("intervals.hlog", "counts.jsonl", "events.jsonl", "exemplars.jsonl", "deliveries.jsonl")
-            )
-            self._resources = self._append("resources.csv")
-        except OSError as error:
-            raise RunError(
-                f"cannot write the run directory {directory}: {error.strerror or error}; name a writable one with --out"
-            ) from None
-        self._columns: list[str] = []
-        started = datetime.fromtimestamp(header.started_wall_s, UTC).isoformat(timespec="seconds")
-        write_header(self._hlog, header.started_wall_s, started)
-
-    def _append(self, name: str) -> TextIO:
-        # A name out of a target's JSON may hold half a character; written as its escape, it reads back as it was.
-        return (self.directory / name).open("a", encoding="utf-8", errors="backslashreplace")
-
-    def _write_json(self, name: str, value: object) -> None:
-        whole = self.directory / f".{name}.tmp"
-        text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-        whole.write_text(text, encoding="utf-8", errors="backslashreplace")
-        whole.replace(self.directory / name)
-
-    def intervals(self, intervals: Iterable[Interval]) -> None:
-        """Append what a process folded."""
-        for interval in intervals:
-            self._counts.write(json.dumps(interval.counts_json(), ensure_ascii=False) + "\n")
-            for name, histogram in interval.histograms():
-                start_s = self.header.started_wall_s + interval.second
-                write_line(self._hlog, HistogramLine(interval.series, name, start_s, histogram))
-        self._counts.flush()
-        self._hlog.flush()
-
-    def event(self, at_s: float, kind: str, text: str, **more: object) -> None:
-        """Append an event at seconds from the run's start."""
-        row = {"at_s": round(at_s, 3), "kind": kind, "text": text, **more}
-        self._events.write(json.dumps(row, ensure_ascii=False) + "\n")
-        self._events.flush()
-
-    def exemplar(self, row: Mapping[str, object]) -> None:
-        """Append one slow or failed request; the caller has redacted it."""
-        self._exemplars.write(json.dumps(row, ensure_ascii=False) + "\n")
-        self._exemplars.flush()
-
-    def deliveries(self, ledger: Mapping[str, int]) -> None:
-        """Append the swarm's ledger as it stands; the last line counts."""
-        self._deliveries.write(json.dumps(ledger) + "\n")
-        self._deliveries.flush()
-
-    def resources(self, row: Mapping[str, float]) -> None:
-        """Append one reading; the first decides the columns."""
-        if not self._columns:
-            self._columns = list(row)
-            self._resources.write(",".join(self._columns) + "\n")
-        cells = (f"{row[column]:.6g}" if column in row else "" for column in self._columns)
-        self._resources.write(",".join(cells) + "\n")
-        self._resources.flush()
-
-    def close(self, header: RunHeader) -> None:
-        """Write the final header; the caller has set its state."""
-        self.header = header
-        for log in (self._hlog, self._counts, self._events, self._exemplars, self._deliveries, self._resources):
-            log.close()
-        self._write_json("run.json", _header_json(header))
-
-    def verdict(self, verdict: RunVerdict) -> None:
-        """Write ``verdict.json``."""
-        self._write_json("verdict.json", verdict.to_json())
-
-    def summary(self, summary: Mapping[str, object]) -> None:
-        """Write ``summary.json``."""
-        self._write_json("summary.json", summary)
+__all__ = ["Run"]
 
 
 class Run:
@@ -288,7 +133,3 @@ class Run:
         if path.exists():
             with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
                 yield from (line for line in lines if line.endswith("\n"))
-
-
-def _header_json(header: RunHeader) -> dict[str, Any]:
-    return asdict(header) | {"t0_wall": datetime.fromtimestamp(header.started_wall_s, UTC).isoformat()}

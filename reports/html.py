@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from loadtests.run import Run
+from loadtests.series import is_swarm
 from reports.charts.canvas import Chart
 from reports.charts.curve import curve
 from reports.charts.heatmap import heatmap
@@ -23,7 +24,7 @@ from reports.objectiverow import BAR_LIMIT_PX, BAR_PX, objective_rows
 from reports.page import render
 from reports.phasetable import phase_rows
 from reports.seriestable import FAILED_PERCENTILES, PERCENTILES, failed_rows, series_rows
-from reports.subject import Subject, is_live, offered, requests, subjects
+from reports.subject import Subject, offered, requests, subjects
 from reports.surroundings import facts, raw_files
 from reports.timeline import Steady, Timeline
 
@@ -84,7 +85,7 @@ def _first_rows(objectives: int, banners: int) -> int:
 
 
 def _live(subject: Subject) -> bool:
-    return all(is_live(name) for name in subject.series)
+    return all(is_swarm(name) for name in subject.series)
 
 
 def _subject_charts(

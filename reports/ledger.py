@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from loadtests.run import Run
+from loadtests.series import PUBLISH
 from reports.figures import count, percent, significant
 
 __all__ = ["ledger"]
@@ -37,7 +38,7 @@ def ledger(run: Run) -> list[tuple[str, str, str, bool]]:
         if wrong and expected:
             meaning += f": {percent(n / expected)}"
         rows.append((word.replace("_", " "), count(n), meaning, wrong))
-    published = sum(interval.ok for interval in run.intervals.get("ws publish", {}).values())
+    published = sum(interval.ok for interval in run.intervals.get(PUBLISH, {}).values())
     if published and expected:
         rows.append(("fan-out", significant(expected / published), "deliveries per publish", False))
     return rows

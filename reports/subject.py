@@ -9,14 +9,13 @@ from typing import Final
 from loadtests.errors import ObjectiveError
 from loadtests.objective import Objective, parse_objective
 from loadtests.run import Run
+from loadtests.series import DELIVER, is_request, is_stray, is_swarm
 from loadtests.verdict import Status, Verdict
 
 __all__ = [
-    "LIVE_PREFIX",
     "Limit",
     "Subject",
     "closeness",
-    "is_live",
     "live",
     "offered",
     "parsed",
@@ -25,11 +24,6 @@ __all__ = [
     "subjects",
 ]
 
-LIVE_PREFIX: Final = "ws "
-"""Series of the WebSocket swarm start with it; all others are requests."""
-
-_STRAY: Final = "arrival "
-_NO_REQUESTS: Final = (_STRAY, "task ")
 _POOL: Final = re.compile(r" \(\d+ series\)$")
 """What the judge adds to a glob that stands for several series."""
 
@@ -55,24 +49,19 @@ class Subject:
     status: Status | None = None
 
 
-def is_live(series: str) -> bool:
-    """Whether a series belongs to the WebSocket swarm."""
-    return series.startswith(LIVE_PREFIX)
-
-
 def requests(run: Run) -> tuple[str, ...]:
     """Every series of requests: no WebSocket operation, no arrival that never became one, no raised user code."""
-    return tuple(name for name in run.intervals if not name.startswith((LIVE_PREFIX, *_NO_REQUESTS)))
+    return tuple(name for name in run.intervals if is_request(name))
 
 
 def offered(run: Run) -> tuple[str, ...]:
     """What the plan asked for: requests, and arrivals that were dropped before it was known what they would be."""
-    return tuple(name for name in run.intervals if name in requests(run) or name.startswith(_STRAY))
+    return tuple(name for name in run.intervals if is_request(name) or is_stray(name))
 
 
 def live(run: Run) -> tuple[str, ...]:
     """Every series of the WebSocket swarm."""
-    return tuple(name for name in run.intervals if is_live(name))
+    return tuple(name for name in run.intervals if is_swarm(name))
 
 
 def nearness(verdict: Verdict) -> float:
@@ -113,7 +102,8 @@ def subjects(run: Run) -> list[Subject]:
         objective = parsed(verdict)
         if verdict.kind != "latency" or objective is None or objective.percentile is None:
             continue
-        series = tuple(name for name in run.intervals if objective.matches(name) and not name.startswith(_NO_REQUESTS))
+        bound = (name for name in run.intervals if objective.matches(name))
+        series = tuple(name for name in bound if is_request(name) or is_swarm(name))
         if not series:
             continue
         limit = Limit(objective.percentile, verdict.limit, verdict.objective)
@@ -127,6 +117,6 @@ def subjects(run: Run) -> list[Subject]:
     covered = {name for subject in found.values() for name in subject.series}
     rest = [
         Subject("All requests together", requests(run)) if not covered.intersection(requests(run)) else None,
-        *(Subject(name, (name,)) for name in live(run) if name == "ws deliver" and name not in covered),
+        *(Subject(name, (name,)) for name in live(run) if name == DELIVER and name not in covered),
     ]
     return [*found.values(), *(subject for subject in rest if subject and subject.series)]

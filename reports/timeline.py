@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
+from loadtests.header import PhaseSpan
 from loadtests.interval import Interval, merge
-from loadtests.run import PhaseSpan, Run
+from loadtests.run import Run
 
 __all__ = ["Bin", "Steady", "Timeline", "pooled"]
 

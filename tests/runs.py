@@ -3,10 +3,12 @@
 from collections import Counter
 from dataclasses import replace
 
+from loadtests.header import PhaseSpan, RunHeader
 from loadtests.interval import merge
 from loadtests.objective import limits_ns, parse_objective
 from loadtests.recorder import Recorder
-from loadtests.run import PhaseSpan, Run, RunHeader, RunWriter
+from loadtests.run import Run
+from loadtests.runwriter import RunWriter
 from loadtests.sample import Outcome, Sample
 
 T0_NS = 7_000_000_000_000

@@ -16,12 +16,14 @@ CORE = (
     "effective",
     "errors",
     "gate",
+    "header",
     "histogram",
     "interval",
     "objective",
     "plan",
     "run",
     "sample",
+    "series",
     "verdict",
 )
 """The core types of ``loadtests``: what ``reports`` may know."""

@@ -5,9 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
-from loadtests import board
-from loadtests.board import LiveBoard, PlainBoard, Progress, board_for
-from loadtests.run import PhaseSpan
+from loadtests import liveboard
+from loadtests.board import PlainBoard, Progress
+from loadtests.header import PhaseSpan
+from loadtests.liveboard import LiveBoard, board_for
 from loadtests.sample import Outcome
 from tests.runs import folded, parsed, sample, stream
 
@@ -141,6 +142,13 @@ def test_line():
     )
 
 
+def test_lateness_is_recent():
+    """A slip shows while it lasts and for ten seconds more."""
+    late = [sample(20, late_ms=50), sample(29)]
+    shown = [_progress(late, at_s=at_s).lateness_p99_ms() for at_s in (25, 30, 31, 35)]
+    assert [round(ms) for ms in shown] == [50, 50, 0, 0]
+
+
 def test_line_of_a_count():
     """A count that is over has no percentage."""
     progress = _progress([sample(20, outcome=Outcome.ERROR)], [("errors == 0", "*", "pool")])
@@ -190,7 +198,7 @@ def test_plain_board_says_at_once(capsys):
 
 def _drawn(progress):
     console = Console(file=io.StringIO(), width=120)
-    console.print(board._draw(progress))
+    console.print(liveboard._draw(progress))
     return console.file.getvalue()
 
 

@@ -5,9 +5,10 @@ import shutil
 
 import pytest
 
+from loadtests.header import PhaseSpan
 from loadtests.health import check_run
 from loadtests.judge import judge
-from loadtests.run import PhaseSpan, Run
+from loadtests.run import Run
 from loadtests.sample import Outcome
 from loadtests.verdict import Status
 from tests.runs import accounting, parsed, remember_run, sample, stream, write_run

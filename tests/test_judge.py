@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loadtests.header import PhaseSpan
 from loadtests.health import check_run
 from loadtests.judge import judge
 from loadtests.objective import parse_objective
-from loadtests.run import PhaseSpan, Run
+from loadtests.run import Run
 from loadtests.sample import Outcome
 from loadtests.summary import summarise
 from loadtests.verdict import RunVerdict, Status

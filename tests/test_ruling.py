@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loadtests import bracket as rule_of_two
 from loadtests import ruling
+from loadtests.evidence import Side
+from loadtests.header import PhaseSpan
 from loadtests.health import slip_is_material
 from loadtests.histogram import Histogram
-from loadtests.run import PhaseSpan
 from loadtests.sample import Outcome
 from loadtests.verdict import Status
 from tests.oracles import slow_gate, slow_mean
@@ -83,8 +85,8 @@ def _statuses():
 def test_bracket(name, monkeypatch):
     """PASS by the upper reading, FAIL by the lower, else INVALID if requests left late, else INCONCLUSIVE."""
     samples, upper, lower, status = BRACKET[name]
-    found, gate = [], ruling.gate
-    monkeypatch.setattr(ruling, "gate", lambda *a, **k: found.append(gate(*a, **k)) or found[-1])
+    found, gate = [], rule_of_two.gate
+    monkeypatch.setattr(rule_of_two, "gate", lambda *a, **k: found.append(gate(*a, **k)) or found[-1])
     assert _one(remember_run(samples, [P95]), P95).status.value == status
     assert [result.status.value for result in found] == [upper, lower]
 
@@ -96,15 +98,15 @@ def _swapped(bracket):
 def _without_drops(bracket):
     def ignoring(upper, lower, *more, **named):
         never = upper.counts - lower.counts
-        kept = ruling.Side(lower.counts, upper.bad - never, upper.failed - never, upper.histograms)
+        kept = Side(lower.counts, upper.bad - never, upper.failed - never, upper.histograms)
         return bracket(kept, lower, *more, **named)
 
     return ignoring
 
 
 MUTATIONS = {
-    "the sides are swapped": ("_bracket", _swapped(ruling._bracket)),
-    "dropped requests are ignored": ("_bracket", _without_drops(ruling._bracket)),
+    "the sides are swapped": ("bracket", _swapped(ruling.bracket)),
+    "dropped requests are ignored": ("bracket", _without_drops(ruling.bracket)),
     "slip is always material": ("slip_is_material", lambda *_: True),
     "slip is never material": ("slip_is_material", lambda *_: False),
 }

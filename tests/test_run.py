@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from loadtests.errors import RunError
+from loadtests.header import PhaseSpan
 from loadtests.histogram import Histogram
 from loadtests.interval import Interval, merge
-from loadtests.run import PhaseSpan, Run, RunWriter
+from loadtests.run import Run
+from loadtests.runwriter import RunWriter
 from loadtests.verdict import Check, RunVerdict, Status, Verdict
 from tests.runs import HEADER
 

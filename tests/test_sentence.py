@@ -2,8 +2,8 @@
 
 import pytest
 
+from loadtests.header import PhaseSpan
 from loadtests.judge import judge
-from loadtests.run import PhaseSpan
 from loadtests.sample import Outcome
 from tests.runs import accounting, remember_run, sample, stream
 

@@ -32,6 +32,10 @@ from loadtests.series import series_name
         ("", "/agents/17", "/agents/{id}"),
         ("", "warm up", "warm up"),
         ("WS", "wss://host/ws/3", "WS /ws/{id}"),
+        ("ws", "deliver", "WS deliver"),  # words of ours, taken by an author's own client
+        ("task", "index", "TASK index"),
+        ("", "arrival board", "ARRIVAL board"),
+        ("wss", "deliver", "wss deliver"),
     ],
 )
 def test_series_name(method, name, expected):

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtests import summary
+from loadtests.header import PhaseSpan
 from loadtests.judge import judge
-from loadtests.run import PhaseSpan
 from loadtests.sample import Outcome
 from loadtests.summary import PERCENTILES, summarise
 from tests.runs import remember_run, sample, stream, write_run

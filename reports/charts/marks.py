@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from loadtests.run import PhaseSpan
+from loadtests.header import PhaseSpan
 from reports.charts.frame import Label, say, size_px
 from reports.figures import clock, nines, plain
 from reports.incident import Incident

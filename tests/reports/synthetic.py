@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from loadtests.header import PhaseSpan, RunHeader
 from loadtests.histogram import Histogram
 from loadtests.interval import Interval
 from loadtests.recorder import Recorder
-from loadtests.run import PhaseSpan, Run, RunHeader, RunWriter
+from loadtests.run import Run
+from loadtests.runwriter import RunWriter
 from loadtests.sample import Outcome
 from loadtests.verdict import Check, RunVerdict, Status, Verdict
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from loadtests.header import PhaseSpan
 from loadtests.histogram import Histogram
 from loadtests.interval import Interval
-from loadtests.run import PhaseSpan, Run, RunWriter
+from loadtests.run import Run
+from loadtests.runwriter import RunWriter
 from reports.charts.canvas import inline_svg
 from reports.charts.curve import curve, curve_message
 from reports.charts.frame import Label, Room, end_labels, frame

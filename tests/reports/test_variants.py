@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.run import PhaseSpan, Run, RunWriter
+from loadtests.header import PhaseSpan
+from loadtests.run import Run
+from loadtests.runwriter import RunWriter
 from loadtests.verdict import Status
 from reports import render_junit, render_report, render_summary, write_report
 from tests.reports.reading import parse, table_with

@@ -1,0 +1,74 @@
+"""What a run says of itself, in ``run.json``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["PhaseSpan", "RunHeader"]
+
+
+@dataclass(frozen=True)
+class PhaseSpan:
+    """A phase of the run in seconds from its start; ``kind`` is warm-up, steady or cool-down."""
+
+    name: str
+    kind: str
+    start_s: float
+    end_s: float
+    load: str = ""
+    """Its load in words, such as ``120/s``."""
+
+
+@dataclass(frozen=True)
+class RunHeader:
+    """What ``run.json`` holds."""
+
+    name: str
+    run_id: str
+    started_wall_s: float
+    t0_ns: int
+    target: str
+    model: str
+    """``open`` or ``closed``."""
+    load: str
+    """The load in words, such as ``120 users, 120 arrivals/s (Poisson), 60 connections``."""
+    users: int
+    seed: int
+    phases: tuple[PhaseSpan, ...]
+    objectives: tuple[dict[str, str], ...] = ()
+    """Each as ``{"text", "series", "scope"}``."""
+    planned: int | None = None
+    """Arrivals that the plan holds over all phases; None in a closed model."""
+    plan_hash: str = ""
+    connections: int = 0
+    timeout_s: float = 10.0
+    command: str = ""
+    commit: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    host: Mapping[str, str] = field(default_factory=dict)
+    scenario: Mapping[str, Any] = field(default_factory=dict)
+    advice: tuple[str, ...] = ()
+    """What was said before the load about objectives that the plan is too short for."""
+    state: str = "running"
+    """``running``, ``complete`` or ``partial``."""
+    partial: str | None = None
+    """Why the run ended early."""
+    fault: str = ""
+    """Whose fault that was: ``target``, ``generator``, or nobody's (an interruption)."""
+    ended_wall_s: float | None = None
+    accounting: Mapping[str, int] = field(default_factory=dict)
+    """Arrivals and requests counted at their source, for the accounting identities."""
+    format: int = 1
+
+    @property
+    def steady(self) -> tuple[PhaseSpan, ...]:
+        """The phases that are judged."""
+        return tuple(phase for phase in self.phases if phase.kind == "steady")
+
+    def steady_seconds(self) -> list[int]:
+        """The whole seconds of all steady phases, ascending; objectives are judged on these alone."""
+        spans = ((round(phase.start_s, 6), round(phase.end_s, 6)) for phase in self.steady)  # 0.7 + 0.2 + 0.1 s is 1 s
+        return [second for start_s, end_s in spans for second in range(math.ceil(start_s), math.floor(end_s))]
