@@ -62,11 +62,11 @@ bench: $(STAMP) ## Speed of the harness, as ratios to peers measured in the same
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only -q $(ARGS)
 
 report: $(STAMP) ## Write the pages of a run again: make report RUN=runs/...; without RUN, of the newest
-	@run="$${RUN:-$$(ls -dt runs/*/ 2>/dev/null | head -1)}"; test -n "$$run" || { echo "no run yet: make smoke"; exit 2; }; \
+	@run="$${RUN:-$$(ls -t runs/*/run.json 2>/dev/null | head -1 | xargs -r dirname)}"; test -n "$$run" || { echo "no run yet: make smoke"; exit 2; }; \
 		$(BIN)/loadtests report "$$run"
 
 trend: $(STAMP) ## One page over all runs in runs/, or make trend RUNS='runs/a runs/b'
-	@runs="$${RUNS:-$$(ls -d runs/*/ 2>/dev/null)}"; test -n "$$runs" || { echo "no run yet: make smoke"; exit 2; }; \
+	@runs="$${RUNS:-$$(ls runs/*/run.json 2>/dev/null | xargs -r dirname)}"; test -n "$$runs" || { echo "no run yet: make smoke"; exit 2; }; \
 		$(BIN)/loadtests trend $$runs --out runs/trend.html
 
 clean: ## Remove the virtual environment, caches and runs

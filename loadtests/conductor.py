@@ -19,7 +19,7 @@ from loadtests.board import Board, Progress
 from loadtests.description import run_header
 from loadtests.duration import NS_PER_S
 from loadtests.generator import Generator
-from loadtests.header import PhaseSpan
+from loadtests.header import PhaseSpan, RunHeader
 from loadtests.intake import Intake
 from loadtests.job import Job, Role
 from loadtests.monitor import Monitor
@@ -76,18 +76,22 @@ class Conductor:
         self._spool = options.out / ".spool"
         self._run_id = secrets.token_hex(4)
         self._partial: str | None = None
+        self._cut_s = 0.0
         self._fault = ""
         self._interrupted = False
 
     async def conduct(self) -> Conducted:
         """Start the generator, run, and close the run directory."""
         self._spool.mkdir(exist_ok=True)
+        header = await asyncio.to_thread(
+            run_header, self._scenario, self._run_id, self._options.command, self._options.processes, self._redactor
+        )
         log = ProcessLog(self._options.out / "generator.log", self._redactor)
         self._generator = Generator(list(self._jobs()), self._accept, self._lost)
         try:
             self._board.say(f"starting the generator for {self._scenario.name} on {self._scenario.target.url}")
             await self._generator.start(log)
-            await self._run()
+            await self._run(header)
         finally:
             await self._generator.finish()
             self._board.close()
@@ -117,11 +121,8 @@ class Conductor:
             self._options.ui_port if role != "worker" else None,
         )
 
-    async def _run(self) -> None:
-        options = self._options
-        header = await asyncio.to_thread(
-            run_header, self._scenario, self._run_id, options.command, options.processes, self._redactor
-        )
+    async def _run(self, header: RunHeader) -> None:
+        options = self._options  # nothing is awaited until all is there that takes in what the generator says
         self._t0_ns = time.monotonic_ns() + LEAD_NS
         header = replace(header, t0_ns=self._t0_ns, started_wall_s=time.time() + LEAD_NS / NS_PER_S)
         self._writer = RunWriter(options.out, header)
@@ -137,12 +138,12 @@ class Conductor:
         for phase in header.phases:
             self._intake.write(partial(self._writer.event, phase.start_s, "phase", phase.name))
         watching = asyncio.create_task(self._watch())
+        watching.add_done_callback(self._watched)
         try:
             await self._until_done()
         finally:
             watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watching
+            await asyncio.wait([watching])
 
     async def _until_done(self) -> None:
         """Wait for the generator's own end; once the run is cut short, only so long."""
@@ -180,6 +181,11 @@ class Conductor:
             elif self._intake.unreachable():
                 self._cut("the target could not be reached for some seconds", "target")
 
+    def _watched(self, watching: asyncio.Task[None]) -> None:
+        """Who no longer watches must not say that all was well."""
+        if not watching.cancelled() and (error := watching.exception()):
+            self._cut(f"the run could no longer be watched ({type(error).__name__}: {error})", "generator")
+
     def _clock_s(self) -> float:
         return (time.monotonic_ns() - self._t0_ns) / NS_PER_S
 
@@ -199,7 +205,8 @@ class Conductor:
     def _cut(self, reason: str, fault: str) -> None:
         """End the run early; the first reason counts."""
         if self._partial is None:
-            self._partial, self._fault = f"{reason} at {max(0.0, self._clock_s()):.0f} s", fault
+            self._cut_s = max(0.0, self._clock_s())
+            self._partial, self._fault = f"{reason} at {self._cut_s:.0f} s", fault
             self._intake.event("cut", self._partial)
             self._board.say(f"ending early: {self._partial}")
 
@@ -213,7 +220,7 @@ class Conductor:
                 state="partial" if partial else "complete",
                 partial=self._partial,
                 fault=self._fault,
-                phases=tuple(_until(header.phases, self._clock_s())) if partial else header.phases,
+                phases=tuple(_until(header.phases, self._cut_s)) if partial else header.phases,
                 ended_wall_s=time.time(),
                 accounting=dict(self._intake.accounting),
             )

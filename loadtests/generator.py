@@ -40,7 +40,7 @@ class Generator:
         self._tasks: list[asyncio.Task[None]] = []
         self._ready: dict[str, asyncio.Event] = {}
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._ending = False
+        self._started = self._ending = False
         self.done = asyncio.Event()
 
     @property
@@ -80,6 +80,7 @@ class Generator:
         if not everyone.done():
             everyone.cancel()
             raise GeneratorError(f"the generator did not come up in {timeout_s:.0f} s; its log is {log.path}")
+        self._started = True
 
     def order(self, order: str, **more: Any) -> None:
         """Give an order to the process that takes them."""
@@ -99,7 +100,10 @@ class Generator:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5)  # a grandchild may hold a pipe open
+        for task in self._tasks:
+            task.cancel()
 
     def _tell(self, process: asyncio.subprocess.Process, line: str) -> None:
         if process.stdin is not None and not process.stdin.is_closing():
@@ -113,15 +117,11 @@ class Generator:
             try:
                 self._take(source, json.loads(line))
             except Exception as error:
-                self._on_lost(f"what {source} said could not be taken in ({type(error).__name__}: {error})")
+                self._broken(f"what {source} said could not be taken in ({type(error).__name__}: {error})")
         code = await process.wait()
         if not self._ending:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
-            text = f"generator process {source} (pid {process.pid}) was lost ({how})"
-            if self._ready[source].is_set():
-                self._on_lost(text)
-            else:
-                self._fail(GeneratorError(f"{text} before it was ready"))
+            self._broken(f"generator process {source} (pid {process.pid}) was lost ({how})")
 
     def _take(self, source: str, message: dict[str, Any]) -> None:
         kind = message.pop("type")
@@ -132,9 +132,16 @@ class Generator:
         elif kind == "done":
             self.done.set()
         elif kind == "failed" and self._ready[source].is_set():
-            self._on_lost(f"generator process {source} failed: {message['text']}")
+            self._broken(f"generator process {source} failed: {message['text']}")
         elif kind == "failed":
             self._fail(UsageError(message["text"]))
+
+    def _broken(self, text: str) -> None:
+        """A process is of no more use: the start fails, or the run that has started ends early."""
+        if self._started:
+            self._on_lost(text)
+        else:
+            self._fail(GeneratorError(f"{text} before the run started"))
 
     def _fail(self, error: LoadtestsError) -> None:
         if not self._failed.done():

@@ -32,8 +32,8 @@ from loadtests.population import populate, user_classes  # noqa: E402
 
 __all__: list[str] = []
 
-START, PUBLISHED, BATCH, READY, STOP, FINISH = (
-    f"loadtests.{word}" for word in ("start", "published", "batch", "ready", "stop", "finish")
+START, PUBLISHED, BATCH, STOP, FINISH = (
+    f"loadtests.{word}" for word in ("start", "published", "batch", "stop", "finish")
 )
 
 

@@ -68,12 +68,6 @@ class Objective:
         """The latency limit as integer ns, None for other kinds."""
         return int(self.limit) if self.kind is Kind.LATENCY else None
 
-    def bound(self, series: str, scope: Scope) -> Objective:
-        """The same line on other series."""
-        return Objective(
-            self.text, self.kind, self.metric, self.limit, self.budget, self.percentile, series=series, scope=scope
-        )
-
 
 _LINE = re.compile(r"\s*([a-z]+[\d.]*)\s*(<=|>=|==|<|>)\s*(\S.*?)\s*", re.IGNORECASE)
 _EXPECTED = 'expected a line such as "p95 < 200ms", "errors < 0.1%", "lost == 0" or "throughput > 140/s"'

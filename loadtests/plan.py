@@ -64,14 +64,6 @@ class OpenModel:
         """Expected number of arrivals over all stages."""
         return sum(stage.arrivals for stage in self.stages)
 
-    def rate_per_s(self, offset_ns: int) -> float:
-        """Offered rate at an offset from the start; 0 outside."""
-        for stage in self.stages:
-            if 0 <= offset_ns < stage.duration_ns:
-                return stage.start_per_s + (stage.end_per_s - stage.start_per_s) * offset_ns / stage.duration_ns
-            offset_ns -= stage.duration_ns
-        return 0.0
-
 
 @dataclass(frozen=True)
 class ClosedStage:

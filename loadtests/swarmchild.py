@@ -12,6 +12,7 @@ import gevent
 from gevent import subprocess as gsubprocess
 
 from loadtests.job import Job
+from loadtests.processlog import die_with_parent
 
 __all__ = ["SwarmChild"]
 
@@ -37,7 +38,10 @@ class SwarmChild:
     def open(self) -> None:
         """Start the process; it connects when it is told to start."""
         self._process = gsubprocess.Popen(
-            [sys.executable, "-m", "loadtests.swarmprocess"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-m", "loadtests.swarmprocess"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            preexec_fn=die_with_parent,
         )
         self._write(self._job.to_wire())
         self._reading = gevent.spawn(self._read)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from loadtests.board import PlainBoard, Progress
+from loadtests.judge import judge
+from loadtests.orchestrator import Options, conduct
 from loadtests.run import Run
+from loadtests.scenariofile import read_scenario
 from tests.endtoend.harness import children, free_port, kill, loadtests, server, start, summary, verdict, wait_for
 
 pytestmark = pytest.mark.slow
@@ -168,9 +172,17 @@ def test_interrupted_while_measuring(scenario: Make, tmp_path: Path, seconds: in
     assert going.returncode == 130, out + err
     run = readable(tmp_path / "run")
     assert "interrupted" in (run.header.partial or "")
+    cut_s = next(event["at_s"] for event in run.events if event["kind"] == "cut")
+    assert run.header.phases[-1].end_s == pytest.approx(cut_s, abs=0.01)  # the seconds of waiting for answers are none
     assert run.verdict is not None
     assert run.verdict.status.value == "INCONCLUSIVE"
     assert all(check.ok for check in run.verdict.checks if check.name == "accounting")
+
+
+def _last_second(out: Path) -> float:
+    """When a run's resources were last read."""
+    last = (out / "resources.csv").read_text().splitlines()[-1].split(",")[0]
+    return 0.0 if last == "at_s" else float(last)
 
 
 def test_interrupted_while_draining(scenario: Make, tmp_path: Path) -> None:
@@ -182,7 +194,7 @@ def test_interrupted_while_draining(scenario: Make, tmp_path: Path) -> None:
         path.write_text(path.read_text().replace('timeout = "2s"', 'timeout = "20s"'))
         going = start(["run", path, "--out", tmp_path / "run"])
         until_measuring(tmp_path / "run", 2)
-        time.sleep(3)
+        wait_for(lambda: _last_second(tmp_path / "run") > 4)  # the plan is over, its answers are not
         going.send_signal(signal.SIGINT)
         out, err = going.communicate(timeout=30)
     assert going.returncode == 130, out + err
@@ -203,6 +215,23 @@ def test_interrupted_before_any_load(scenario: Make, tmp_path: Path) -> None:
     assert going.returncode == 130, out + err
     assert "interrupted before any load" in err
     wait_for(lambda: not any(Path(f"/proc/{pid}/stat").exists() for pid in ours), 10)
+
+
+def test_nobody_watches(scenario: Make, tmp_path: Path) -> None:
+    """A run that can no longer be watched ends at once and is INVALID: a dying target would go unseen."""
+
+    class Broken(PlainBoard):
+        def show(self, progress: Progress) -> None:
+            if progress.at_s > 3:
+                raise RuntimeError("no such column")
+
+    with server("hub") as (url, _):
+        made = read_scenario(scenario(url, steady="60s"))
+        asyncio.run(conduct(made, Options(tmp_path / "run"), Broken()))
+    run = Run(tmp_path / "run")
+    assert "could no longer be watched (RuntimeError: no such column) at" in (run.header.partial or "")
+    assert run.header.phases[-1].end_s < 8
+    assert judge(run).status.value == "INVALID"
 
 
 def test_killed_worker(scenario: Make, tmp_path: Path) -> None:
