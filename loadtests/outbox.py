@@ -14,26 +14,36 @@ Batch = dict[str, Any]
 
 
 class Outbox:
-    """Numbers what a process has to say, keeps it on disk, and sends it.
+    """Numbers what a process has to say, keeps the newest of it on disk, and sends it.
+
+    What is lost with a receiver is what was under way to it, seconds at most; so the spool holds a number of batches,
+    not a soak of eight hours.
 
     Args:
         source: unique name of the sending process.
         send: passes a batch on; may be lossy when the receiver is gone.
-        spool: directory in which ``SOURCE.jsonl`` keeps every batch.
+        spool: directory in which ``SOURCE.jsonl`` and ``SOURCE.old.jsonl`` keep the newest batches.
+        keep: how many of them at least.
 
     """
 
-    def __init__(self, source: str, send: Callable[[Batch], None], spool: Path) -> None:
+    def __init__(self, source: str, send: Callable[[Batch], None], spool: Path, keep: int = 300) -> None:
         self.source = source
         self._send = send
         self._sequence = 0
-        self._spool = (spool / f"{source}.jsonl").open("a", encoding="utf-8")
+        self._keep = keep
+        self._path = spool / f"{source}.jsonl"
+        self._spool = self._path.open("a", encoding="utf-8")
 
     def post(self, **content: Any) -> None:
         """Send one batch, spooled first; a full disk costs the spool's copy, not the batch."""
         self._sequence += 1
         batch = {"source": self.source, "sequence": self._sequence, **content}
         with contextlib.suppress(OSError):  # whoever writes the run directory meets the same disk, and ends the run
+            if self._sequence % self._keep == 1 and self._sequence > 1:
+                self._path.replace(self._path.with_suffix(".old.jsonl"))
+                self._spool, full = self._path.open("a", encoding="utf-8"), self._spool
+                full.close()
             self._spool.write(json.dumps(batch, separators=(",", ":")) + "\n")
             self._spool.flush()
         self._send(batch)

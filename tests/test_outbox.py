@@ -58,6 +58,16 @@ def test_sent_and_spooled_are_the_same(tmp_path):
     assert total == sum(range(10))
 
 
+def test_the_spool_is_bounded(tmp_path):
+    """However long a run, its newest batches are on disk, at least as many as asked for and at most twice."""
+    outbox = Outbox("w.swarm", lambda batch: None, tmp_path, keep=10)
+    for k in range(1, 101):
+        outbox.post(k=k)
+        kept = sorted(batch["k"] for batch in read_spool(tmp_path))
+        assert kept == list(range(max(1, k - len(kept) + 1), k + 1))
+        assert min(k, 10) <= len(kept) <= 20
+
+
 def test_last_line_cut_short(tmp_path):
     """Wherever a kill cuts the last line, the whole ones read, of every process."""
     for source in ("b", "a"):

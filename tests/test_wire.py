@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from loadtests.errors import GeneratorError
 from loadtests.generator import Generator
 
 WRITERS = """
@@ -32,7 +33,7 @@ def test_lines_longer_than_a_pipe_stay_whole():
     assert sorted((row["from"], row["k"]) for row in rows) == [(name, k) for name in "abc" for k in range(5)]
 
 
-def listen(said, on_batch=lambda batch: None, code=-9):
+def listen(said, on_batch=lambda batch: None, code=-9, *, started=True):
     """What a Generator makes of a process that says this and then ends."""
 
     async def run():
@@ -40,6 +41,8 @@ def listen(said, on_batch=lambda batch: None, code=-9):
         generator = Generator([], on_batch, lost.append)
         generator._ready["local"] = asyncio.Event()
         generator._ready["local"].set()
+        if started:
+            await generator.start(None)
         stdout = asyncio.StreamReader()
         stdout.feed_data(said)
         stdout.feed_eof()
@@ -48,6 +51,8 @@ def listen(said, on_batch=lambda batch: None, code=-9):
             return code
 
         await generator._listen("local", SimpleNamespace(stdout=stdout, wait=wait, pid=7))
+        if not started:
+            await generator.start(None)
         return lost
 
     return asyncio.run(run())
@@ -72,3 +77,9 @@ def test_what_cannot_be_taken_in(line):
     told = listen(line, refuse)
     assert "what local said could not be taken in" in told[0]
     assert "was lost" in told[-1]
+
+
+def test_lost_before_the_start():
+    """A process that was ready and is gone before the others are is no run cut short: there is none yet."""
+    with pytest.raises(GeneratorError, match=r"local \(pid 7\) was lost \(signal 9\) before the run started"):
+        listen(b"", started=False)

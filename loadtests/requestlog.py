@@ -1,0 +1,127 @@
+"""What Locust tells of requests and of exceptions, recorded on our clock."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from loadtests.exemplar import Exemplars
+from loadtests.job import Job
+from loadtests.locustuser import Requests
+from loadtests.outcome import classify
+from loadtests.recorder import Recorder
+from loadtests.sample import Outcome
+from loadtests.series import raised_in, series_name, stray_of
+
+__all__ = ["RequestLog"]
+
+MOST_EVENTS = 50
+MOST_NAMES = 1000
+
+
+class RequestLog:
+    """Listens to Locust and records: one sample a request, whatever came of it.
+
+    Args:
+        job: the share, for its limits and secrets.
+        t0_ns: CLOCK_MONOTONIC of the run's second 0.
+        requests: those that have begun and are under way in this process.
+
+    """
+
+    def __init__(self, job: Job, t0_ns: int, requests: Requests) -> None:
+        self._requests = requests
+        self._redact = job.redactor()
+        self._recorder = Recorder(t0_ns, job.limits_ns)
+        self._exemplars = Exemplars(t0_ns, self._redact)
+        self._names: dict[tuple[str, str], str] = {}
+        self._events: list[dict[str, Any]] = []
+
+    def listen(self, events: Any) -> None:
+        """Take Locust's events from now on."""
+        events.request.add_listener(self._on_request)
+        events.user_error.add_listener(self._on_user_error)
+
+    def close(self, events: Any) -> int:
+        """Take no more of them; how many requests are still in flight."""
+        events.request.remove_listener(self._on_request)
+        return len(self._requests.under_way)
+
+    def never_started(self, user_class: type[Any], intended_ns: int, outcome: Outcome) -> None:
+        """An arrival was dropped by the cap, or was never sent before the end."""
+        now, series = time.monotonic_ns(), getattr(user_class, "arrival_series", None)
+        series = series or user_class.settings.get("arrival_series") or stray_of(user_class.__name__)
+        self._recorder.record(series, intended_ns, now, now, int(outcome))
+
+    def give_up(self) -> None:
+        """What is still under way after its time-out and a little more is one: it never ended."""
+        now = time.monotonic_ns()
+        for number, (intended_ns, started_ns, user) in list(self._requests.under_way.items()):
+            self._recorder.record(stray_of(type(user).__name__), intended_ns, started_ns, now, int(Outcome.TIMEOUT))
+            self._requests.end(number)
+
+    def event(self, kind: str, text: str) -> None:
+        """Note something that happened."""
+        self._events.append({"kind": kind, "text": self._redact(text)[:300]})
+
+    def take(self, *, last: bool = False) -> dict[str, list[Any]]:
+        """Everything since it was last taken, for a batch; with the slowest requests of all in the last one."""
+        if self._recorder.overflowing:
+            names = ", ".join(sorted(self._recorder.overflowing)[:3])
+            self.event("series", f"too many series, pooled as (other): {names} ...")
+            self._recorder.overflowing.clear()
+        events, self._events = self._events, []
+        return {
+            "intervals": [interval.to_json() for interval in self._recorder.fold()],
+            "exemplars": self._exemplars.take_failed() + (self._exemplars.take_slowest() if last else []),
+            "events": events,
+        }
+
+    def _series(self, method: str, name: str) -> str:
+        """The series of a request; few names, so each is made and redacted once."""
+        series = self._names.get((method, name))
+        if series is None:
+            series = self._redact(series_name(method, name))
+            if len(self._names) < MOST_NAMES:
+                self._names[method, name] = series
+        return series
+
+    def _on_request(
+        self,
+        request_type: str,
+        name: str,
+        response_time: float,
+        response_length: int,
+        exception: BaseException | None = None,
+        context: dict[str, Any] | None = None,
+        response: Any = None,
+        status: int | None = None,
+        **_: Any,
+    ) -> None:
+        elapsed_ns = round(response_time * 1e6)
+        if context and "started_ns" in context:
+            self._requests.end(context["request"])
+            intended_ns, started_ns = context["intended_ns"], context["started_ns"]
+        else:  # fired by an author's own client: it began when it says it did
+            started_ns = intended_ns = time.monotonic_ns() - elapsed_ns
+            self._requests.end(None)
+        outcome, error = Outcome.OK, ""
+        if exception is not None:
+            outcome, error = classify(exception, status or getattr(response, "status_code", None))
+            error = self._redact(error)
+        series = self._series(request_type, name)
+        ended_ns = started_ns + elapsed_ns
+        self._recorder.record(series, intended_ns, started_ns, ended_ns, outcome, int(response_length or 0), error)
+        if self._exemplars.wants(series, ended_ns - intended_ns, outcome, error):
+            detail = f"{exception!r}" if exception is not None else ""
+            headers = getattr(response, "headers", None)
+            given = dict(headers.items()) if headers is not None and hasattr(headers, "items") else None
+            self._exemplars.keep(series, intended_ns, ended_ns - intended_ns, elapsed_ns, outcome, error, detail, given)
+
+    def _on_user_error(self, user_instance: Any, exception: BaseException, **_: Any) -> None:
+        name, now = type(user_instance).__name__, time.monotonic_ns()
+        kind = f"raised {type(exception).__name__}"
+        self._requests.forget(user_instance)
+        self._recorder.record(raised_in(name), now, now, now, int(Outcome.ERROR), 0, kind)
+        if len(self._events) < MOST_EVENTS:  # each is counted, some are told
+            self.event("user error", f"{name} {kind}: {exception}")
