@@ -11,6 +11,7 @@ to an earlier second that is already written; they add up.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple, TextIO
 from urllib.parse import quote, unquote
 
@@ -49,6 +50,13 @@ def read_hlog(log: Iterable[str]) -> Iterator[HistogramLine]:
         if not text.startswith("Tag=") or not text.endswith("\n"):
             continue
         tag, start_s, _length_s, max_ms, blob = text[4:].rstrip("\n").split(",", 4)
-        series, _, name = tag.rpartition("|")
+        series, name = _read_tag(tag)
         histogram = Histogram.decode(blob, max_us=round(float(max_ms) * 1000))
-        yield HistogramLine(unquote(series, errors="surrogatepass"), name, float(start_s), histogram)
+        yield HistogramLine(series, name, float(start_s), histogram)
+
+
+@lru_cache(maxsize=4096)
+def _read_tag(tag: str) -> tuple[str, str]:
+    """Series and name of a tag; a run has few, each on thousands of lines."""
+    series, _, name = tag.rpartition("|")
+    return unquote(series, errors="surrogatepass"), name

@@ -14,7 +14,10 @@ HISTOGRAMS = ("response", "service", "lateness", "failed_response", "failed_serv
 """Fields of an Interval that are histograms, in the order in which they are written."""
 
 
-@dataclass
+_NOTHING = Histogram()  # immutable, and most of a run's histograms: one is enough for all
+
+
+@dataclass(slots=True)
 class Interval:
     """What happened in one series in one second of *intended* time.
 
@@ -39,11 +42,11 @@ class Interval:
     size_bytes: int = 0
     errors: dict[str, int] = field(default_factory=dict)
     bad: dict[int, tuple[int, int]] = field(default_factory=dict)
-    response: Histogram = field(default_factory=Histogram)
-    service: Histogram = field(default_factory=Histogram)
-    lateness: Histogram = field(default_factory=Histogram)
-    failed_response: Histogram = field(default_factory=Histogram)
-    failed_service: Histogram = field(default_factory=Histogram)
+    response: Histogram = _NOTHING
+    service: Histogram = _NOTHING
+    lateness: Histogram = _NOTHING
+    failed_response: Histogram = _NOTHING
+    failed_service: Histogram = _NOTHING
 
     @property
     def error_count(self) -> int:

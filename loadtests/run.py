@@ -64,21 +64,20 @@ class Run:
     @cached_property
     def intervals(self) -> dict[str, dict[int, Interval]]:
         """Every Interval, merged, by series (sorted) and second."""
-        parts: dict[tuple[str, int], list[Interval]] = defaultdict(list)
+        found: dict[str, dict[int, Interval]] = defaultdict(dict)
         with self._reading("counts.jsonl"):
-            for row in self._jsonl("counts.jsonl"):
-                interval = Interval.from_json(row)
-                parts[interval.series, interval.second].append(interval)
+            for line in self._lines("counts.jsonl"):
+                interval = Interval.from_json(json.loads(line))
+                before = found[interval.series].get(interval.second)
+                found[interval.series][interval.second] = before + interval if before else interval
         with self._reading("intervals.hlog"):
-            for line in read_hlog(self._lines("intervals.hlog")):
-                second = round(line.start_wall_s - self.header.started_wall_s)
-                part = Interval(line.series, second)
-                setattr(part, line.name, line.histogram)
-                parts[line.series, second].append(part)
-        merged: dict[str, dict[int, Interval]] = defaultdict(dict)
-        for (series, second), several in sorted(parts.items()):
-            merged[series][second] = merge(several, series=series, second=second)
-        return dict(merged)
+            for series, name, start_wall_s, histogram in read_hlog(self._lines("intervals.hlog")):
+                second = round(start_wall_s - self.header.started_wall_s)
+                if second not in found[series]:
+                    found[series][second] = Interval(series, second)
+                interval = found[series][second]
+                setattr(interval, name, getattr(interval, name) + histogram)
+        return {series: dict(sorted(seconds.items())) for series, seconds in sorted(found.items())}
 
     def steady(self, series: str) -> Interval:
         """All steady seconds of one series together."""
