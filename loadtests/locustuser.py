@@ -9,6 +9,7 @@ request begins, ``HttpUser`` only once it is answered: there the stamps are made
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
@@ -97,7 +98,7 @@ class _Timed:
                     _under_way.reset(token)
 
             client.send, client.request = timed, stamped
-            client.verify = self.tls_verify
+            client.verify = self.tls_verify and os.environ.get("SSL_CERT_FILE", True)  # as every other client here
 
     def context(self) -> dict[str, Any]:
         """Stamps for the request that begins now; its clock starts when it was meant to begin."""

@@ -36,6 +36,11 @@ async def require_answer(scenario: Scenario) -> None:
     target = scenario.target
     url = scenario.settings.get("url") or target.url.rstrip("/") + (target.check or "/")
     problem = await asyncio.to_thread(answers, str(url), tls_verify=target.tls_verify)
+    if problem and "CERTIFICATE_VERIFY_FAILED" in problem:
+        raise TargetError(
+            f"the certificate of {url} is not trusted: {problem}; name its authority's file in the environment "
+            "as SSL_CERT_FILE, or do not verify it: --insecure with --url, tls_verify = false in a scenario"
+        )
     if problem:
         raise TargetError(f"the target does not answer at {url}: {problem}; start it, or name another URL")
 

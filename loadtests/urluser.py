@@ -9,6 +9,7 @@ from typing import Any
 from geventhttpclient import HTTPClient
 from geventhttpclient.url import URL
 from locust import User, constant, task
+from locust.contrib.fasthttp import insecure_ssl_context_factory
 
 __all__ = ["UrlUser"]
 
@@ -31,7 +32,7 @@ class UrlUser(User):
             "network_timeout": self.timeout_s,
         }
         if url.scheme == "https" and not self.tls_verify:
-            options["insecure"] = True
+            options |= {"insecure": True, "ssl_context_factory": insecure_ssl_context_factory}
         self._http = HTTPClient.from_url(url, **options)
 
     @task

@@ -5,6 +5,7 @@ names are imported). Time is virtual: it passes only in ``sleep`` and where a ca
 """
 
 import json
+import os
 import socket
 import struct
 import sys
@@ -346,12 +347,14 @@ def case_http_users_requests_at_once():
 def case_http_user_has_the_runs_timeout():
     """Every request of an HttpUser has the run's time-out unless it brings its own, and verifies as the run says."""
     clock = clocked()
-    for verify in (True, False):
+    for authority, verify, expected in ((None, True, True), ("a.pem", True, "a.pem"), ("a.pem", False, False)):
+        os.environ.pop("SSL_CERT_FILE", None)
+        os.environ |= {"SSL_CERT_FILE": authority} if authority else {}
         user, _, target, _ = web_user(clock, ClosedUser, tls_verify=verify, timeout_s=7.0)
         user.client.get("/")
         user.client.get("/", timeout=1)
         assert [asked["timeout"] for asked in target.asked] == [7.0, 1]
-        assert [asked["verify"] for asked in target.asked] == [verify, verify]
+        assert [asked["verify"] for asked in target.asked] == [expected, expected]
 
 
 def case_fast_http_user_is_stamped():

@@ -1,4 +1,4 @@
-"""A small target with HTTP and a WebSocket hub: ``hub.py PORT``.
+"""A small target with HTTP and a WebSocket hub: ``hub.py PORT [PEM]``; with a file of key and certificate, over TLS.
 
 GET /slow takes 100 ms, GET /fail answers 500, GET /hang never answers, everything else answers at once. ``/ws``
 speaks what ``scenarios/hub/members.py`` of the tests speaks.
@@ -6,6 +6,7 @@ speaks what ``scenarios/hub/members.py`` of the tests speaks.
 
 import asyncio
 import json
+import ssl
 import sys
 
 from aiohttp import WSMsgType, web
@@ -46,4 +47,8 @@ if __name__ == "__main__":
     app = web.Application()
     app.router.add_get("/ws", socket)
     app.router.add_get("/{tail:.*}", answer)
-    web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None)
+    tls: ssl.SSLContext | None = None
+    if len(sys.argv) > 2:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(sys.argv[2])
+    web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, ssl_context=tls)
