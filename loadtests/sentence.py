@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 
+from loadtests.remedy import remedy
 from loadtests.run import Run
-from loadtests.verdict import Check, RunVerdict, Status, Verdict
+from loadtests.verdict import RunVerdict, Status, Verdict
 
 __all__ = ["run_sentence"]
 
-_MORE_ROOM = "lower the rate, allow more users (--users), or share the load among more processes (--processes)"
 _AGAIN = "make the run again, and report it should it happen twice"
 _REMEDIES = {
-    "plan": ("the generator did not keep its plan ({})", _MORE_ROOM),
     "accounting": ("not every request is accounted for ({})", _AGAIN),
     "deliveries": ("not every delivery is accounted for ({})", _AGAIN),
     "lost": ("part of the load was lost ({})", "see generator.log, then make the run again"),
     "user code": ("the scenario's own code is broken ({})", "mend it, then make the run again"),
     "clock": ("clocks disagree ({})", "keep all of the load on one machine"),
 }
-"""What a broken self-check means, and what to do about it."""
+"""What a broken self-check that nothing else can mend means, and what to do about it."""
 
 
 def run_sentence(run: Run, verdict: RunVerdict) -> str:
@@ -62,16 +61,18 @@ def _invalid(run: Run, verdict: RunVerdict) -> str:
     broken = {check.name: check for check in verdict.checks if not check.ok}
     fatal = [check for check in broken.values() if check.fatal]
     if fatal:
-        return _remedy(fatal[0])
+        finding, mend = _REMEDIES[fatal[0].name]
+        return f"{finding.format(fatal[0].value)}, so nothing is said of the target: {mend}"
     if run.header.fault == "generator":
         return "the generator failed, so nothing is said of the target: see generator.log, then make the run again"
     spoilt = _with_status(verdict)
     if "plan" in broken or not spoilt:
-        return _remedy(broken["plan"])
+        kept = broken["plan"].value
+        return f"the generator did not keep its plan ({kept}), so nothing is said of the target: {remedy(run)}"
     if "cpu" in broken:
-        return f"{_share_of(spoilt, verdict)} failed, but the generator had no CPU to spare: {_MORE_ROOM}"
+        return f"{_share_of(spoilt, verdict)} failed, but the generator had no CPU to spare: {remedy(run)}"
     closest = max(spoilt, key=_nearness)
-    return f"requests left late by the generator's own fault, which decides {_what(closest)}: {_MORE_ROOM}"
+    return f"requests left late by the generator's own fault, which decides {_what(closest)}: {remedy(run)}"
 
 
 def _undecided(run: Run, verdict: RunVerdict) -> str:
@@ -103,11 +104,6 @@ def _with_status(verdict: RunVerdict) -> list[Verdict]:
 def _share_of(some: list[Verdict], verdict: RunVerdict) -> str:
     n = len(verdict.verdicts)
     return "the objective" if n == 1 else f"{len(some)} of {n} objectives"
-
-
-def _remedy(check: Check) -> str:
-    finding, remedy = _REMEDIES[check.name]
-    return f"{finding.format(check.value)}, so nothing is said of the target: {remedy}"
 
 
 def _what(verdict: Verdict) -> str:

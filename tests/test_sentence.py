@@ -176,7 +176,8 @@ INVALID = {
             "samples": stream(service_ms=300),
             "resources": [{"at_s": float(t), "generator_cpu_percent": 99.0} for t in range(60)],
         },
-        f"the objective failed, but the generator had no CPU to spare: {ROOM}",
+        "the objective failed, but the generator had no CPU to spare: a process of it used up its processor core; "
+        "share the load among more (--processes)",
     ),
     "accounting": (
         {"samples": stream(), "accounting": accounting(stream()) | {"requests_begun": 1201}},
