@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from loadtests.classfile import check_class, find_module
+from loadtests.duration import NS_PER_S
 from loadtests.errors import ScenarioError
 from loadtests.feed import read_feed
 from loadtests.mistake import Mistake, did_you_mean
@@ -104,6 +105,10 @@ def _cap(scenario: Scenario) -> Iterator[Mistake]:
 def _phases(scenario: Scenario) -> Iterator[Mistake]:
     if not any(phase.kind == "steady" for phase in scenario.phases):
         yield Mistake(("phases",), 'no steady phase, so nothing to judge; expected one of kind = "steady"')
+    for index, phase in enumerate(scenario.phases):
+        if phase.kind == "steady" and phase.duration < NS_PER_S:
+            expected = "a steady phase is judged by whole seconds; expected at least 1s"
+            yield Mistake(("phases", index, "duration"), expected)
 
 
 def _swarm(scenario: Scenario) -> Iterator[Mistake]:

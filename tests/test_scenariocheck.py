@@ -34,6 +34,11 @@ def folder(tmp_path, monkeypatch):
         ),
         ('"steady"', '"cool-down"', '9: phases: no steady phase, so nothing to judge; expected one of kind = "steady"'),
         (
+            'duration = "1m"',
+            'duration = "999ms"',
+            "15: phases[1].duration: a steady phase is judged by whole seconds; expected at least 1s",
+        ),
+        (
             "url =",
             "allow = [] #",
             '3: target.url: nothing to load; expected url = "http://..." or embedded = {module = "..."}',
