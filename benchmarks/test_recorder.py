@@ -6,11 +6,18 @@ of HdrHistogram's ``record_value``.
 
 import pytest
 
+from loadtests.heap import keep_heap
 from loadtests.histogram import blank
 from loadtests.recorder import Recorder
 
 S = 1_000_000_000
 PER_SECOND = 10_000
+
+
+@pytest.fixture(autouse=True)
+def generator():
+    """Memory as in the generator's processes."""
+    keep_heap()
 
 
 @pytest.mark.parametrize("series", [1, 8])

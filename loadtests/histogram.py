@@ -112,8 +112,12 @@ class Histogram:
             return {}
         inside = int(value_us.min()) >= 0 and int(value_us.max()) <= HIGHEST_US
         values = value_us if inside else np.clip(value_us, 0, HIGHEST_US)
-        keys, counts = _distinct(group * _COUNTS_LEN + bucket_index(values))
-        groups = keys // _COUNTS_LEN
+        buckets = bucket_index(values)
+        low = int(buckets.min())
+        wide = int(buckets.max()) - low + 1  # of all the buckets, latencies of a second mostly lie in few
+        buckets += group * wide - low
+        keys, counts = _distinct(buckets)
+        groups = keys // wide
         starts = np.flatnonzero(np.diff(groups, prepend=-1))
         ends = [*starts.tolist()[1:], keys.size]
         width = int(groups[-1]) + 1
@@ -124,7 +128,7 @@ class Histogram:
             overflow = np.bincount(group[value_us > HIGHEST_US], minlength=width)
             underflow = np.bincount(group[value_us < 0], minlength=width)
         return {
-            g: cls(keys[a:b] - g * _COUNTS_LEN, counts[a:b], int(overflow[g]), int(underflow[g]), int(top[g]))
+            g: cls(keys[a:b] - (g * wide - low), counts[a:b], int(overflow[g]), int(underflow[g]), int(top[g]))
             for g, a, b in zip(groups[starts].tolist(), starts.tolist(), ends, strict=True)
         }
 
@@ -227,7 +231,7 @@ class Histogram:
 
 def _distinct(keys: IntArray) -> tuple[IntArray, IntArray]:
     """Distinct keys, ascending, and how often each stands there: counted where the keys are dense, else sorted."""
-    if int(keys.max()) < 8 * keys.size:
+    if int(keys.max()) < 4 * keys.size:
         counts = np.bincount(keys)
         found = np.flatnonzero(counts)
         return found, counts[found]

@@ -26,6 +26,7 @@ from locust.env import Environment  # noqa: E402
 
 from loadtests.allowance import guard  # noqa: E402
 from loadtests.errors import LoadtestsError  # noqa: E402
+from loadtests.heap import keep_heap  # noqa: E402
 from loadtests.job import Job  # noqa: E402
 from loadtests.locustload import LocustLoad  # noqa: E402
 from loadtests.population import populate, user_classes  # noqa: E402
@@ -71,6 +72,7 @@ def main() -> None:
         return
     job = Job.from_wire(json.dumps(order))
     guard(job.addresses)
+    keep_heap()
     with contextlib.suppress(OSError):  # where it may: a generator that waits for the processor sends late
         os.nice(-10)
     try:

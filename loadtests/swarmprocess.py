@@ -15,6 +15,7 @@ import traceback
 from typing import Any
 
 from loadtests.allowance import guard
+from loadtests.heap import keep_heap
 from loadtests.job import Job
 from loadtests.outbox import Outbox
 from loadtests.swarm import Swarm
@@ -50,6 +51,7 @@ async def _main(answers: _Answers) -> None:
         return
     job = Job.from_wire(line)
     guard(job.addresses)
+    keep_heap()
     with contextlib.suppress(OSError):  # where it may: a swarm that waits for the processor stamps late
         os.nice(-10)
     outbox = Outbox(job.source, answers.write, job.spool)
