@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from loadtests.histogram import Histogram
+from loadtests.interval import Interval, merge
 from loadtests.run import Run
 from reports.figures import NOTHING, count, duration, nines, percent, rate
 from reports.sampling import missing, percentile_ns
@@ -39,7 +40,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class SeriesRow:
-    """Successes of one series in the steady state."""
+    """Successes of one series, in the steady state unless it says otherwise."""
 
     series: str
     count: str
@@ -81,7 +82,7 @@ def series_rows(run: Run, steady: Steady) -> list[SeriesRow]:
     rows = [_row(name, steady, (name,)) for name in names]
     if len(names) > 1:
         rows.append(_row("All requests", steady, names))
-    return rows + [_row(name, steady, (name,)) for name in live(run)]
+    return rows + [_row(name, steady, (name,)) if steady[name].count else _whole(run, name) for name in live(run)]
 
 
 def failed_rows(steady: Steady) -> list[FailedRow]:
@@ -112,16 +113,24 @@ def worst_series(steady: Steady, most: int) -> list[tuple[str, str, str]]:
 
 
 def _row(name: str, steady: Steady, series: tuple[str, ...]) -> SeriesRow:
-    one = steady.pool(series)
+    return _figures(name, steady.pool(series), rate(steady.throughput_per_s(series)), total=len(series) > 1)
+
+
+def _whole(run: Run, name: str) -> SeriesRow:
+    """What is over before the steady state begins, as connecting is: all of it, and no throughput."""
+    return _figures(f"{name} (whole run)", merge(run.intervals[name].values(), series=name), NOTHING)
+
+
+def _figures(name: str, one: Interval, throughput: str, *, total: bool = False) -> SeriesRow:
     return SeriesRow(
         name,
         count(one.ok),
-        rate(steady.throughput_per_s(series)),
+        throughput,
         _cells(one.response, PERCENTILES),
         _maximum(one.response),
         _cells(one.service, _TOP),
         percentile_cell(one.lateness, 99.0),
-        total=len(series) > 1,
+        total=total,
     )
 
 
