@@ -10,7 +10,8 @@ from typing import Any
 
 from loadtests.errors import GeneratorError, LoadtestsError, UsageError
 from loadtests.job import Job
-from loadtests.processlog import ProcessLog, die_with_parent
+from loadtests.lifeline import die_with_parent
+from loadtests.processlog import ProcessLog
 
 __all__ = ["Generator"]
 

@@ -8,7 +8,7 @@ import sys
 
 __all__ = ["keep_heap"]
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
+_TRIM, _MMAP = -1, -3  # what mallopt(3) sets
 _KEPT_BYTES, _LARGEST_BYTES = 64 << 20, 32 << 20
 
 
@@ -20,5 +20,5 @@ def keep_heap() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # musl has no mallopt
             libc = ctypes.CDLL(None)
-            libc.mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
-            libc.mallopt(_MMAP_THRESHOLD, _LARGEST_BYTES)
+            libc.mallopt(_TRIM, _KEPT_BYTES)
+            libc.mallopt(_MMAP, _LARGEST_BYTES)

@@ -1,24 +1,14 @@
-"""What child processes print, kept without secrets; and that they end with their parent."""
+"""What child processes print, kept without secrets."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
-import signal
-import sys
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["ProcessLog", "die_with_parent"]
-
-
-def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent ends; runs in the child, before exec."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+__all__ = ["ProcessLog"]
 
 
 class ProcessLog:

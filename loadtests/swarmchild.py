@@ -12,7 +12,7 @@ import gevent
 from gevent import subprocess as gsubprocess
 
 from loadtests.job import Job
-from loadtests.processlog import die_with_parent
+from loadtests.lifeline import die_with_parent
 
 __all__ = ["SwarmChild"]
 

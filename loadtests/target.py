@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 from loadtests.duration import NS_PER_S
 from loadtests.errors import TargetError
-from loadtests.processlog import ProcessLog, die_with_parent
+from loadtests.lifeline import die_with_parent
+from loadtests.processlog import ProcessLog
 from loadtests.scenario import Embedded
 
 __all__ = ["EmbeddedTarget", "answers", "free_port", "is_taken"]

@@ -101,9 +101,3 @@ def test_limits_of_a_series():
         parse_objective("p95 < 5ms", series="POST *"),
     ]
     assert limits_ns(objectives, "GET /a") == (200_000_000, 1_000_000_000)
-
-
-def test_bound_elsewhere():
-    """The same line on other series differs in nothing else."""
-    there = parse_objective("p95 < 200ms", series="ws *", scope="each")
-    assert parse_objective("p95 < 200ms").bound("ws *", "each") == there

@@ -15,7 +15,7 @@ from loadtests.errors import ExitCode
 from loadtests.run import Run
 from tests.endtoend.harness import loadtests, server, summary
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timed]
 
 Make = Callable[..., Path]
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.endtoend.harness import ROOT, loadtests, server, summary
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timed]
 
 STALL_S, EVERY_S, RATE = 1.0, 5.0, 500
 TRUTH_MS = {p: 1000 * (STALL_S - (1 - p / 100) * EVERY_S) for p in (90.0, 99.0, 99.9)} | {100.0: 1000 * STALL_S}

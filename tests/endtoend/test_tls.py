@@ -68,12 +68,14 @@ def test_url(trusting: str, url: str, authority: Path, tmp_path: Path) -> None:
     assert outcomes(tmp_path / "run") == {"GET /": (60, 60, 0)}
 
 
-@pytest.mark.parametrize("user", ["Visitor", "Classic"])
+USERS = "".join(f"[[users]]\nclass = 'users.py:{name}'\n" for name in ("Visitor", "Classic"))
+
+
 @pytest.mark.parametrize("verify", [True, False])
-def test_scenario(user: str, verify: bool, url: str, authority: Path, scenario: Make, tmp_path: Path) -> None:
+def test_scenario(verify: bool, url: str, authority: Path, scenario: Make, tmp_path: Path) -> None:
     """Users of both kinds and the swarm speak TLS, with an authority that they trust or without."""
     target = f'url = "{url}"\ntls_verify = {str(verify).lower()}'
-    path = scenario(target, user=user, member="Listener", steady="2s")
+    path = scenario(target, user="", member="Listener", steady="2s", more=USERS)
     known = {"SSL_CERT_FILE": str(authority)} if verify else {}
     done = loadtests("run", path, "--out", tmp_path / "run", **known)
     found = outcomes(tmp_path / "run")
@@ -82,15 +84,10 @@ def test_scenario(user: str, verify: bool, url: str, authority: Path, scenario: 
     assert Run(tmp_path / "run").deliveries["lost"] == 0
 
 
-@pytest.mark.parametrize("user", ["Visitor", "Classic", "--url"])
-def test_every_client_verifies(
-    user: str, url: str, scenario: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_client_verifies(url: str, scenario: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Were the check before the load not there, no request would get past an unknown authority either."""
-    shape = {"user": "", "more": ""} if user == "--url" else {"user": user, "member": "Listener"}
-    if user == "--url":
-        shape["more"] = f"[[users]]\nclass = 'loadtests.urluser:UrlUser'\n[settings]\nurl = '{url}/'\n"
-    made = read_scenario(scenario(url, steady="2s", **shape))
+    all_three = f"{USERS}[[users]]\nclass = 'loadtests.urluser:UrlUser'\n[settings]\nurl = '{url}/'\n"
+    made = read_scenario(scenario(url, user="", member="Listener", steady="2s", more=all_three))
 
     async def answered(_: object) -> None:
         return None
@@ -98,5 +95,5 @@ def test_every_client_verifies(
     monkeypatch.setattr(orchestrator, "require_answer", answered)
     asyncio.run(orchestrator.conduct(made, Options(tmp_path / "run"), PlainBoard()))
     found = {series: counts for series, counts in outcomes(tmp_path / "run").items() if series != "ws publish"}
-    assert set(found) >= ({"GET /"} if user == "--url" else {"GET /page", "ws connect"})
+    assert {"GET /", "GET /page", "ws connect"} <= set(found)
     assert all(count == refused for count, _, refused in found.values()), found
