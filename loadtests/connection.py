@@ -45,7 +45,7 @@ class Connection:
         """Connect in turn, serve, reconnect when the connection is lost."""
         turn_ns = self._books.recorder.t0_ns + round(self._number / self._job.scenario.swarm.connect_rate * NS_PER_S)
         await asyncio.sleep(max(0.0, (turn_ns - time.monotonic_ns()) / NS_PER_S))
-        publishing = asyncio.create_task(self.publisher.run())
+        publishing = asyncio.create_task(self.publisher.run(http))
         try:
             await self._serve_again_and_again(http)
         finally:

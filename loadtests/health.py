@@ -10,7 +10,7 @@ from loadtests.duration import format_ns
 from loadtests.evidence import Evidence
 from loadtests.objective import Objective
 from loadtests.run import Run
-from loadtests.series import DELIVER, PUBLISH, is_raised, is_request, is_stray, on_plan
+from loadtests.series import DELIVER, PUBLICATIONS, is_raised, is_request, is_stray, on_plan
 from loadtests.verdict import Check
 
 __all__ = ["check_run", "slip_is_material"]
@@ -102,7 +102,7 @@ def _accounting(run: Run) -> Iterator[Check]:
         "arrivals": (arrivals + not_due, planned),
         "requests": (left + counted.get("requests_in_flight", 0), counted.get("requests_begun", 0)),
         "publishes": (
-            sum(i.count for i in everything if i.series == PUBLISH) + counted.get("publishes_in_flight", 0),
+            sum(i.count for i in everything if i.series in PUBLICATIONS) + counted.get("publishes_in_flight", 0),
             counted.get("publishes_planned", 0),
         ),
         "unsent": (never, counted.get("dropped", 0) + counted.get("unsent", 0)),

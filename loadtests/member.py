@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 from loadtests.feed import Feed
 
-__all__ = ["Acknowledged", "Delivery", "Member", "Publication", "Subscribed"]
+__all__ = ["Acknowledged", "Delivery", "Member", "Publication", "RoundTrip", "Subscribed"]
 
 
 class Publication(NamedTuple):
@@ -122,3 +122,15 @@ class Member:
     def read(self, frame: str) -> Read:
         """What a received frame means; None when it means nothing to the ledger."""
         raise NotImplementedError(f"{type(self).__name__} must define read()")
+
+
+class RoundTrip(Member):
+    """A member that acts over HTTP and waits for the event that tells of it on its own connection.
+
+    ``read`` answers ``Acknowledged(channel, sequence)`` for that event. The time between is the series ``ws round
+    trip``; the ledger of deliveries has no part in it.
+    """
+
+    async def act(self, http: Any, publication: Publication) -> None:
+        """Do it, so that the event can be recognised; raise where the target refuses (``raise_for_status=True``)."""
+        raise NotImplementedError(f"{type(self).__name__} has a rate and must define act()")

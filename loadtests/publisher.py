@@ -16,12 +16,12 @@ import aiohttp
 from loadtests.books import Books
 from loadtests.duration import NS_PER_S
 from loadtests.job import Job
-from loadtests.member import Member, Publication
+from loadtests.member import Member, Publication, RoundTrip
 from loadtests.outcome import classify
 from loadtests.plan import Plan
 from loadtests.sample import Outcome
 from loadtests.scenario import Member as MemberSpec
-from loadtests.series import PUBLISH
+from loadtests.series import PUBLISH, ROUND_TRIP
 
 __all__ = ["Publisher"]
 
@@ -36,6 +36,8 @@ class Publisher:
         self._ending = ending
         self._member = member
         self._name = f"{job.run_id}.{number}"
+        self._series = ROUND_TRIP if isinstance(member, RoundTrip) else PUBLISH
+        self._acts: set[asyncio.Task[None]] = set()
         self._timeout_ns = job.scenario.load.timeout
         self._plan: Plan | None = None
         if spec.rate is not None:
@@ -64,14 +66,14 @@ class Publisher:
         self._socket = None
         now = time.monotonic_ns()
         for intended_ns, sent_ns in self._unacknowledged.values():
-            self._books.recorder.record(PUBLISH, intended_ns, sent_ns, now, int(Outcome.ERROR), 0, kind)
+            self._books.recorder.record(self._series, intended_ns, sent_ns, now, int(Outcome.ERROR), 0, kind)
         self._unacknowledged.clear()
 
     def acknowledged(self, channel: str, sequence: int, now_ns: int) -> None:
         """The server has it; an acknowledgement after the time-out changes nothing any more."""
         stamps = self._unacknowledged.pop((channel, sequence), None)
         if stamps is not None:
-            self._books.recorder.record(PUBLISH, *stamps, now_ns)
+            self._books.recorder.record(self._series, *stamps, now_ns)
 
     def expire(self, now_ns: int) -> None:
         """Give up what has waited for its acknowledgement longer than the time-out; oldest come first."""
@@ -82,9 +84,9 @@ class Publisher:
                 return
             del self._unacknowledged[oldest]
             ended_ns = sent_ns + self._timeout_ns
-            self._books.recorder.record(PUBLISH, intended_ns, sent_ns, ended_ns, int(Outcome.TIMEOUT))
+            self._books.recorder.record(self._series, intended_ns, sent_ns, ended_ns, int(Outcome.TIMEOUT))
 
-    async def run(self) -> None:
+    async def run(self, http: aiohttp.ClientSession) -> None:
         """Publish what is due until the run ends; nothing re-bases the plan after an overrun."""
         if self._plan is None:
             return
@@ -96,7 +98,7 @@ class Publisher:
                 return
             self._handled = number + 1
             try:
-                await self._publish(due_ns)
+                await self._publish(due_ns, http)
             except Exception as error:
                 self._books.broke(self._member, error)
                 return
@@ -114,11 +116,11 @@ class Publisher:
                 break
             planned += 1
             if planned > self._handled:
-                self._books.recorder.record(PUBLISH, due_ns, now, now, int(Outcome.UNSENT))
+                self._books.recorder.record(self._series, due_ns, now, now, int(Outcome.UNSENT))
         in_flight = len(self._unacknowledged) if cut_short else 0
         if not cut_short:
             for intended_ns, sent_ns in self._unacknowledged.values():
-                self._books.recorder.record(PUBLISH, intended_ns, sent_ns, now, int(Outcome.TIMEOUT))
+                self._books.recorder.record(self._series, intended_ns, sent_ns, now, int(Outcome.TIMEOUT))
         self._unacknowledged.clear()
         return {"publishes_planned": planned, "publishes_in_flight": in_flight}
 
@@ -128,15 +130,22 @@ class Publisher:
         for chunk in self._plan.chunks() if self._plan else ():
             yield from (due_ns for due_ns in (chunk + t0_ns).tolist() if due_ns >= self._begun_ns)
 
-    async def _publish(self, due_ns: int) -> None:
+    async def _publish(self, due_ns: int, http: aiohttp.ClientSession) -> None:
         record, socket = self._books.recorder.record, self._socket
         if socket is None or socket.closed:
             now = time.monotonic_ns()
-            record(PUBLISH, due_ns, now, now, int(Outcome.ERROR), 0, "no connection")
+            record(self._series, due_ns, now, now, int(Outcome.ERROR), 0, "no connection")
             return
         channel = self._member.publish_channel()
         sequence = self._sequences[channel]
         publication = Publication(self._name, channel, sequence, due_ns, time.monotonic_ns())
+        if isinstance(self._member, RoundTrip):
+            self._unacknowledged[channel, sequence] = (due_ns, publication.sent_ns)
+            self._sequences[channel] = sequence + 1
+            act = asyncio.create_task(self._act(self._member, http, publication))  # the next one waits for nobody
+            self._acts.add(act)
+            act.add_done_callback(self._acts.discard)
+            return
         frame = self._member.publish_frame(publication)
         if self._member.acknowledges:
             self._unacknowledged[channel, sequence] = (due_ns, publication.sent_ns)
@@ -148,10 +157,22 @@ class Publisher:
             owed = self._unacknowledged.pop((channel, sequence), None)
             if owed is not None or not self._member.acknowledges:
                 outcome, kind = classify(error, None)
-                record(PUBLISH, due_ns, publication.sent_ns, time.monotonic_ns(), int(outcome), 0, kind)
+                record(self._series, due_ns, publication.sent_ns, time.monotonic_ns(), int(outcome), 0, kind)
         finally:
             if left:
                 self._sequences[channel] = sequence + 1
                 self._books.publish_log(publication)
                 if not self._member.acknowledges:
-                    record(PUBLISH, due_ns, publication.sent_ns, time.monotonic_ns(), 0, len(frame))
+                    record(self._series, due_ns, publication.sent_ns, time.monotonic_ns(), 0, len(frame))
+
+    async def _act(self, member: RoundTrip, http: aiohttp.ClientSession, publication: Publication) -> None:
+        """Over HTTP; the event ends it, or the refusal."""
+        try:
+            await member.act(http, publication)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            owed = self._unacknowledged.pop((publication.channel, publication.sequence), None)
+            if owed is not None:
+                outcome, kind = classify(error, getattr(error, "status", None))
+                self._books.recorder.record(self._series, *owed, time.monotonic_ns(), int(outcome), 0, kind)
+        except Exception as error:
+            self._books.broke(self._member, error)

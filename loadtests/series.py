@@ -14,7 +14,9 @@ __all__ = [
     "CONNECT",
     "CONNECTION",
     "DELIVER",
+    "PUBLICATIONS",
     "PUBLISH",
+    "ROUND_TRIP",
     "SUBSCRIBE",
     "is_raised",
     "is_request",
@@ -27,8 +29,12 @@ __all__ = [
 ]
 
 CONNECT, SUBSCRIBE, PUBLISH, DELIVER = "ws connect", "ws subscribe", "ws publish", "ws deliver"
+ROUND_TRIP = "ws round trip"
+"""From an act over HTTP to the event that tells of it."""
 CONNECTION = "ws connection"
 """Connections that were lost."""
+PUBLICATIONS = (PUBLISH, ROUND_TRIP)
+"""What members do on a plan of their own."""
 
 _SWARM, _STRAY, _RAISED = "ws ", "arrival ", "task "
 
@@ -88,4 +94,4 @@ def is_request(series: str) -> bool:
 
 def on_plan(names: Iterable[str]) -> list[str]:
     """Those whose starts a plan prescribes: requests, arrivals that never became one, and publications."""
-    return [name for name in names if is_request(name) or is_stray(name) or name == PUBLISH]
+    return [name for name in names if is_request(name) or is_stray(name) or name in PUBLICATIONS]

@@ -4,11 +4,12 @@ import asyncio
 import time
 from types import SimpleNamespace
 
+import aiohttp
 import pytest
 
 from loadtests.books import Books
 from loadtests.interval import Interval, merge
-from loadtests.member import Member
+from loadtests.member import Member, RoundTrip
 from loadtests.publisher import Publisher
 from loadtests.scenario import Scenario
 
@@ -42,7 +43,7 @@ class Socket:
             await asyncio.Event().wait()
 
 
-def made(rate="100/s", seconds=1, acknowledges=True):
+def made(rate="100/s", seconds=1, acknowledges=True, of=Talker):
     """A publisher on a plan that starts now."""
     scenario = Scenario.model_validate(
         {
@@ -55,15 +56,15 @@ def made(rate="100/s", seconds=1, acknowledges=True):
     )
     job = SimpleNamespace(scenario=scenario, run_id="r1")
     books = Books(time.monotonic_ns(), lambda _series: (), S, 2 * S, shared=False)
-    member = Talker(0, {}, {}, {})
+    member = of(0, {}, {}, {})
     member.acknowledges = acknowledges
     (spec,) = scenario.swarm.members
     return Publisher(job, books, asyncio.Event(), member, spec, 0), books
 
 
-def found(books):
+def found(books, series="ws publish"):
     """What was recorded of publications."""
-    return merge((i for i in books.recorder.fold() if i.series == "ws publish"), series="ws publish") or Interval("", 0)
+    return merge((i for i in books.recorder.fold() if i.series == series), series=series) or Interval("", 0)
 
 
 def driven(publisher, socket, seconds):
@@ -71,7 +72,7 @@ def driven(publisher, socket, seconds):
 
     async def main():
         publisher.opened(socket)
-        running = asyncio.create_task(publisher.run())
+        running = asyncio.create_task(publisher.run(None))
         await asyncio.sleep(seconds)
         publisher._ending.set()
         ended_ns = time.monotonic_ns()
@@ -138,6 +139,39 @@ def test_a_member_without_a_rate():
     """It has nothing to publish and nothing to account for."""
     publisher, _ = made()
     publisher._plan = None
-    asyncio.run(publisher.run())
+    asyncio.run(publisher.run(None))
     publisher.begin()
     assert publisher.finish(10**30, cut_short=False) == {"publishes_planned": 0, "publishes_in_flight": 0}
+
+
+class Patcher(RoundTrip):
+    """Every third act is refused, every third hangs, every third is told of by an event."""
+
+    publisher = None
+
+    def publish_channel(self):
+        """The one channel."""
+        return "news"
+
+    async def act(self, http, publication):
+        """As the number says."""
+        if publication.sequence % 3 == 0:
+            raise aiohttp.ClientResponseError(SimpleNamespace(real_url="/agents"), (), status=409)
+        if publication.sequence % 3 == 1:
+            await asyncio.Event().wait()
+        self.publisher.acknowledged("news", publication.sequence, time.monotonic_ns())
+
+
+def test_round_trip():
+    """An act ends with its event or its refusal; one that hangs keeps no other waiting and times out."""
+    publisher, books = made(of=Patcher)
+    publisher._member.publisher = publisher
+    ended_ns = driven(publisher, Socket(takes=0), 0.3)
+    account = publisher.finish(ended_ns, cut_short=False)
+    trips = found(books, "ws round trip")
+    handled = trips.count - trips.unsent
+    assert trips.count == account["publishes_planned"] >= 25
+    assert trips.unsent <= 1
+    assert trips.errors == {"http 409": -(-handled // 3)}
+    assert (trips.timeouts, trips.ok) == ((handled + 1) // 3, handled // 3)
+    assert books.ledger.counts.expected == 0  # it is no delivery

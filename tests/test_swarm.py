@@ -437,7 +437,7 @@ def test_publication_that_does_not_leave(tmp_path):
     async def publish():
         publisher.opened(socket)
         for due_ns in range(9):
-            await publisher._publish(due_ns)
+            await publisher._publish(due_ns, None)
 
     asyncio.run(publish())
     assert socket.sent == list(range(6))
