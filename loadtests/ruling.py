@@ -220,7 +220,9 @@ def _mean_bounds(per_s: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _percent(fraction: float) -> str:
-    """Write a fraction as ``0.167 %``: three significant digits, never an exponent."""
+    """Write a fraction as ``0.167 %``: three significant digits, never an exponent; under one in 10^9 it is none."""
+    if fraction < 1e-9:
+        return "0 %"
     return f"{Decimal(f'{fraction * 100:.3g}'):f} %"
 
 

@@ -26,7 +26,9 @@ def test_portal_profiles(name, tmp_path):
     """The shipped profiles mean what they are documented to mean."""
     shutil.copytree(PORTAL, tmp_path / "portal")
     (tmp_path / "portal" / "users.py").write_text("class Coordinator: pass\n")
-    (tmp_path / "portal" / "members.py").write_text("class Watcher: pass\nclass AgentPublisher: pass\n")
+    (tmp_path / "portal" / "members.py").write_text(
+        "class Watcher: pass\nclass AgentPublisher: pass\nclass Coordinator: pass\n"
+    )
     scenario = read_scenario(tmp_path / "portal" / f"{name}.toml")
     durations, steady_s, peak_per_s, arrivals = PROFILES[name]
     assert scenario.name == f"portal {name}"

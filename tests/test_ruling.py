@@ -409,7 +409,7 @@ def test_reasons(line, samples, bad_per_s, reason):
 
 def test_small_fractions_have_no_exponent():
     """Three failures in a billion read as 0.0000003 %."""
-    assert ruling._percent(3e-9) == "0.0000003 %"
+    assert [ruling._percent(f) for f in (3e-9, 9e-10, 2e-25)] == ["0.0000003 %", "0 %", "0 %"]
     assert [ruling._percent(f) for f in (0, 1, 0.05, 0.001234, 12.5)] == ["0 %", "100 %", "5 %", "0.123 %", "1250 %"]
 
 

@@ -1,4 +1,4 @@
-"""Live connections at the portal: watchers of agents, and agents that publish what they do."""
+"""Live connections at the portal: watchers of agents, agents that publish what they do, and those who direct them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from loadtests.member import Acknowledged, Delivery, Member, Publication, Subscribed
+from loadtests.member import Acknowledged, Delivery, Member, Publication, RoundTrip, Subscribed
 
 ACCOUNTS = 10
 """Connections share this many sign-ins, so that opening them is no load on the password hash."""
@@ -84,3 +84,40 @@ class AgentPublisher(PortalMember):
                 "data": {"status": "busy", "step": publication.sequence},
             }
         )
+
+
+class Coordinator(PortalMember, RoundTrip):
+    """Directs one agent over REST, and sees on its own socket when the change has come through."""
+
+    FIRST_AGENT = 901
+    """Its agents are none of those that publish."""
+
+    def publish_channel(self) -> str:
+        """The channel of its agent."""
+        return f"agent.{self.FIRST_AGENT + self.index}"
+
+    def channels(self) -> Sequence[str]:
+        """The same."""
+        return [self.publish_channel()]
+
+    def subscribe_frame(self, channels: Sequence[str]) -> str:
+        """One frame."""
+        return json.dumps({"type": "subscribe", "channels": channels})
+
+    async def act(self, http: Any, publication: Publication) -> None:
+        """Rename the agent to what only this publication is called."""
+        async with http.patch(
+            f"/api/v1/agents/{self.FIRST_AGENT + self.index}",
+            json={"name": f"{publication.publisher} {publication.sequence}"},
+            headers=self.headers(),
+            raise_for_status=True,
+        ) as response:
+            await response.read()
+
+    def read(self, frame: str) -> Delivery | Subscribed | Acknowledged | None:
+        """An event that carries a name of ours ends its round trip; of any other change, the name is an old one."""
+        row = json.loads(frame)
+        if row["type"] != "event":
+            return super().read(frame)
+        _, _, sequence = row["data"].get("name", "").partition(" ")
+        return Acknowledged(row["channel"], int(sequence)) if sequence.isdigit() else None
