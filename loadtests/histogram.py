@@ -183,6 +183,13 @@ class Histogram:
         bucket = self.index[int(np.searchsorted(np.cumsum(self.counts), rank))]
         return float(min(int(bucket_lowest_us(bucket + 1)) - 1, self.max_us))
 
+    def mean_us(self) -> float | None:
+        """Mean of the buckets' midpoints, in microseconds; None of nothing."""
+        if not self.index.size:
+            return None
+        middle = (bucket_lowest_us(self.index) + bucket_lowest_us(self.index + 1) - 1) / 2
+        return float((middle * self.counts).sum() / self.counts.sum())
+
     def count_above_us(self, limit_us: int) -> int:
         """How many values lie in buckets wholly above ``limit_us``."""
         return int(self.counts[bucket_lowest_us(self.index) > limit_us].sum())

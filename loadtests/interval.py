@@ -27,6 +27,7 @@ class Interval:
     by the second of the end. ``bad`` maps a latency limit in ns to ``(upper, lower)``: how many were bad by response
     time with never-started ones counted in, and how many by service time of those that started. ``response`` and
     ``service`` hold successes, the ``failed_`` ones errors and time-outs (a time-out's time is censored).
+    ``server_us`` sums what the server says of its own time, by part, over the ``server_n`` answers that were asked.
     """
 
     series: str
@@ -40,6 +41,8 @@ class Interval:
     started: int = 0
     completed: int = 0
     size_bytes: int = 0
+    server_n: int = 0
+    server_us: dict[str, int] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
     bad: dict[int, tuple[int, int]] = field(default_factory=dict)
     response: Histogram = _NOTHING
@@ -71,8 +74,9 @@ class Interval:
         """The plain counts, without histograms; zero counts are left out."""
         row: dict[str, Any] = {"series": self.series, "second": self.second}
         row |= {name: value for name in _COUNTS if (value := getattr(self, name))}
-        if self.errors:
-            row["errors"] = self.errors
+        for name in _BY_NAME:
+            if named := getattr(self, name):
+                row[name] = named
         if self.bad:
             row["bad"] = {str(limit): list(pair) for limit, pair in self.bad.items()}
         clamped = {name: [h.overflow, h.underflow] for name, h in self.histograms() if h.overflow or h.underflow}
@@ -89,7 +93,7 @@ class Interval:
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> Interval:
         """Read :meth:`to_json`'s or :meth:`counts_json`'s form."""
-        known = {name: row[name] for name in ("series", "second", *_COUNTS, "errors") if name in row}
+        known = {name: row[name] for name in ("series", "second", *_COUNTS, *_BY_NAME) if name in row}
         interval = cls(**known)
         interval.bad = {int(limit): (pair[0], pair[1]) for limit, pair in row.get("bad", {}).items()}
         for name, (overflow, underflow) in row.get("clamped", {}).items():
@@ -110,7 +114,9 @@ _COUNTS = (
     "started",
     "completed",
     "size_bytes",
+    "server_n",
 )
+_BY_NAME = ("errors", "server_us")
 
 
 def merge(intervals: Iterable[Interval], *, series: str, second: int = 0) -> Interval:
@@ -120,8 +126,10 @@ def merge(intervals: Iterable[Interval], *, series: str, second: int = 0) -> Int
     for name in _COUNTS:
         setattr(merged, name, sum(getattr(part, name) for part in parts))
     for part in parts:
-        for kind, n in part.errors.items():
-            merged.errors[kind] = merged.errors.get(kind, 0) + n
+        for name in _BY_NAME:
+            sums = getattr(merged, name)
+            for kind, n in getattr(part, name).items():
+                sums[kind] = sums.get(kind, 0) + n
         for limit, (upper, lower) in part.bad.items():
             before = merged.bad.get(limit, (0, 0))
             merged.bad[limit] = (before[0] + upper, before[1] + lower)

@@ -55,6 +55,7 @@ class Recorder:
         self._rows: dict[str, bytearray] = {}
         self._limits: dict[str, Sequence[int]] = {}
         self._errors: Counter[tuple[str, int, str]] = Counter()
+        self._server: list[tuple[str, int, Mapping[str, int]]] = []
 
     def add(self, sample: Sample, error: str = "") -> None:
         """Record one Sample; ``error`` names the kind when its outcome is ERROR."""
@@ -78,6 +79,10 @@ class Recorder:
         rows += _pack(intended_ns, started_ns, ended_ns, outcome, size_bytes)
         if outcome == 1:
             self._errors[series, (intended_ns - self.t0_ns) // NS_PER_S, error or "error"] += 1
+
+    def server(self, series: str, intended_ns: int, parts_us: Mapping[str, int]) -> None:
+        """Note what the server says of a success that was recorded: microseconds by part."""
+        self._server.append((series, (intended_ns - self.t0_ns) // NS_PER_S, parts_us))
 
     def _open(self, series: str) -> tuple[str, bytearray]:
         if len(self._rows) >= self._max_series:
@@ -120,6 +125,12 @@ class Recorder:
         for (series, second, kind), n in errors.items():
             kinds = folded[series, second].errors
             kinds[kind] = kinds.get(kind, 0) + n
+        server, self._server = self._server, []
+        for series, second, parts_us in server:
+            interval = folded[series if series in filled else OTHER_SERIES, second]
+            interval.server_n += 1
+            for part, us in parts_us.items():
+                interval.server_us[part] = interval.server_us.get(part, 0) + us
         return list(folded.values())
 
 

@@ -12,10 +12,13 @@ from loadtests.outcome import classify
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
 from loadtests.series import raised_in, series_name, stray_of
+from loadtests.servertiming import parse_server_timing
 
 __all__ = ["RequestLog"]
 
 MOST_EVENTS = 50
+EACH_TIMED = 4
+"""One answer in so many is asked what the server says of its own time."""
 MOST_NAMES = 1000
 
 
@@ -36,6 +39,7 @@ class RequestLog:
         self._exemplars = Exemplars(t0_ns, self._redact)
         self._names: dict[tuple[str, str], str] = {}
         self._events: list[dict[str, Any]] = []
+        self._answered = 0
 
     def listen(self, events: Any) -> None:
         """Take Locust's events from now on."""
@@ -112,9 +116,13 @@ class RequestLog:
         series = self._series(request_type, name)
         ended_ns = started_ns + elapsed_ns
         self._recorder.record(series, intended_ns, started_ns, ended_ns, outcome, int(response_length or 0), error)
+        headers = getattr(response, "headers", None)
+        if outcome is Outcome.OK and headers is not None and hasattr(headers, "get"):
+            self._answered += 1
+            if self._answered % EACH_TIMED == 0 and (told := headers.get("server-timing")):
+                self._recorder.server(series, intended_ns, parse_server_timing(told))
         if self._exemplars.wants(series, ended_ns - intended_ns, outcome, error):
             detail = f"{exception!r}" if exception is not None else ""
-            headers = getattr(response, "headers", None)
             given = dict(headers.items()) if headers is not None and hasattr(headers, "items") else None
             self._exemplars.keep(series, intended_ns, ended_ns - intended_ns, elapsed_ns, outcome, error, detail, given)
 

@@ -24,6 +24,7 @@ from reports.objectiverow import BAR_LIMIT_PX, BAR_PX, objective_rows
 from reports.page import render
 from reports.phasetable import phase_rows
 from reports.seriestable import FAILED_PERCENTILES, PERCENTILES, failed_rows, series_rows
+from reports.servertable import server_table
 from reports.subject import Subject, offered, requests, subjects
 from reports.surroundings import facts, raw_files
 from reports.timeline import Steady, Timeline
@@ -71,6 +72,7 @@ def render_report(run: Run, directory: Path | None = None) -> str:
         charts=_run_charts(run, about, timeline, happened),
         ledger=ledger(run),
         phases=phase_rows(run),
+        server=server_table(run, steady),
         slowest=slowest(run),
         incidents=happened,
         facts=facts(run),

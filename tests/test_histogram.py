@@ -106,6 +106,7 @@ def test_rank_of_a_billion(percentile, expected):
 def test_nothing():
     """Nothing has no percentile; 0 would pass any objective."""
     assert Histogram().percentile_us(95) is None
+    assert Histogram().mean_us() is None
     assert Histogram().total == 0
     assert Histogram.of([]) == Histogram() == Histogram.sum([]) == Histogram.sum([Histogram(), Histogram()])
 
@@ -113,6 +114,13 @@ def test_nothing():
 def test_percentile_stays_under_the_maximum():
     """The highest value of the top bucket may never have been measured; the maximum was."""
     assert Histogram.of([200_001]).percentile_us(99) == 200_001
+
+
+@given(samples)
+def test_mean(recorded):
+    """The mean is off by half a bucket at most."""
+    exact = Fraction(sum(recorded), len(recorded))
+    assert abs(Fraction(Histogram.of(recorded).mean_us()) - exact) <= Fraction(width_us(max(recorded)), 2)
 
 
 @given(samples, values)

@@ -10,7 +10,7 @@ from loadtests.histogram import Histogram
 from loadtests.interval import HISTOGRAMS, Interval, merge
 
 LIMITS = (200_000_000, 1_000_000_000)
-COUNTS = ("count", "ok", "timeouts", "lost", "dropped", "unsent", "started", "completed", "size_bytes")
+COUNTS = ("count", "ok", "timeouts", "lost", "dropped", "unsent", "started", "completed", "size_bytes", "server_n")
 
 numbers = st.integers(0, 1000)
 histograms = st.lists(st.integers(-5, 70_000_000), max_size=5).map(Histogram.of)
@@ -20,6 +20,7 @@ intervals = st.builds(
     series=st.just("GET /agents"),
     second=st.just(7),
     errors=st.dictionaries(st.sampled_from(["http 503", "connection reset", "check: é, |"]), st.integers(1, 9)),
+    server_us=st.dictionaries(st.sampled_from(["db", "auth", "total"]), st.integers(1, 9)),
     bad=st.dictionaries(st.sampled_from(LIMITS), pairs),
     **dict.fromkeys(COUNTS, numbers),
     **dict.fromkeys(HISTOGRAMS, histograms),
@@ -27,8 +28,16 @@ intervals = st.builds(
 
 
 def test_fields():
-    """Nothing in an Interval is left out of its sums: every field is a name, a count, or one of the two maps."""
-    assert {f.name for f in fields(Interval)} == {"series", "second", "errors", "bad", *COUNTS, *HISTOGRAMS}
+    """Nothing in an Interval is left out of its sums: every field is a name, a count, or one of the three maps."""
+    assert {f.name for f in fields(Interval)} == {
+        "series",
+        "second",
+        "errors",
+        "server_us",
+        "bad",
+        *COUNTS,
+        *HISTOGRAMS,
+    }
 
 
 @given(st.lists(intervals, min_size=1, max_size=5), st.randoms())
@@ -43,6 +52,8 @@ def test_merge(parts, order):
     for limit in LIMITS:
         known = [part.bad[limit] for part in parts if limit in part.bad]
         assert whole.bad.get(limit) == (tuple(map(sum, zip(*known, strict=True))) if known else None)
+    for part in ("db", "auth", "total"):
+        assert whole.server_us.get(part, 0) == sum(each.server_us.get(part, 0) for each in parts)
     assert sum(whole.errors.values()) == sum(part.error_count for part in parts)
     order.shuffle(parts)
     nested = parts[0]

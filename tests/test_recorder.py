@@ -136,6 +136,19 @@ def test_errors_by_kind():
     assert (found[0].count, found[0].timeouts) == (4, 1)
 
 
+def test_what_the_server_says():
+    """Its times are summed by part, in the second of the intended start; a pooled series' times go to the pool."""
+    recorder = Recorder(T0, max_series=1)
+    for at_s, series, parts in ((0.5, "GET /", {"db": 700}), (0.9, "GET /", {"db": 5, "auth": 2}), (1, "b", {"db": 1})):
+        recorder.add(sample(at_s=at_s, series=series))
+        recorder.server(series, T0 + round(at_s * S), parts)
+    found = {(i.series, i.second): (i.server_n, i.server_us) for i in recorder.fold()}
+    assert found["GET /", 0] == (2, {"db": 705, "auth": 2})
+    assert found[OTHER_SERIES, 1] == (1, {"db": 1})
+    recorder.add(sample())
+    assert [(i.server_n, i.server_us) for i in recorder.fold()] == [(0, {})]
+
+
 def test_bytes():
     """Bytes add up."""
     assert folded([sample(size_bytes=n) for n in (0, 5, 7 << 40)])["GET /", 0].size_bytes == (7 << 40) + 5
