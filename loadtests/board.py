@@ -175,7 +175,9 @@ def _bad(objective: Objective, interval: Interval) -> int:
     if objective.kind is Kind.SHARE and objective.metric == "errors":
         return interval.failed
     errors = interval.error_count + interval.timeouts
-    return {"errors": errors, "lost": interval.lost, "dropped": interval.never_started}.get(objective.metric, 0)
+    broken = sum(interval.violations.values())
+    counts = {"errors": errors, "lost": interval.lost, "dropped": interval.never_started, "contract": broken}
+    return counts.get(objective.metric, 0)
 
 
 def spent_in_words(spent: float | None) -> str:

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -66,6 +66,7 @@ class Conductor:
         addresses: Sequence[str],
         embedded: EmbeddedTarget | None,
         redactor: Redactor,
+        contract: Mapping[str, Any] | None = None,
     ) -> None:
         self._scenario = scenario
         self._options = options
@@ -73,6 +74,7 @@ class Conductor:
         self._addresses = tuple(addresses)
         self._embedded = embedded
         self._redactor = redactor
+        self._contract = contract
         self._spool = options.out / ".spool"
         self._run_id = secrets.token_hex(4)
         self._partial: str | None = None
@@ -119,6 +121,7 @@ class Conductor:
             self._addresses,
             port,
             self._options.ui_port if role != "worker" else None,
+            self._contract,
         )
 
     async def _run(self, header: RunHeader) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ class Interval:
     time with never-started ones counted in, and how many by service time of those that started. ``response`` and
     ``service`` hold successes, the ``failed_`` ones errors and time-outs (a time-out's time is censored).
     ``server_us`` sums what the server says of its own time, by part, over the ``server_n`` answers that were asked.
+    ``violations`` counts, by kind, where the ``checked`` answers broke the contract.
     """
 
     series: str
@@ -42,7 +43,9 @@ class Interval:
     completed: int = 0
     size_bytes: int = 0
     server_n: int = 0
+    checked: int = 0
     server_us: dict[str, int] = field(default_factory=dict)
+    violations: dict[str, int] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
     bad: dict[int, tuple[int, int]] = field(default_factory=dict)
     response: Histogram = _NOTHING
@@ -65,6 +68,18 @@ class Interval:
     def failed(self) -> int:
         """Everything that was not answered rightly: errors, time-outs, lost, dropped, unsent."""
         return self.count - self.ok
+
+    def add_server_us(self, parts: Mapping[str, int]) -> None:
+        """One more answer that says where the server's time went."""
+        self.server_n += 1
+        for part, us in parts.items():
+            self.server_us[part] = self.server_us.get(part, 0) + us
+
+    def add_checked(self, violation: str | None) -> None:
+        """One more answer that was held against the contract."""
+        self.checked += 1
+        if violation:
+            self.violations[violation] = self.violations.get(violation, 0) + 1
 
     def __add__(self, other: Interval) -> Interval:
         """Both together, keeping this one's series and second."""
@@ -115,8 +130,9 @@ _COUNTS = (
     "completed",
     "size_bytes",
     "server_n",
+    "checked",
 )
-_BY_NAME = ("errors", "server_us")
+_BY_NAME = ("errors", "server_us", "violations")
 
 
 def merge(intervals: Iterable[Interval], *, series: str, second: int = 0) -> Interval:

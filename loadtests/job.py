@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from loadtests.objective import limits_ns
 from loadtests.redaction import Redactor
@@ -36,6 +36,8 @@ class Job:
     addresses: tuple[str, ...] = ()
     master_port: int = 0
     ui_port: int | None = None
+    contract: Mapping[str, Any] | None = None
+    """The target's OpenAPI document, where the scenario asks for it."""
 
     def to_wire(self) -> str:
         """One line of JSON."""

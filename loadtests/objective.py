@@ -27,7 +27,7 @@ from loadtests.errors import ObjectiveError, UsageError
 
 __all__ = ["COUNTS", "Kind", "Objective", "Scope", "limits_ns", "parse_objective"]
 
-COUNTS = ("lost", "duplicated", "reordered", "foreign", "dropped", "errors")
+COUNTS = ("lost", "duplicated", "reordered", "foreign", "dropped", "errors", "contract")
 """Counts that ``== 0`` may be asked of."""
 
 Scope = Literal["each", "pool"]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
+from typing import Any
 
+from loadtests.contract import Contract
 from loadtests.errors import RunError, TargetError, UsageError
 from loadtests.plan import OpenModel
 from loadtests.scenario import Scenario
-from loadtests.target import answers, is_taken
+from loadtests.target import answers, fetch, is_taken
 
-__all__ = ["claim", "require_answer", "require_free", "require_modest"]
+__all__ = ["claim", "read_contract", "require_answer", "require_free", "require_modest"]
 
 
 def require_free(port: int | None) -> None:
@@ -43,6 +46,21 @@ async def require_answer(scenario: Scenario) -> None:
         )
     if problem:
         raise TargetError(f"the target does not answer at {url}: {problem}; start it, or name another URL")
+
+
+async def read_contract(scenario: Scenario) -> dict[str, Any] | None:
+    """The target's OpenAPI document, where the scenario asks for it; one that answers can be held against."""
+    if scenario.contract is None:
+        return None
+    target = scenario.target
+    url = target.url.rstrip("/") + scenario.contract.openapi
+    text = await asyncio.to_thread(fetch, url, tls_verify=target.tls_verify)
+    try:
+        document: dict[str, Any] = json.loads(text)
+        Contract(document)
+    except ValueError as error:
+        raise TargetError(f"{url} is no OpenAPI document: {error}") from None
+    return document
 
 
 def claim(directory: Path) -> None:

@@ -55,7 +55,7 @@ class Recorder:
         self._rows: dict[str, bytearray] = {}
         self._limits: dict[str, Sequence[int]] = {}
         self._errors: Counter[tuple[str, int, str]] = Counter()
-        self._server: list[tuple[str, int, Mapping[str, int]]] = []
+        self._notes: list[tuple[str, int, Callable[[Interval], None]]] = []
 
     def add(self, sample: Sample, error: str = "") -> None:
         """Record one Sample; ``error`` names the kind when its outcome is ERROR."""
@@ -80,9 +80,9 @@ class Recorder:
         if outcome == 1:
             self._errors[series, (intended_ns - self.t0_ns) // NS_PER_S, error or "error"] += 1
 
-    def server(self, series: str, intended_ns: int, parts_us: Mapping[str, int]) -> None:
-        """Note what the server says of a success that was recorded: microseconds by part."""
-        self._server.append((series, (intended_ns - self.t0_ns) // NS_PER_S, parts_us))
+    def note(self, series: str, intended_ns: int, add: Callable[[Interval], None]) -> None:
+        """Let ``add`` write more about a sample, recorded since the last fold, into its Interval."""
+        self._notes.append((series, (intended_ns - self.t0_ns) // NS_PER_S, add))
 
     def _open(self, series: str) -> tuple[str, bytearray]:
         if len(self._rows) >= self._max_series:
@@ -125,12 +125,9 @@ class Recorder:
         for (series, second, kind), n in errors.items():
             kinds = folded[series, second].errors
             kinds[kind] = kinds.get(kind, 0) + n
-        server, self._server = self._server, []
-        for series, second, parts_us in server:
-            interval = folded[series if series in filled else OTHER_SERIES, second]
-            interval.server_n += 1
-            for part, us in parts_us.items():
-                interval.server_us[part] = interval.server_us.get(part, 0) + us
+        notes, self._notes = self._notes, []
+        for series, second, add in notes:
+            add(folded[series if series in filled else OTHER_SERIES, second])
         return list(folded.values())
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
+from loadtests.answersample import AnswerSample
 from loadtests.exemplar import Exemplars
+from loadtests.interval import Interval
 from loadtests.job import Job
 from loadtests.locustuser import Requests
 from loadtests.outcome import classify
@@ -40,6 +43,9 @@ class RequestLog:
         self._names: dict[tuple[str, str], str] = {}
         self._events: list[dict[str, Any]] = []
         self._answered = 0
+        self._sample: AnswerSample | None = None
+        if job.contract is not None and job.scenario.contract is not None:
+            self._sample = AnswerSample(job.contract, job.scenario.contract.sample, job.scenario.seed + job.shard)
 
     def listen(self, events: Any) -> None:
         """Take Locust's events from now on."""
@@ -74,6 +80,8 @@ class RequestLog:
             names = ", ".join(sorted(self._recorder.overflowing)[:3])
             self.event("series", f"too many series, pooled as (other): {names} ...")
             self._recorder.overflowing.clear()
+        for series, intended_ns, violation in self._sample.judged() if self._sample else ():
+            self._recorder.note(series, intended_ns, partial(Interval.add_checked, violation=violation))
         events, self._events = self._events, []
         return {
             "intervals": [interval.to_json() for interval in self._recorder.fold()],
@@ -100,6 +108,7 @@ class RequestLog:
         context: dict[str, Any] | None = None,
         response: Any = None,
         status: int | None = None,
+        url: str | None = None,
         **_: Any,
     ) -> None:
         elapsed_ns = round(response_time * 1e6)
@@ -120,7 +129,11 @@ class RequestLog:
         if outcome is Outcome.OK and headers is not None and hasattr(headers, "get"):
             self._answered += 1
             if self._answered % EACH_TIMED == 0 and (told := headers.get("server-timing")):
-                self._recorder.server(series, intended_ns, parse_server_timing(told))
+                self._recorder.note(
+                    series, intended_ns, partial(Interval.add_server_us, parts=parse_server_timing(told))
+                )
+        if self._sample is not None and headers is not None:
+            self._sample.offer(series, intended_ns, request_type, url, response)
         if self._exemplars.wants(series, ended_ns - intended_ns, outcome, error):
             detail = f"{exception!r}" if exception is not None else ""
             given = dict(headers.items()) if headers is not None and hasattr(headers, "items") else None

@@ -33,6 +33,7 @@ _LEDGER = ("lost", "duplicated", "reordered", "foreign")
 _HAPPENED = {
     "errors": "requests failed",
     "dropped": "requests never started",
+    "contract": "answers broke the contract",
     "lost": "deliveries were lost",
     "duplicated": "deliveries came twice",
     "reordered": "deliveries came out of order",
@@ -158,8 +159,11 @@ def _count(run: Run, objective: Objective, names: list[str], label: str) -> Verd
         never_started = objective.metric == "dropped"
         counted = [*names, *(_stray(run, names) if never_started else ())]
         intervals = [i for name in counted for i in run.intervals[name].values()]
-        n = sum(i.count for i in intervals)
-        found = sum(i.never_started if never_started else i.error_count + i.timeouts for i in intervals)
+        if objective.metric == "contract":
+            n, found = sum(i.checked for i in intervals), sum(sum(i.violations.values()) for i in intervals)
+        else:
+            n = sum(i.count for i in intervals)
+            found = sum(i.never_started if never_started else i.error_count + i.timeouts for i in intervals)
     if not (n or found):
         return _without_data(objective, label, "there was nothing to count")
     return Verdict(

@@ -158,6 +158,15 @@ class Swarm(_Table):
     """Deliveries this close to a subscriber's coming or going are not counted for or against."""
 
 
+class ContractCheck(_Table):
+    """A share of the answers is held against the target's own OpenAPI document."""
+
+    openapi: str = "/openapi.json"
+    """Where the target serves it."""
+    sample: float = Field(default=0.05, gt=0, le=1)
+    """The share of the answers."""
+
+
 class ObjectiveGroup(_Table):
     """Objectives on the series that a glob names."""
 
@@ -185,6 +194,7 @@ class Scenario(_Table):
     """Values from the environment, ``"${NAME}"``; never written out."""
     seed: int = Field(default=1, ge=0)
     objectives: tuple[ObjectiveGroup, ...] = ()
+    contract: ContractCheck | None = None
     folder: Path = Field(default=Path(), exclude=True)
     """Where the file is; class files and feeds are found from here."""
     settings: Mapping[str, Any] = {}

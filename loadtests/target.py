@@ -17,17 +17,13 @@ from loadtests.lifeline import die_with_parent
 from loadtests.processlog import ProcessLog
 from loadtests.scenario import Embedded
 
-__all__ = ["EmbeddedTarget", "answers", "free_port", "is_taken"]
+__all__ = ["EmbeddedTarget", "answers", "fetch", "free_port", "is_taken"]
 
 
 def answers(url: str, *, tls_verify: bool, timeout_s: float = 5.0) -> str | None:
     """Ask a URL once; None when it answers (with anything but a server error), else what went wrong."""
-    context = ssl.create_default_context()
-    if not tls_verify:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    handlers = [_NoRedirect(), urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)]
     try:
-        with urllib.request.build_opener(*handlers).open(url, timeout=timeout_s):
+        with _opener(tls_verify=tls_verify).open(url, timeout=timeout_s):
             return None
     except urllib.error.HTTPError as error:
         return f"it answers {error.code}" if error.code >= 500 else None
@@ -36,6 +32,29 @@ def answers(url: str, *, tls_verify: bool, timeout_s: float = 5.0) -> str | None
         return str(getattr(reason, "strerror", None) or reason)
     except (OSError, ValueError) as error:
         return str(error) or type(error).__name__
+
+
+def fetch(url: str, *, tls_verify: bool, timeout_s: float = 10.0) -> bytes:
+    """What a URL answers with success.
+
+    Raises:
+        TargetError: when it does not.
+
+    """
+    try:
+        with _opener(tls_verify=tls_verify).open(url, timeout=timeout_s) as answer:
+            found: bytes = answer.read()
+            return found
+    except (OSError, ValueError) as error:
+        raise TargetError(f"{url} cannot be read: {error}") from None
+
+
+def _opener(*, tls_verify: bool) -> urllib.request.OpenerDirector:
+    context = ssl.create_default_context()
+    if not tls_verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    handlers = [_NoRedirect(), urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)]
+    return urllib.request.build_opener(*handlers)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -14,6 +14,7 @@ from reports.charts.heatmap import heatmap
 from reports.charts.overtime import over_time
 from reports.charts.rates import failures_over_time, offered_and_achieved
 from reports.charts.resources import resource_charts
+from reports.contracttable import contract_rows
 from reports.exemplarrow import slowest
 from reports.failures import failure_rows
 from reports.figures import clock
@@ -73,6 +74,7 @@ def render_report(run: Run, directory: Path | None = None) -> str:
         ledger=ledger(run),
         phases=phase_rows(run),
         server=server_table(run, steady),
+        contract=contract_rows(run),
         slowest=slowest(run),
         incidents=happened,
         facts=facts(run),

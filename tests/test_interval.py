@@ -10,7 +10,19 @@ from loadtests.histogram import Histogram
 from loadtests.interval import HISTOGRAMS, Interval, merge
 
 LIMITS = (200_000_000, 1_000_000_000)
-COUNTS = ("count", "ok", "timeouts", "lost", "dropped", "unsent", "started", "completed", "size_bytes", "server_n")
+COUNTS = (
+    "count",
+    "ok",
+    "timeouts",
+    "lost",
+    "dropped",
+    "unsent",
+    "started",
+    "completed",
+    "size_bytes",
+    "server_n",
+    "checked",
+)
 
 numbers = st.integers(0, 1000)
 histograms = st.lists(st.integers(-5, 70_000_000), max_size=5).map(Histogram.of)
@@ -20,6 +32,7 @@ intervals = st.builds(
     series=st.just("GET /agents"),
     second=st.just(7),
     errors=st.dictionaries(st.sampled_from(["http 503", "connection reset", "check: é, |"]), st.integers(1, 9)),
+    violations=st.dictionaries(st.sampled_from(["status 500 is not documented", "status 200: é"]), st.integers(1, 9)),
     server_us=st.dictionaries(st.sampled_from(["db", "auth", "total"]), st.integers(1, 9)),
     bad=st.dictionaries(st.sampled_from(LIMITS), pairs),
     **dict.fromkeys(COUNTS, numbers),
@@ -28,11 +41,12 @@ intervals = st.builds(
 
 
 def test_fields():
-    """Nothing in an Interval is left out of its sums: every field is a name, a count, or one of the three maps."""
+    """Nothing in an Interval is left out of its sums: every field is a name, a count, or one of the four maps."""
     assert {f.name for f in fields(Interval)} == {
         "series",
         "second",
         "errors",
+        "violations",
         "server_us",
         "bad",
         *COUNTS,
@@ -54,6 +68,7 @@ def test_merge(parts, order):
         assert whole.bad.get(limit) == (tuple(map(sum, zip(*known, strict=True))) if known else None)
     for part in ("db", "auth", "total"):
         assert whole.server_us.get(part, 0) == sum(each.server_us.get(part, 0) for each in parts)
+    assert sum(whole.violations.values()) == sum(sum(each.violations.values()) for each in parts)
     assert sum(whole.errors.values()) == sum(part.error_count for part in parts)
     order.shuffle(parts)
     nested = parts[0]

@@ -3,6 +3,7 @@
 import struct
 import tracemalloc
 from collections import Counter
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -136,15 +137,18 @@ def test_errors_by_kind():
     assert (found[0].count, found[0].timeouts) == (4, 1)
 
 
-def test_what_the_server_says():
-    """Its times are summed by part, in the second of the intended start; a pooled series' times go to the pool."""
+def test_notes():
+    """What is noted of a sample lands in its Interval, by the second of its intended start, or in its pool's."""
     recorder = Recorder(T0, max_series=1)
     for at_s, series, parts in ((0.5, "GET /", {"db": 700}), (0.9, "GET /", {"db": 5, "auth": 2}), (1, "b", {"db": 1})):
         recorder.add(sample(at_s=at_s, series=series))
-        recorder.server(series, T0 + round(at_s * S), parts)
-    found = {(i.series, i.second): (i.server_n, i.server_us) for i in recorder.fold()}
-    assert found["GET /", 0] == (2, {"db": 705, "auth": 2})
-    assert found[OTHER_SERIES, 1] == (1, {"db": 1})
+        recorder.note(series, T0 + round(at_s * S), partial(Interval.add_server_us, parts=parts))
+        recorder.note(
+            series, T0 + round(at_s * S), partial(Interval.add_checked, violation="x" if at_s == 0.5 else None)
+        )
+    found = {(i.series, i.second): (i.server_n, i.server_us, i.checked, i.violations) for i in recorder.fold()}
+    assert found["GET /", 0] == (2, {"db": 705, "auth": 2}, 2, {"x": 1})
+    assert found[OTHER_SERIES, 1] == (1, {"db": 1}, 1, {})
     recorder.add(sample())
     assert [(i.server_n, i.server_us) for i in recorder.fold()] == [(0, {})]
 

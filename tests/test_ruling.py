@@ -422,3 +422,15 @@ def test_bounds_of_the_percentile_are_times_of_the_run():
     for found, p in ((verdict.observed, 0.95), (verdict.lower, low), (verdict.upper, high)):
         assert np.ceil(p * 1200 - 1e-9) * MS <= found <= np.ceil(p * 1200 + 1e-9) * MS * (1 + width)
     assert Histogram.of([1140_000]).percentile_us(50) == 1140_000
+
+
+@pytest.mark.parametrize(
+    ("violations", "expected"), [([], "INCONCLUSIVE"), ([None] * 3, "PASS"), ([None, "x"], "FAIL")]
+)
+def test_contract(violations, expected):
+    """One answer in breach of the contract fails it, wherever in the run; where none was checked, nothing is known."""
+    run = remember_run(stream(2, 30))
+    for violation in violations:
+        run.intervals["GET /a"][0].add_checked(violation)
+    verdict = _one(run, "contract == 0")
+    assert (verdict.status.value, verdict.n) == (expected, len(violations))

@@ -1,6 +1,9 @@
 """Where the time went, from samples whose parts are known."""
 
+from functools import partial
+
 from loadtests.header import PhaseSpan
+from loadtests.interval import Interval
 from loadtests.recorder import Recorder
 from loadtests.run import Run
 from loadtests.runwriter import RunWriter
@@ -16,7 +19,7 @@ def _run(directory, told, samples):
     for one in samples:
         recorder.add(one)
         if told:
-            recorder.server(one.series, one.intended_ns, told)
+            recorder.note(one.series, one.intended_ns, partial(Interval.add_server_us, parts=told))
     writer = RunWriter(directory, header_of(samples, (), {}))
     writer.intervals(recorder.fold())
     writer.close(writer.header)
@@ -57,9 +60,8 @@ def test_warm_up_is_left_out(tmp_path):
     recorder = Recorder(T0_NS)
     for one in samples:
         recorder.add(one)
-        recorder.server(
-            one.series, one.intended_ns, {"total": 1_000 * (900 if one.intended_ns < T0_NS + 30 * S else 4)}
-        )
+        told = {"total": 1_000 * (900 if one.intended_ns < T0_NS + 30 * S else 4)}
+        recorder.note(one.series, one.intended_ns, partial(Interval.add_server_us, parts=told))
     writer = RunWriter(tmp_path / "run", header_of(samples, (), {"phases": phases}))
     writer.intervals(recorder.fold())
     writer.close(writer.header)

@@ -1,6 +1,7 @@
 """A small target with HTTP and a WebSocket hub: ``hub.py PORT [PEM]``; with a file of key and certificate, over TLS.
 
-GET /slow takes 100 ms, GET /fail answers 500, GET /hang never answers, everything else answers at once. ``/ws``
+GET /slow takes 100 ms, GET /fail answers 500, GET /hang never answers, everything else answers at once, as plain text.
+``/openapi/kept`` says so, ``/openapi/broken`` promises JSON. ``/ws``
 speaks what ``scenarios/hub/members.py`` of the tests speaks.
 """
 
@@ -8,14 +9,23 @@ import asyncio
 import json
 import ssl
 import sys
+from typing import Any
 
 from aiohttp import WSMsgType, web
 
 subscribers: set[web.WebSocketResponse] = set()
 
 
+def document(promised: str) -> dict[str, Any]:
+    """An OpenAPI document that promises one media type on every page."""
+    found = {"get": {"responses": {"200": {"content": {promised: {"schema": {"type": "object"}}}}}}}
+    return {"openapi": "3.1.0", "paths": {"/page": found, "/items/{item_id}": found}}
+
+
 async def answer(request: web.Request) -> web.Response:
     """Answer as the path says."""
+    if request.path.startswith("/openapi"):
+        return web.json_response(document("text/plain" if "kept" in request.path else "application/json"))
     if request.path == "/hang":
         await asyncio.sleep(3600)
     if request.path == "/slow":
