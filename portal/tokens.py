@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import jwt
 
@@ -11,6 +11,10 @@ Use = Literal["access", "refresh"]
 
 _ISSUER = "portal"
 _ALGORITHM = "HS256"
+_CLAIMS: dict[Use, list[str]] = {
+    "access": ["fam", "role"],
+    "refresh": ["fam", "gen"],
+}
 
 
 class TokenError(ValueError):
@@ -30,8 +34,12 @@ class Tokens:
         """Life of an access token."""
         return self._life_s["access"]
 
-    def issue(self, subject: str, use: Use) -> str:
-        """Sign a token for `subject`."""
+    def issue(self, subject: str, use: Use, **more: str | int) -> str:
+        """Sign a token for `subject`.
+
+        `more` names its family `fam` (the login it comes from), and the `role` of an access token or the generation
+        `gen` of a refresh token.
+        """
         now = int(self._clock())
         claims = {
             "iss": _ISSUER,
@@ -41,12 +49,12 @@ class Tokens:
             "exp": now + self._life_s[use],
             "jti": secrets.token_hex(8),
         }
-        return jwt.encode(claims, self._secret, _ALGORITHM)
+        return jwt.encode(claims | more, self._secret, _ALGORITHM)
 
-    def read(self, token: str, use: Use) -> str:
-        """Return the subject of a token, or raise `TokenError`."""
+    def read(self, token: str, use: Use) -> dict[str, Any]:
+        """Return the claims of a token, or raise `TokenError`."""
         try:
-            claims = jwt.decode(
+            claims: dict[str, Any] = jwt.decode(
                 token,
                 self._secret,
                 algorithms=[_ALGORITHM],
@@ -57,8 +65,10 @@ class Tokens:
             raise TokenError("the token is not valid") from error
         if claims["use"] != use:
             raise TokenError(f"this is no {use} token")
+        if any(name not in claims for name in _CLAIMS[use]):
+            raise TokenError("the token is not valid")
         if (
             not isinstance(claims["exp"], int) or claims["exp"] <= self._clock()
         ):  # by our own clock: PyJWT has no parameter for time
             raise TokenError("the token has expired")
-        return str(claims["sub"])
+        return claims
