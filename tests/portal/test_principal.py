@@ -1,14 +1,18 @@
 """Roles, scopes, and what each kind of bad credential is answered, on REST and on the socket."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
+from portal.app import ROUTERS
 from portal.principal import SCOPES_OF, AccessError, Principal
 from portal.seed import PASSWORD
 
+OPEN = {("POST", "/api/v1/auth/token"), ("POST", "/api/v1/auth/refresh"), ("GET", "/healthz"), ("GET", "/readyz")}
 READS = [("GET", "/api/v1/agents"), ("GET", "/api/v1/agents/1"), ("GET", "/api/v1/tasks"), ("GET", "/api/v1/tasks/1")]
 WRITES = [
     ("POST", "/api/v1/agents", {"name": "x"}, "agents:write"),
@@ -188,3 +192,23 @@ def test_two_credentials_are_one_too_many(bare: TestClient) -> None:
     answer = bare.get("/api/v1/agents/1", headers=key | _bearer(bare, "user000"))
     assert answer.status_code == 400
     assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_request"'
+
+
+def test_no_route_was_forgotten(bare: TestClient) -> None:
+    """Every route but those of login and health asks for a credential, and every change asks more than a viewer has."""
+    viewer = _bearer(bare, "viewer")
+    routes = [
+        (method, route.path_format)
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in sorted(route.methods)
+    ]
+    assert len(routes) > len(OPEN)
+    for method, path in routes:
+        if (method, path) in OPEN:
+            continue
+        where = re.sub(r"{\w+}", "1", path)
+        assert bare.request(method, where).status_code == 401, (method, path)
+        if method != "GET" and not path.startswith("/api/v1/auth/"):
+            assert bare.request(method, where, headers=viewer).status_code == 403, (method, path)
