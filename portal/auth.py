@@ -45,7 +45,7 @@ def needs(scope: Scope) -> Callable[..., Awaitable[Principal]]:
     """Make the dependency that guards a route: 401 as `signed_in`, 403 for a principal without `scope`."""
 
     async def check(request: Request, portal: Portal, principal: SignedIn) -> Principal:
-        demand(portal, principal, scope, f"{request.method} {request.url.path}", request_id(request))
+        demand(portal, principal, scope, f"{request.method} {request.scope['path']}", request_id(request))
         return principal
 
     return check

@@ -1,13 +1,18 @@
 """Signed tokens (JWT, HS256): who may call, for what use, until when."""
 
+import functools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 import jwt
 
 Use = Literal["access", "refresh"]
 """What a token is for; one is never taken for the other."""
+
+VERIFIED_TOKENS = 4_096
+"""Tokens whose signature is known to be good."""
 
 _ISSUER = "portal"
 _ALGORITHM = "HS256"
@@ -28,6 +33,8 @@ class Tokens:
         self._secret = secret
         self._life_s: dict[Use, int] = {"access": access_token_s, "refresh": refresh_token_s}
         self._clock = clock
+        # A signature that was good stays good, so it is verified once; an error is not remembered.
+        self._verified = functools.lru_cache(VERIFIED_TOKENS)(self._verify)
 
     @property
     def access_token_s(self) -> int:
@@ -51,16 +58,10 @@ class Tokens:
         }
         return jwt.encode(claims | more, self._secret, _ALGORITHM)
 
-    def read(self, token: str, use: Use) -> dict[str, Any]:
+    def read(self, token: str, use: Use) -> Mapping[str, Any]:
         """Return the claims of a token, or raise `TokenError`."""
         try:
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                self._secret,
-                algorithms=[_ALGORITHM],
-                issuer=_ISSUER,
-                options={"require": ["sub", "exp", "use"], "verify_exp": False, "verify_iat": False},
-            )
+            claims = self._verified(token)
         except (jwt.InvalidTokenError, UnicodeEncodeError) as error:
             raise TokenError("the token is not valid") from error
         if claims["use"] != use:
@@ -72,3 +73,13 @@ class Tokens:
         ):  # by our own clock: PyJWT has no parameter for time
             raise TokenError("the token has expired")
         return claims
+
+    def _verify(self, token: str) -> Mapping[str, Any]:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            self._secret,
+            algorithms=[_ALGORITHM],
+            issuer=_ISSUER,
+            options={"require": ["sub", "exp", "use"], "verify_exp": False, "verify_iat": False},
+        )
+        return MappingProxyType(claims)
