@@ -131,8 +131,13 @@ def _lifespan(
                     clock=clock,
                     monotonic_ns=monotonic_ns,
                 )
-                async with audit.running():
-                    yield
+                reload = asyncio.create_task(families.run(asyncio.sleep))
+                try:
+                    async with audit.running():
+                        yield
+                finally:
+                    reload.cancel()
+                    await asyncio.wait((reload,))
             finally:
                 await database.close()
 

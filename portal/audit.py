@@ -80,7 +80,8 @@ class Audit:
         try:
             yield
         finally:
-            writer.cancel()
+            async with self._writing:  # not in the middle of a batch, which would be lost
+                writer.cancel()
             await asyncio.wait((writer,))
             await self.flush()
 

@@ -5,12 +5,19 @@ older one that comes again was stolen, now or then, and ends the family (RFC 970
 until its first refresh or its end, so that a login writes nothing.
 """
 
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
 
 from sqlalchemy import delete, select, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database import Database
 from portal.models import families
+
+RELOAD_S = 30
+"""How long a login that another process ended may go on here."""
+
+_log = logging.getLogger("portal")
 
 _advance = text(
     "INSERT INTO families (family_id, generation, expires_at_ms) VALUES (:family, :generation + 1, :expires_at_ms)"
@@ -37,13 +44,25 @@ class Families:
         self._revoked_until_s: dict[str, float] = {}
 
     async def load(self) -> None:
-        """Forget the families whose last token has expired, and learn which of the others are revoked."""
-        now_ms = int(self._clock() * 1000)
-        revoked = select(families.c.family_id, families.c.expires_at_ms).where(families.c.revoked_at_ms.is_not(None))
+        """Delete the families whose last token has expired, and learn which were revoked, here or elsewhere."""
+        now_ms, life_ms = int(self._clock() * 1000), self._access_token_s * 1000
+        revoked = select(families.c.family_id, families.c.revoked_at_ms).where(
+            families.c.revoked_at_ms > now_ms - life_ms
+        )
         async with self._database.transaction() as connection:
             await connection.execute(delete(families).where(families.c.expires_at_ms <= now_ms))
-            rows = await connection.execute(revoked.order_by(families.c.expires_at_ms))
-            self._revoked_until_s = {row.family_id: row.expires_at_ms / 1000 for row in rows}
+            rows = (await connection.execute(revoked.order_by(families.c.revoked_at_ms))).all()
+        # Added to what is known, never instead of it: a revocation under way is known before it is in the table.
+        self._revoked_until_s |= {row.family_id: (row.revoked_at_ms + life_ms) / 1000 for row in rows}
+
+    async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Load again and again, until cancelled."""
+        while True:
+            await sleep(RELOAD_S)
+            try:
+                await self.load()
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("revoked logins cannot be read: %s", type(error).__name__)
 
     def is_revoked(self, family: str) -> bool:
         """Whether the tokens of a family are refused."""

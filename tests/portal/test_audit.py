@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,29 @@ def test_the_writer_writes_while_the_portal_serves(tmp_path: Path) -> None:
                 log.note("user000", "test", str(number), "done")
                 while await _count(database) < number:
                     await asyncio.sleep(0)
+
+    _with_audit(tmp_path, scene)
+
+
+def test_a_batch_under_way_at_the_end_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The portal stops while the writer waits for its connection."""
+
+    async def scene(log: Audit, database: Database) -> None:
+        waits, write = asyncio.Event(), database.write
+
+        @asynccontextmanager
+        async def slow_write() -> AsyncIterator[Any]:
+            waits.set()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            async with write() as connection:
+                yield connection
+
+        monkeypatch.setattr(database, "write", slow_write)
+        async with log.running():
+            log.note("user000", "test", "the last", "done")
+            await waits.wait()
+        assert await _count(database) == 1
 
     _with_audit(tmp_path, scene)
 

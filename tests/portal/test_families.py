@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from portal.app import create_app
 from portal.database import Database
-from portal.families import Families
+from portal.families import RELOAD_S, Families
 from portal.models import accounts, families, metadata
 from portal.seed import PASSWORD
 from portal.settings import Settings
@@ -158,11 +159,58 @@ def test_nothing_is_remembered_for_longer_than_a_token_lives(tmp_path: Path) -> 
             await store.revoke("three")
             assert not store.is_revoked("one")
             assert store.is_revoked("two")
+            assert await rows() == 3
             now[0] = 1_000.0 + 599
             await store.load()
             assert await rows() == 3
             now[0] = 1_000.0 + 600
             await store.load()
             assert await rows() == 2
+
+    asyncio.run(scene())
+
+
+def test_another_process_learns_that_a_login_has_ended(tmp_path: Path) -> None:
+    """At its next look at the table; what it knows itself stays known."""
+
+    async def scene() -> None:
+        async with _families(tmp_path, lambda: 1_000.0) as (one, database):
+            other = Families(database, access_token_s=60, refresh_token_s=600, clock=lambda: 1_000.0)
+            await one.revoke("f")
+            other._revoked_until_s["under way"] = 1_060.0  # known, and not yet in the table
+            turns: list[float] = []
+
+            async def sleep(seconds: float) -> None:
+                turns.append(seconds)
+                if len(turns) == 2:
+                    raise asyncio.CancelledError
+
+            assert not other.is_revoked("f")
+            with pytest.raises(asyncio.CancelledError):
+                await other.run(sleep)
+            assert turns == [RELOAD_S, RELOAD_S]
+            assert other.is_revoked("f")
+            assert other.is_revoked("under way")
+
+    asyncio.run(scene())
+
+
+def test_a_look_that_fails_is_not_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database may be away for a while."""
+
+    async def scene() -> None:
+        async with _families(tmp_path, lambda: 1_000.0) as (store, _):
+            looks: list[int] = []
+
+            async def load() -> None:
+                looks.append(1)
+                if len(looks) == 1:
+                    raise OperationalError("SELECT", {}, Exception("gone"))
+                raise asyncio.CancelledError
+
+            monkeypatch.setattr(store, "load", load)
+            with pytest.raises(asyncio.CancelledError):
+                await store.run(lambda _: asyncio.sleep(0))
+            assert len(looks) == 2
 
     asyncio.run(scene())

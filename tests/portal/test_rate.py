@@ -1,15 +1,20 @@
 """Token buckets against arithmetic and a slow oracle; then what a client sees of them."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from portal.app import create_app
+from portal.passwords import THREADS
 from portal.rate import Buckets, Rate, RateError, parse_rate
 from portal.seed import PASSWORD
+from portal.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -153,6 +158,24 @@ def test_successful_logins_are_not_limited(open_portal: Callable[..., TestClient
     """More of them than failures are allowed."""
     portal = open_portal({"failed_logins": Rate(2, 60)}, monotonic_ns=lambda: 0)
     assert {_log_in(portal, "user001", PASSWORD).status_code for _ in range(6)} == {200}
+
+
+def test_a_crowd_of_guesses_does_not_pass_before_the_first_fails() -> None:
+    """As many as are verified at a time may fail together; whoever waits in line behind them is not looked at."""
+
+    async def scene() -> list[int]:
+        app = create_app(Settings(agents=1, tasks=1, accounts=2, failed_logins=Rate(1, 60)), monotonic_ns=lambda: 0)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://portal") as client,
+        ):
+            form = {"username": "user001", "password": "wrong"}
+            answers = await asyncio.gather(*(client.post("/api/v1/auth/token", data=form) for _ in range(12)))
+            return [answer.status_code for answer in answers]
+
+    statuses = asyncio.run(scene())
+    assert set(statuses) == {401, 429}
+    assert statuses.count(401) <= THREADS
 
 
 def test_names_that_nobody_has_are_limited_alike(open_portal: Callable[..., TestClient]) -> None:
