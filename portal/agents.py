@@ -7,25 +7,28 @@ from sqlalchemy import Row, bindparam, insert, select, update
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from portal.auth import signed_in
+from portal.auth import needs
 from portal.collection import Cursor, Limit, Walk
 from portal.models import agents
 from portal.revision import IfMatch, revise, shown
 from portal.schemas import MAX_KEY, AgentPage, AgentPatch, AgentStatus, AgentView, NewAgent
 from portal.services import Portal
 
-router = APIRouter(prefix="/api/v1/agents", tags=["agents"], dependencies=[Depends(signed_in)])
+router = APIRouter(prefix="/api/v1/agents", tags=["agents"])
 """The routes of agents."""
 
 AgentId = Annotated[int, Path(ge=1, le=MAX_KEY)]
 """The key in the path."""
+
+_READ = [Depends(needs("agents:read"))]
+_WRITE = [Depends(needs("agents:write"))]
 
 _walk = Walk(agents)
 _one = select(agents).where(agents.c.agent_id == bindparam("key"))
 _beat = update(agents).where(agents.c.agent_id == bindparam("key")).values(last_heartbeat_at_ms=bindparam("now_ms"))
 
 
-@router.get("", response_model=AgentPage)
+@router.get("", response_model=AgentPage, dependencies=_READ)
 async def list_agents(
     portal: Portal, limit: Limit = 50, cursor: Cursor = None, status: AgentStatus | None = None
 ) -> Response:
@@ -35,7 +38,7 @@ async def list_agents(
     return Response(page.model_dump_json(), media_type="application/json")
 
 
-@router.post("", response_model=AgentView, status_code=201)
+@router.post("", response_model=AgentView, status_code=201, dependencies=_WRITE)
 async def create_agent(body: NewAgent, portal: Portal) -> Response:
     """Create an agent."""
     now_ms = portal.now_ms()
@@ -45,7 +48,7 @@ async def create_agent(body: NewAgent, portal: Portal) -> Response:
     return shown(AgentView.model_validate(row), 201, f"/api/v1/agents/{row.agent_id}")
 
 
-@router.get("/{agent_id}", response_model=AgentView)
+@router.get("/{agent_id}", response_model=AgentView, dependencies=_READ)
 async def read_agent(agent_id: AgentId, portal: Portal) -> Response:
     """Read one agent."""
     async with portal.database.read() as connection:
@@ -55,7 +58,7 @@ async def read_agent(agent_id: AgentId, portal: Portal) -> Response:
     return shown(AgentView.model_validate(row))
 
 
-@router.patch("/{agent_id}", response_model=AgentView)
+@router.patch("/{agent_id}", response_model=AgentView, dependencies=_WRITE)
 async def change_agent(agent_id: AgentId, body: AgentPatch, portal: Portal, if_match: IfMatch = None) -> Response:
     """Change an agent, and tell those who watch channel `agent.{agent_id}`."""
     changes = body.model_dump(exclude_unset=True, exclude={"version"}) | {"updated_at_ms": portal.now_ms()}
@@ -68,7 +71,7 @@ async def change_agent(agent_id: AgentId, body: AgentPatch, portal: Portal, if_m
     return shown(view)
 
 
-@router.post("/{agent_id}/heartbeat", status_code=204)
+@router.post("/{agent_id}/heartbeat", status_code=204, dependencies=_WRITE)
 async def beat(agent_id: AgentId, portal: Portal) -> Response:
     """Note that an agent is alive. This is no change of the agent: its version stays."""
     async with portal.database.write() as connection:

@@ -7,13 +7,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
 
-from portal import agents, auth, health, problems, tasks
+from portal import admin, agents, auth, health, problems, tasks
+from portal.apikeys import ApiKeys
+from portal.audit import Audit
 from portal.database import Database, temporary_url
+from portal.families import Families
+from portal.headers import SecurityHeaders
 from portal.hub import Hub
 from portal.passwords import Passwords, hash_demo
 from portal.problems import BodyLimit
+from portal.rate import Buckets
+from portal.ratelimit import RateLimit
 from portal.seed import PASSWORD, seed
 from portal.services import Services
 from portal.settings import Settings, SettingsError
@@ -22,7 +29,7 @@ from portal.templates import Templates
 from portal.tokens import Tokens
 from portal.websocket import AgentSockets
 
-ROUTERS = (agents.router, tasks.router, auth.router, health.router)
+ROUTERS = (agents.router, tasks.router, auth.router, admin.router, health.router)
 """The rooms with HTTP routes."""
 
 
@@ -58,6 +65,24 @@ def create_app(
         except SlowError as error:
             raise SettingsError(f"PORTAL_SLOW: {error}") from error
         app.add_middleware(Slow, delays=settings.delays, sleep=sleep)
+    if settings.rate_limit is not None:
+        app.add_middleware(RateLimit, rate=settings.rate_limit, monotonic_ns=monotonic_ns)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=[
+                "Authorization",
+                "X-API-Key",
+                "X-Request-ID",
+                "If-Match",
+                "If-None-Match",
+                "Idempotency-Key",
+            ],
+            expose_headers=["ETag", "Location", "Retry-After", "RateLimit", "RateLimit-Policy", "WWW-Authenticate"],
+        )
+    app.add_middleware(SecurityHeaders)
     return app
 
 
@@ -80,6 +105,14 @@ def _lifespan(
                         account_count=settings.accounts,
                         password_hash=hash_demo(PASSWORD),
                     )
+                audit = Audit(database, clock=clock)
+                families = Families(
+                    database,
+                    access_token_s=settings.access_token_s,
+                    refresh_token_s=settings.refresh_token_s,
+                    clock=clock,
+                )
+                await families.load()
                 app.state.services = Services(
                     settings=settings,
                     database=database,
@@ -90,11 +123,21 @@ def _lifespan(
                         refresh_token_s=settings.refresh_token_s,
                         clock=clock,
                     ),
+                    families=families,
+                    api_keys=ApiKeys(database, clock=clock, monotonic_ns=monotonic_ns),
+                    failed_logins=Buckets(settings.failed_logins, monotonic_ns),
+                    audit=audit,
                     hub=Hub(),
                     clock=clock,
                     monotonic_ns=monotonic_ns,
                 )
-                yield
+                reload = asyncio.create_task(families.run(asyncio.sleep))
+                try:
+                    async with audit.running():
+                        yield
+                finally:
+                    reload.cancel()
+                    await asyncio.wait((reload,))
             finally:
                 await database.close()
 

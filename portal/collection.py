@@ -24,7 +24,8 @@ class Walk:
         self._name = table.name
         after = select(table).where(self._key > bindparam("after")).order_by(self._key).limit(bindparam("count"))
         self._every = after
-        self._of_status = after.where(table.c.status == bindparam("status"))
+        if "status" in table.c:
+            self._of_status = after.where(table.c.status == bindparam("status"))
 
     async def page(
         self, database: Database, *, limit: int, cursor: str | None, status: str | None

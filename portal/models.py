@@ -43,5 +43,43 @@ accounts = Table(
     Column("account_id", _Id, primary_key=True),
     Column("username", String(80), nullable=False, unique=True),
     Column("password_hash", String(255), nullable=False),
+    Column("role", String(16), nullable=False, server_default="viewer"),
 )
 """Those who may log in."""
+
+families = Table(
+    "families",
+    metadata,
+    Column("family_id", String(32), primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("revoked_at_ms", BigInteger),
+)
+"""Logins that were refreshed or ended. `generation` is that of the one refresh token that is good."""
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", _Id, primary_key=True),
+    Column("name", String(80), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("scopes", String(200), nullable=False),
+    Column("made_by", String(80), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger),
+    Column("revoked_at_ms", BigInteger),
+)
+"""What agents call with. `digest` is the SHA-256 of a key's secret; the secret itself is nowhere."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("audit_id", _Id, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("who", String(80)),
+    Column("what", String(40), nullable=False),
+    Column("target", String(120), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("request_id", String(64)),
+)
+"""Who did what, and how it ended."""

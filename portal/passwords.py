@@ -24,6 +24,8 @@ class Passwords:
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="portal-password")
+        self.turn = asyncio.Semaphore(THREADS)
+        """Held by who has something to do directly before its verification."""
         self._decoy = hash_demo("nobody has this password")
 
     async def verify(self, password_hash: str | None, password: str) -> bool:

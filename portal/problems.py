@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from portal.headers import DATA_HEADERS
+from portal.principal import AccessError
 from portal.templates import Templates
 
 MEDIA_TYPE = "application/problem+json"
@@ -53,6 +55,10 @@ def install(app: FastAPI, templates: Templates) -> None:
             return Response(status_code=error.status_code, headers=headers)
         return Problem(error.status_code, request.url.path, str(error.detail), headers)
 
+    async def on_refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, AccessError)  # noqa: S101 (registered for this type)
+        return Problem(error.status, request.url.path, str(error), {"WWW-Authenticate": error.challenge})
+
     async def on_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 (registered for this type)
         errors = [_pointed(one) for one in error.errors()]
@@ -63,9 +69,10 @@ def install(app: FastAPI, templates: Templates) -> None:
 
     async def on_crash(request: Request, error: Exception) -> Response:
         # Starlette raises the error again behind this answer, so the server logs it with its traceback.
-        return Problem(500, request.url.path, "the portal failed; the cause is in its log")
+        return Problem(500, request.url.path, "the portal failed; the cause is in its log", DATA_HEADERS)
 
     app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(AccessError, on_refused)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(PoolTimeout, on_queue)
     app.add_exception_handler(Exception, on_crash)

@@ -1,8 +1,10 @@
 """What comes in and goes out over REST."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from portal.principal import Scope
 
 MAX_KEY = 2**63 - 1
 """The largest key or version that a database column holds."""
@@ -138,3 +140,61 @@ class RefreshRequest(_Body):
     """A refresh token to be exchanged for a new pair."""
 
     refresh_token: str
+
+
+class NewKey(_Body):
+    """An API key to be made."""
+
+    name: Name
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(get_args(Scope)))]
+    expires_in_s: Annotated[int, Field(ge=1, le=10 * 365 * 86_400)] | None = None
+
+
+class KeyView(BaseModel):
+    """An API key as it is shown, without its secret."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    key_id: int
+    name: str
+    scopes: Annotated[
+        list[Scope], BeforeValidator(lambda scopes: scopes.split() if isinstance(scopes, str) else scopes)
+    ]
+    made_by: str
+    created_at_ms: int
+    expires_at_ms: int | None
+    revoked_at_ms: int | None
+
+
+class KeyMade(KeyView):
+    """An API key as it is shown once, with its text."""
+
+    key: str
+
+
+class KeyPage(BaseModel):
+    """One page of API keys; `next_cursor` is null on the last."""
+
+    items: list[KeyView]
+    next_cursor: str | None
+
+
+class AuditView(BaseModel):
+    """One row of the audit log; `who` is null where nobody was known."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    audit_id: int
+    at_ms: int
+    who: str | None
+    what: str
+    target: str
+    outcome: str
+    request_id: str | None
+
+
+class AuditPage(BaseModel):
+    """One page of the audit log; `next_cursor` is null on the last."""
+
+    items: list[AuditView]
+    next_cursor: str | None

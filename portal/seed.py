@@ -14,6 +14,8 @@ EPOCH_MS = 1_767_225_600_000
 """The seeded rows' last day ends here: 2026-01-01T00:00:00Z."""
 PASSWORD = "agents-at-work"  # noqa: S105 (the documented password of accounts that exist for load tests only)
 """The one password of all seeded accounts."""
+VIEWERS = 20
+"""Accounts `viewer000` upwards."""
 
 _DAY_MS = 86_400_000
 _KINDS = ("planner", "coder", "reviewer", "tester", "researcher")
@@ -68,10 +70,16 @@ def task_rows(count: int, agent_count: int) -> list[dict[str, Any]]:
 
 
 def account_rows(count: int, password_hash: str) -> list[dict[str, Any]]:
-    """Make `count` accounts, `user000` upwards, with one password hash: hashing each would take seconds."""
+    """Make `count` operators, `user000` upwards, then one `viewer`, one `admin` and some more viewers.
+
+    All have one password hash: hashing each would take seconds.
+    """
+    people = [(f"user{number:03d}", "operator") for number in range(count)]
+    people += [("viewer", "viewer"), ("admin", "admin")]
+    people += [(f"viewer{number:03d}", "viewer") for number in range(VIEWERS)]
     return [
-        {"account_id": number + 1, "username": f"user{number:03d}", "password_hash": password_hash}
-        for number in range(count)
+        {"account_id": number, "username": username, "password_hash": password_hash, "role": role}
+        for number, (username, role) in enumerate(people, start=1)
     ]
 
 

@@ -7,9 +7,13 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from portal.apikeys import ApiKeys
+from portal.audit import Audit
 from portal.database import Database
+from portal.families import Families
 from portal.hub import Hub
 from portal.passwords import Passwords
+from portal.rate import Buckets
 from portal.settings import Settings
 from portal.tokens import Tokens
 
@@ -22,6 +26,11 @@ class Services:
     database: Database
     passwords: Passwords
     tokens: Tokens
+    families: Families
+    api_keys: ApiKeys
+    failed_logins: Buckets
+    """One bucket per account and address; a failed login takes a token."""
+    audit: Audit
     hub: Hub
     clock: Callable[[], float]
     """Unix seconds."""

@@ -1,14 +1,19 @@
 """What can be set about one portal, read once at start."""
 
 import ipaddress
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from portal.rate import Rate, RateError, parse_rate
 from portal.slow import Delay, SlowError, parse_delays
 
 SECRET_BYTES = 32
 """The shortest signing secret taken: an HS256 key is no shorter than its hash (RFC 7518, section 3.2)."""
+
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
 class SettingsError(ValueError):
@@ -29,6 +34,12 @@ class Settings:
     """Life of an access token."""
     refresh_token_s: int = 86_400
     """Life of a refresh token."""
+    rate_limit: Rate | None = None
+    """How often one principal may ask (`PORTAL_RATE_LIMIT`); None is as often as it likes."""
+    failed_logins: Rate = Rate(10, 60)  # noqa: RUF009 (frozen)
+    """How often logins of one account from one address may fail."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose pages may read answers (`PORTAL_CORS_ORIGINS`)."""
     delays: tuple[Delay, ...] = ()
     """The laboratory's slow routes (`PORTAL_SLOW`)."""
     agents: int = 1_000
@@ -61,10 +72,16 @@ class Settings:
             delays = parse_delays(environ.get("PORTAL_SLOW", ""))
         except SlowError as error:
             raise SettingsError(f"PORTAL_SLOW: {error}") from error
+        try:
+            rate_limit = parse_rate(rate) if (rate := environ.get("PORTAL_RATE_LIMIT")) else None
+        except RateError as error:
+            raise SettingsError(f"PORTAL_RATE_LIMIT: {error}") from error
         given = {
             "database_url": environ.get("PORTAL_DATABASE_URL"),
             "secret": environ.get("PORTAL_SECRET"),
             "access_token_s": _seconds(environ, "PORTAL_ACCESS_TOKEN_S"),
+            "rate_limit": rate_limit,
+            "cors_origins": _origins(environ.get("PORTAL_CORS_ORIGINS", "")),
         }
         return cls(host=host, delays=delays, **{name: value for name, value in given.items() if value})  # type: ignore[arg-type]
 
@@ -84,3 +101,14 @@ def _seconds(environ: Mapping[str, str], name: str) -> int | None:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise SettingsError(f"{name} must be a whole number of seconds, at least 1, and is {text!r}")
     return int(text)
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(filter(None, (part.strip() for part in text.split(","))))
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                "PORTAL_CORS_ORIGINS names origins such as 'https://board.example' or 'http://localhost:3000',"
+                f" with commas between them, and {origin!r} is none"
+            )
+    return origins

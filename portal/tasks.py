@@ -8,24 +8,27 @@ from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from portal.auth import signed_in
+from portal.auth import needs
 from portal.collection import Cursor, Limit, Walk
 from portal.models import tasks
 from portal.revision import IfMatch, revise, shown
 from portal.schemas import MAX_KEY, Assignment, NewTask, TaskPage, TaskPatch, TaskStatus, TaskView
 from portal.services import Portal
 
-router = APIRouter(prefix="/api/v1/tasks", tags=["tasks"], dependencies=[Depends(signed_in)])
+router = APIRouter(prefix="/api/v1/tasks", tags=["tasks"])
 """The routes of tasks."""
 
 TaskId = Annotated[int, Path(ge=1, le=MAX_KEY)]
 """The key in the path."""
 
+_READ = [Depends(needs("tasks:read"))]
+_WRITE = [Depends(needs("tasks:write"))]
+
 _walk = Walk(tasks)
 _one = select(tasks).where(tasks.c.task_id == bindparam("key"))
 
 
-@router.get("", response_model=TaskPage)
+@router.get("", response_model=TaskPage, dependencies=_READ)
 async def list_tasks(
     portal: Portal, limit: Limit = 50, cursor: Cursor = None, status: TaskStatus | None = None
 ) -> Response:
@@ -35,7 +38,7 @@ async def list_tasks(
     return Response(page.model_dump_json(), media_type="application/json")
 
 
-@router.post("", response_model=TaskView, status_code=201)
+@router.post("", response_model=TaskView, status_code=201, dependencies=_WRITE)
 async def create_task(body: NewTask, portal: Portal) -> Response:
     """Create a task; it starts open, without an agent."""
     now_ms = portal.now_ms()
@@ -45,7 +48,7 @@ async def create_task(body: NewTask, portal: Portal) -> Response:
     return shown(TaskView.model_validate(row), 201, f"/api/v1/tasks/{row.task_id}")
 
 
-@router.get("/{task_id}", response_model=TaskView)
+@router.get("/{task_id}", response_model=TaskView, dependencies=_READ)
 async def read_task(task_id: TaskId, portal: Portal) -> Response:
     """Read one task."""
     async with portal.database.read() as connection:
@@ -55,7 +58,7 @@ async def read_task(task_id: TaskId, portal: Portal) -> Response:
     return shown(TaskView.model_validate(row))
 
 
-@router.patch("/{task_id}", response_model=TaskView)
+@router.patch("/{task_id}", response_model=TaskView, dependencies=_WRITE)
 async def change_task(task_id: TaskId, body: TaskPatch, portal: Portal, if_match: IfMatch = None) -> Response:
     """Change a task."""
     changes = body.model_dump(exclude_unset=True, exclude={"version"}) | {"updated_at_ms": portal.now_ms()}
@@ -64,7 +67,7 @@ async def change_task(task_id: TaskId, body: TaskPatch, portal: Portal, if_match
     return shown(TaskView.model_validate(row))
 
 
-@router.post("/{task_id}/assign", response_model=TaskView)
+@router.post("/{task_id}/assign", response_model=TaskView, dependencies=_WRITE)
 async def assign_task(task_id: TaskId, body: Assignment, portal: Portal, if_match: IfMatch = None) -> Response:
     """Give a task to an agent, whoever had it before; a task that has ended stays as it is (409)."""
     changes = {"agent_id": body.agent_id, "status": "assigned", "updated_at_ms": portal.now_ms()}

@@ -3,19 +3,23 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
+from portal.credentials import API_KEY_HEADER, authenticate, bearer, demand
 from portal.frames import FrameError, Publish, Subscribe, parse_frame
 from portal.hub import Hub, HubFullError, encode
 from portal.outbox import Outbox
+from portal.principal import AccessError, Principal
+from portal.principal import Scope as AccessScope
 from portal.problems import Problem
 from portal.services import Services
 from portal.settings import Settings
-from portal.tokens import TokenError
 
 _log = logging.getLogger("portal")
 
@@ -41,7 +45,8 @@ SLOW = Closing(1013, "too slow: the queue is full, connect again later")
 class AgentSockets:
     """The ASGI application behind `/ws/agents`.
 
-    A token is asked for before the handshake. Without a valid one there is no socket: HTTP 403, as a problem.
+    A token or an API key is asked for before the handshake. Without a valid one there is no socket: HTTP 403, as a
+    problem.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,22 +54,30 @@ class AgentSockets:
         services: Services = scope["app"].state.services
         await receive()  # websocket.connect
         try:
-            services.tokens.read(_token(scope), "access")
-        except TokenError as error:
+            principal = await _principal(services, scope)
+        except AccessError as error:
             await _deny(scope, receive, send, str(error))
             return
         await send({"type": "websocket.accept"})
-        await Session(services.hub, services.settings, receive, send).run()
+        target, request_id = f"WS {scope['path']}", Headers(scope=scope).get("X-Request-ID")
+        may = partial(demand, services, principal, target=target, request_id=request_id)
+        await Session(services.hub, services.settings, receive, send, may).run()
 
 
 class Session:
-    """One accepted socket, from its first frame to its last."""
+    """One accepted socket, from its first frame to its last.
 
-    def __init__(self, hub: Hub, settings: Settings, receive: Receive, send: Send) -> None:
+    `may` raises `AccessError` for what the client has no right to.
+    """
+
+    def __init__(
+        self, hub: Hub, settings: Settings, receive: Receive, send: Send, may: Callable[[AccessScope], None]
+    ) -> None:
         self._hub = hub
         self._settings = settings
         self._receive = receive
         self._send = send
+        self._may = may
         self._closing: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
         self._outbox = Outbox(settings.queue_frames, settings.queue_bytes, lambda: self._close(SLOW))
         self._malformed = 0
@@ -130,6 +143,7 @@ class Session:
         frame = parse_frame(text)
         try:
             if isinstance(frame, Publish):
+                self._may("agents:write")
                 seq = self._hub.publish(
                     frame.channel,
                     publisher=frame.publisher,
@@ -140,6 +154,7 @@ class Session:
                 )
                 return {"type": "published", "id": frame.id, "channel": frame.channel, "seq": seq}
             if isinstance(frame, Subscribe):
+                self._may("agents:read")
                 return {
                     "type": "subscribed",
                     "channels": self._hub.subscribe(self._outbox, frame.channels),
@@ -150,18 +165,16 @@ class Session:
                 "channels": self._hub.unsubscribe(self._outbox, frame.channels),
                 "id": frame.id,
             }
-        except (ValueError, HubFullError) as error:
+        except (ValueError, HubFullError, AccessError) as error:
             raise FrameError(str(error), frame.id) from error
 
 
-def _token(scope: Scope) -> str:
-    scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return token.strip()
+async def _principal(services: Services, scope: Scope) -> Principal:
+    headers = Headers(scope=scope)
     values: list[str] = parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
-    if not values:
-        raise TokenError("a token is needed, as Authorization: Bearer or ?token=")
-    return values[0]
+    if values and "Authorization" not in headers and API_KEY_HEADER not in headers:
+        return bearer(services, values[0])
+    return await authenticate(services, headers)
 
 
 async def _deny(scope: Scope, receive: Receive, send: Send, detail: str) -> None:

@@ -117,29 +117,29 @@ def test_an_access_token_expires(open_portal: Callable[..., TestClient]) -> None
 
 def test_a_tampered_token_is_refused() -> None:
     """Whether the claims or the signature were changed, or the secret was another, or there is no signature at all."""
-    token = _tokens().issue("user001", "access")
+    token = _tokens().issue("user001", "access", fam="f", role="operator")
     head, claims, signature = token.split(".")
-    other_claims = _tokens().issue("user002", "access").split(".")[1]
+    other_claims = _tokens().issue("user002", "access", fam="f", role="operator").split(".")[1]
     forged = jwt.encode(jwt.decode(token, SECRET, ["HS256"], options={"verify_exp": False}), None, "none")
     for bad in (
         f"{head}.{other_claims}.{signature}",
         f"{head}.{claims}.{signature[::-1]}",
         f"{head}.{claims}.",
-        _tokens(secret="t" * 32).issue("user001", "access"),
+        _tokens(secret="t" * 32).issue("user001", "access", fam="f", role="operator"),
         forged,
         "",
         "\ud800",
     ):
         with pytest.raises(TokenError, match="not valid"):
             _tokens().read(bad, "access")
-    assert _tokens().read(token, "access") == "user001"
+    assert _tokens().read(token, "access")["sub"] == "user001"
 
 
-@pytest.mark.parametrize("missing", ["sub", "exp", "use", "iss"])
+@pytest.mark.parametrize("missing", ["sub", "exp", "use", "iss", "fam", "role"])
 def test_a_token_lacking_a_claim_is_refused(missing: str) -> None:
     """Also when the signature is right."""
-    claims = {"iss": "portal", "sub": "user001", "use": "access", "exp": 2_000}
-    assert _tokens().read(jwt.encode(claims, SECRET, "HS256"), "access") == "user001"
+    claims = {"iss": "portal", "sub": "user001", "use": "access", "exp": 2_000, "fam": "f", "role": "viewer"}
+    assert _tokens().read(jwt.encode(claims, SECRET, "HS256"), "access")["sub"] == "user001"
     del claims[missing]
     with pytest.raises(TokenError):
         _tokens().read(jwt.encode(claims, SECRET, "HS256"), "access")

@@ -46,6 +46,20 @@ def test_accounts_share_one_hash() -> None:
     assert {account["password_hash"] for account in accounts} == {"the-hash"}
 
 
+def test_accounts_have_roles() -> None:
+    """Those that load scenarios sign in as are operators, under the numbers they always had; the others come after."""
+    accounts = account_rows(200, "the-hash")
+    assert [account["account_id"] for account in accounts] == list(range(1, 223))
+    assert {account["role"] for account in accounts[:200]} == {"operator"}
+    assert [(account["username"], account["role"]) for account in accounts[200:203]] == [
+        ("viewer", "viewer"),
+        ("admin", "admin"),
+        ("viewer000", "viewer"),
+    ]
+    assert accounts[-1]["username"] == "viewer019"
+    assert Counter(account["role"] for account in accounts) == {"operator": 200, "viewer": 21, "admin": 1}
+
+
 def test_a_portal_ships_with_a_thousand_agents_and_five_thousand_tasks(portal: TestClient) -> None:
     """The last rows are there."""
     assert portal.get("/api/v1/agents/1000").json() == agent_rows(1000)[-1]

@@ -17,6 +17,10 @@ def _publish(seq: int) -> dict[str, Any]:
     return frame | {"intended_ns": 5, "sent_ns": 6, "data": {"n": seq}}
 
 
+def _may(scope: str) -> None:
+    """Let every client do everything."""
+
+
 class Wire:
     """Both ends of one socket's ASGI channel, with a client that may stop reading."""
 
@@ -64,7 +68,7 @@ def test_a_slow_consumer_is_closed_with_1013_while_others_keep_receiving() -> No
     async def scene() -> None:
         hub, settings = Hub(), Settings(queue_frames=5)
         slow, quick = Wire(), Wire()
-        sessions = [asyncio.create_task(Session(hub, settings, w.receive, w.send).run()) for w in (slow, quick)]
+        sessions = [asyncio.create_task(Session(hub, settings, w.receive, w.send, _may).run()) for w in (slow, quick)]
         for wire in (slow, quick):
             wire.say({"type": "subscribe", "channels": ["agent.1"]})
         await _settle()
@@ -96,7 +100,7 @@ def test_bytes_close_a_slow_consumer_too() -> None:
 
     async def scene() -> None:
         hub, wire = Hub(), Wire()
-        session = asyncio.create_task(Session(hub, Settings(queue_bytes=3_000), wire.receive, wire.send).run())
+        session = asyncio.create_task(Session(hub, Settings(queue_bytes=3_000), wire.receive, wire.send, _may).run())
         wire.say({"type": "subscribe", "channels": ["agent.1"]})
         await _settle()
         wire.reading.clear()
@@ -115,7 +119,9 @@ def test_a_burst_in_one_packet_overflows_no_ready_socket() -> None:
     async def scene() -> None:
         hub, settings = Hub(), Settings(queue_frames=10)
         publisher, listener = Wire(), Wire()
-        sessions = [asyncio.create_task(Session(hub, settings, w.receive, w.send).run()) for w in (publisher, listener)]
+        sessions = [
+            asyncio.create_task(Session(hub, settings, w.receive, w.send, _may).run()) for w in (publisher, listener)
+        ]
         listener.say({"type": "subscribe", "channels": ["agent.7"]})
         await _settle()
         for seq in range(1_000):
@@ -135,13 +141,13 @@ def test_a_client_that_hangs_up_is_forgotten() -> None:
 
     async def scene() -> None:
         hub, wire = Hub(max_channels=1), Wire()
-        session = asyncio.create_task(Session(hub, Settings(), wire.receive, wire.send).run())
+        session = asyncio.create_task(Session(hub, Settings(), wire.receive, wire.send, _may).run())
         wire.say({"type": "subscribe", "channels": ["agent.1"]})
         wire.hang_up()
         await session
         assert wire.closed() == []
         other = Wire()
-        session = asyncio.create_task(Session(hub, Settings(), other.receive, other.send).run())
+        session = asyncio.create_task(Session(hub, Settings(), other.receive, other.send, _may).run())
         other.say({"type": "subscribe", "channels": ["agent.2"]})  # room for it only if the first channel is forgotten
         other.hang_up()
         await session
@@ -166,7 +172,7 @@ def test_a_fault_of_ours_closes_with_1011(monkeypatch: pytest.MonkeyPatch) -> No
         hub, wire = Hub(), Wire()
         monkeypatch.setattr(hub, "subscribe", broken)
         wire.say({"type": "subscribe", "channels": ["agent.1"]})
-        await Session(hub, Settings(), wire.receive, wire.send).run()
+        await Session(hub, Settings(), wire.receive, wire.send, _may).run()
         assert wire.closed() == [1011]
 
     asyncio.run(scene())

@@ -3,6 +3,7 @@
 import pytest
 
 from portal.database import DatabaseUrlError, check_url
+from portal.rate import Rate
 from portal.settings import Settings, SettingsError
 
 
@@ -26,6 +27,16 @@ def test_the_environment_is_obeyed() -> None:
     )
 
 
+def test_limits_and_origins_are_read() -> None:
+    """Both are off by default."""
+    assert (Settings().rate_limit, Settings().cors_origins) == (None, ())
+    settings = Settings.from_environment(
+        {"PORTAL_RATE_LIMIT": "600/min", "PORTAL_CORS_ORIGINS": "https://board.example, http://[::1]:3000"}
+    )
+    assert settings.rate_limit == Rate(600, 60)
+    assert settings.cors_origins == ("https://board.example", "http://[::1]:3000")
+
+
 def test_secrets_are_not_shown() -> None:
     """Neither the key nor a database URL, which may hold a password."""
     shown = repr(Settings(secret="k" * 32, database_url="postgresql+asyncpg://u:hunter2@db/x"))
@@ -40,6 +51,11 @@ def test_secrets_are_not_shown() -> None:
         ("PORTAL_SLOW", "nonsense"),
         ("PORTAL_ACCESS_TOKEN_S", "0"),
         ("PORTAL_ACCESS_TOKEN_S", "1h"),
+        ("PORTAL_RATE_LIMIT", "600"),
+        ("PORTAL_RATE_LIMIT", "0/min"),
+        ("PORTAL_CORS_ORIGINS", "*"),
+        ("PORTAL_CORS_ORIGINS", "https://board.example/"),
+        ("PORTAL_CORS_ORIGINS", "board.example"),
     ],
 )
 def test_what_cannot_be_obeyed_is_refused_by_name(name: str, value: str) -> None:
