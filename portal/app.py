@@ -9,9 +9,11 @@ from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanag
 from fastapi import FastAPI
 from starlette.routing import WebSocketRoute
 
-from portal import agents, auth, health, problems, tasks
+from portal import agents, auth, health, metrics, problems, tasks
 from portal.database import Database, temporary_url
 from portal.hub import Hub
+from portal.measured import MeasuredFastAPI
+from portal.metrics import Metrics
 from portal.passwords import Passwords, hash_demo
 from portal.problems import BodyLimit
 from portal.seed import PASSWORD, seed
@@ -22,7 +24,7 @@ from portal.templates import Templates
 from portal.tokens import Tokens
 from portal.websocket import AgentSockets
 
-ROUTERS = (agents.router, tasks.router, auth.router, health.router)
+ROUTERS = (agents.router, tasks.router, auth.router, health.router, metrics.router)
 """The rooms with HTTP routes."""
 
 
@@ -31,25 +33,30 @@ def create_app(
     *,
     clock: Callable[[], float] = time.time,
     monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    perf_ns: Callable[[], int] = time.perf_counter_ns,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> FastAPI:
     """Build a portal; its database opens when the application starts.
 
     Without `settings` they are read from the environment; then some other server binds, to an address that is not known
-    here, and laboratory switches are refused. `clock` and `monotonic_ns` tell the time to all of it, and `sleep`
-    is what a delayed route waits with.
+    here, and laboratory switches are refused. `clock` and `monotonic_ns` tell the time to all of it, `perf_ns` tells
+    it to what is measured of requests, and `sleep` is what a delayed route waits with.
     """
     settings = settings or Settings.from_environment(os.environ, host="an unknown address")
     templates = Templates(route for router in ROUTERS for route in router.routes)
-    app = FastAPI(
+    sockets = AgentSockets()
+    app = MeasuredFastAPI(
         title="The portal where agents are coordinated",
         version="1",
-        lifespan=_lifespan(settings, clock, monotonic_ns),
+        lifespan=_lifespan(settings, sockets, clock, monotonic_ns),
         redirect_slashes=False,
     )
+    app.state.metrics = Metrics()
+    app.state.perf_ns = perf_ns
+    app.state.access_log = settings.log == "json"
     for router in ROUTERS:
         app.include_router(router)
-    app.router.routes.append(WebSocketRoute("/ws/agents", AgentSockets()))
+    app.router.routes.append(WebSocketRoute("/ws/agents", sockets))
     problems.install(app, templates)
     app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
     if settings.delays:
@@ -62,7 +69,7 @@ def create_app(
 
 
 def _lifespan(
-    settings: Settings, clock: Callable[[], float], monotonic_ns: Callable[[], int]
+    settings: Settings, sockets: AgentSockets, clock: Callable[[], float], monotonic_ns: Callable[[], int]
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -71,6 +78,10 @@ def _lifespan(
             database = Database(url)
             passwords = Passwords()
             stack.callback(passwords.close)
+            hub = Hub()
+            numbers: Metrics = app.state.metrics
+            stack.callback(numbers.registry.unregister, numbers.watch(database, hub, sockets))
+            stack.callback(asyncio.create_task(numbers.follow_lag()).cancel)
             try:
                 async with database.transaction() as connection:
                     await seed(
@@ -90,7 +101,7 @@ def _lifespan(
                         refresh_token_s=settings.refresh_token_s,
                         clock=clock,
                     ),
-                    hub=Hub(),
+                    hub=hub,
                     clock=clock,
                     monotonic_ns=monotonic_ns,
                 )

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from portal.models import accounts
 from portal.schemas import RefreshRequest, TokenPair
 from portal.services import Portal, Services
+from portal.timing import timed
 from portal.tokens import TokenError
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
@@ -32,7 +33,8 @@ async def signed_in(token: Annotated[str | None, Depends(_scheme)], portal: Port
     if token is None:
         raise Unauthorized("a Bearer token is needed")
     try:
-        return portal.tokens.read(token, "access")
+        with timed("auth"):
+            return portal.tokens.read(token, "access")
     except TokenError as error:
         raise Unauthorized(str(error), error="invalid_token") from error
 
@@ -42,7 +44,9 @@ async def log_in(form: Annotated[OAuth2PasswordRequestForm, Depends()], portal: 
     """Exchange a user's name and password (an OAuth2 password form) for a pair of tokens."""
     async with portal.database.read() as connection:
         password_hash = await connection.scalar(_hash_of, {"username": form.username})
-    if not await portal.passwords.verify(password_hash, form.password):
+    with timed("auth"):
+        matches = await portal.passwords.verify(password_hash, form.password)
+    if not matches:
         raise Unauthorized("the user name or the password is wrong")
     return _pair(portal, form.username)
 
@@ -51,7 +55,8 @@ async def log_in(form: Annotated[OAuth2PasswordRequestForm, Depends()], portal: 
 async def refresh(body: RefreshRequest, portal: Portal) -> TokenPair:
     """Exchange a refresh token for a new pair of tokens."""
     try:
-        subject = portal.tokens.read(body.refresh_token, "refresh")
+        with timed("auth"):
+            subject = portal.tokens.read(body.refresh_token, "refresh")
     except TokenError as error:
         raise Unauthorized(str(error), error="invalid_token") from error
     return _pair(portal, subject)

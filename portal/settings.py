@@ -10,6 +10,9 @@ from portal.slow import Delay, SlowError, parse_delays
 SECRET_BYTES = 32
 """The shortest signing secret taken: an HS256 key is no shorter than its hash (RFC 7518, section 3.2)."""
 
+METRICS_TOKEN_CHARACTERS = 16
+"""The shortest token taken for `/metrics`."""
+
 
 class SettingsError(ValueError):
     """A setting that cannot be obeyed, told in one sentence."""
@@ -31,6 +34,12 @@ class Settings:
     """Life of a refresh token."""
     delays: tuple[Delay, ...] = ()
     """The laboratory's slow routes (`PORTAL_SLOW`)."""
+    lab: bool = False
+    """Whether the laboratory's switches can be set at run time (`PORTAL_LAB`)."""
+    metrics_token: str | None = field(default=None, repr=False)
+    """Who holds it may read `/metrics`; None shows them to loopback only."""
+    log: str = "text"
+    """How the log is written: `text`, or `json` with a line for each request."""
     agents: int = 1_000
     """Agents seeded into an empty database."""
     tasks: int = 5_000
@@ -51,8 +60,13 @@ class Settings:
     def __post_init__(self) -> None:
         if len(self.secret.encode()) < SECRET_BYTES:
             raise SettingsError(f"the signing secret (PORTAL_SECRET) must be at least {SECRET_BYTES} bytes long")
-        if self.delays and not is_loopback(self.host):
-            raise SettingsError(f"PORTAL_SLOW is a laboratory switch and is refused on {self.host}: bind to loopback")
+        for name, is_on in (("PORTAL_SLOW", self.delays), ("PORTAL_LAB", self.lab)):
+            if is_on and not is_loopback(self.host):
+                raise SettingsError(f"{name} is a laboratory switch and is refused on {self.host}: bind to loopback")
+        if self.log not in ("text", "json"):
+            raise SettingsError(f"PORTAL_LOG must be text or json and is {self.log!r}")
+        if self.metrics_token is not None and len(self.metrics_token) < METRICS_TOKEN_CHARACTERS:
+            raise SettingsError(f"PORTAL_METRICS_TOKEN must be at least {METRICS_TOKEN_CHARACTERS} characters long")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], host: str = "127.0.0.1") -> "Settings":
@@ -65,6 +79,9 @@ class Settings:
             "database_url": environ.get("PORTAL_DATABASE_URL"),
             "secret": environ.get("PORTAL_SECRET"),
             "access_token_s": _seconds(environ, "PORTAL_ACCESS_TOKEN_S"),
+            "lab": _switch(environ, "PORTAL_LAB"),
+            "metrics_token": environ.get("PORTAL_METRICS_TOKEN"),
+            "log": environ.get("PORTAL_LOG"),
         }
         return cls(host=host, delays=delays, **{name: value for name, value in given.items() if value})  # type: ignore[arg-type]
 
@@ -75,6 +92,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name) or "0"
+    if text not in ("0", "1"):
+        raise SettingsError(f"{name} must be 0 or 1 and is {text!r}")
+    return text == "1"
 
 
 def _seconds(environ: Mapping[str, str], name: str) -> int | None:

@@ -44,6 +44,15 @@ class AgentSockets:
     A token is asked for before the handshake. Without a valid one there is no socket: HTTP 403, as a problem.
     """
 
+    def __init__(self) -> None:
+        self.open: set[Session] = set()
+        """The sockets accepted and not ended."""
+
+    @property
+    def frames_queued(self) -> int:
+        """How many frames wait, over all sockets."""
+        return sum(session.frames_queued for session in self.open)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
         services: Services = scope["app"].state.services
@@ -54,7 +63,12 @@ class AgentSockets:
             await _deny(scope, receive, send, str(error))
             return
         await send({"type": "websocket.accept"})
-        await Session(services.hub, services.settings, receive, send).run()
+        session = Session(services.hub, services.settings, receive, send)
+        self.open.add(session)
+        try:
+            await session.run()
+        finally:
+            self.open.discard(session)
 
 
 class Session:
@@ -68,6 +82,11 @@ class Session:
         self._closing: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
         self._outbox = Outbox(settings.queue_frames, settings.queue_bytes, lambda: self._close(SLOW))
         self._malformed = 0
+
+    @property
+    def frames_queued(self) -> int:
+        """How many frames wait for the client."""
+        return len(self._outbox)
 
     async def run(self) -> None:
         """Read and write until the client goes or the portal closes the socket."""
