@@ -44,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             handler.setFormatter(JsonFormatter())
     for delay in settings.delays:
         _log.warning("laboratory switch: every answer of %s is delayed by %g ms", delay.route, delay.seconds * 1000)
+    if settings.lab:
+        _log.warning("laboratory switches can be set at /lab")
     server = make_server(app, settings, listener, others)
     received: list[int] = []
 

@@ -9,9 +9,11 @@ from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanag
 from fastapi import FastAPI
 from starlette.routing import WebSocketRoute
 
-from portal import agents, auth, health, metrics, problems, tasks
+from portal import agents, auth, health, lab, metrics, problems, tasks
 from portal.database import Database, temporary_url
+from portal.faults import Faults
 from portal.hub import Hub
+from portal.lab import Lab
 from portal.measured import MeasuredFastAPI
 from portal.metrics import Metrics
 from portal.passwords import Passwords, hash_demo
@@ -65,6 +67,10 @@ def create_app(
         except SlowError as error:
             raise SettingsError(f"PORTAL_SLOW: {error}") from error
         app.add_middleware(Slow, delays=settings.delays, sleep=sleep)
+    if settings.lab:
+        app.include_router(lab.router)
+        app.state.lab = Lab(templates.names, sleep)
+        app.add_middleware(Faults, lab=app.state.lab, templates=templates)
     return app
 
 
@@ -81,6 +87,8 @@ def _lifespan(
             hub = Hub()
             numbers: Metrics = app.state.metrics
             stack.callback(numbers.registry.unregister, numbers.watch(database, hub, sockets))
+            if settings.lab:
+                stack.callback(app.state.lab.stop)
             stack.callback(asyncio.create_task(numbers.follow_lag()).cancel)
             try:
                 async with database.transaction() as connection:
