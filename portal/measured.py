@@ -81,5 +81,6 @@ class Measured:
         if waited_ns is not None:
             self._metrics.observe_wait(waited_ns / 1e9)
         if self._access_log:
-            fields = {"method": scope["method"], "route": route, "status": status, "duration_ms": total_ns / 1e6}
+            duration_ms = round(total_ns / 1e6, 3)
+            fields = {"method": scope["method"], "route": route, "status": status, "duration_ms": duration_ms}
             _log.info("answered", extra={"fields": fields})

@@ -1,6 +1,7 @@
 """Request ids and W3C Trace Context (https://www.w3.org/TR/trace-context/, section 3.2)."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from starlette.testclient import TestClient
@@ -65,6 +66,22 @@ def test_an_id_that_is_not_well_formed_is_replaced(portal: TestClient, request_i
     """By 32 hexadecimal digits."""
     answer = portal.get("/healthz", headers={"X-Request-ID": request_id.encode()})
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-ID"])
+
+
+def test_a_crash_is_named_timed_and_counted(open_portal: Callable[..., TestClient]) -> None:
+    """Its answer is made outside of all other middleware, and still inside of this."""
+    portal = open_portal({"metrics_token": "a token for the scraper"})
+
+    async def crash() -> None:
+        raise ZeroDivisionError
+
+    portal.app.add_api_route("/crash", crash)  # type: ignore[attr-defined]
+    answer = portal.get("/crash", headers={"X-Request-ID": "mine-2"})
+    assert (answer.status_code, answer.headers["X-Request-ID"]) == (500, "mine-2")
+    assert answer.headers["Server-Timing"].startswith("total;dur=")
+    metrics = portal.get("/metrics", headers={"Authorization": "Bearer a token for the scraper"}).text
+    assert 'portal_request_seconds_count{method="GET",route="/crash",status="500"} 1.0' in metrics
+    assert "portal_requests_in_flight 1.0" in metrics
 
 
 def test_each_answer_names_its_own_span(portal: TestClient) -> None:
