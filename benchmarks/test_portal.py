@@ -5,16 +5,21 @@ Compare with an earlier state: ``make bench ARGS=--benchmark-save=before``, chan
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portal.app import create_app
 from portal.hub import Hub
+from portal.measured import Measured
+from portal.metrics import Metrics
 from portal.seed import PASSWORD
 from portal.settings import Settings
+from portal.timing import timed
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +70,41 @@ def test_fan_out(benchmark: Any, subscribers: int) -> None:
 
     benchmark(publish)
     assert len({listener.heard for listener in listeners}) == 1
+
+
+def test_measuring(beside: Any) -> None:
+    """What naming, timing and counting adds to a request, next to an application that does nothing."""
+    requests = 1_000
+    headers = [
+        (b"host", b"portal"),
+        (b"accept", b"*/*"),
+        (b"authorization", b"Bearer x"),
+        (b"accept-encoding", b"gzip"),
+    ]
+
+    async def bare(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def timing(scope: Scope, receive: Receive, send: Send) -> None:
+        for part in ("auth", "pool", "db"):
+            with timed(part):
+                pass
+        await bare(scope, receive, send)
+
+    async def nothing(*_: object) -> Any:
+        return None
+
+    async def serve(app: ASGIApp) -> None:
+        for _ in range(requests):
+            await app({"type": "http", "method": "GET", "headers": headers}, nothing, nothing)
+
+    measured = Measured(timing, Metrics())
+    with asyncio.Runner() as loop:
+        beside(
+            "measuring a request",
+            lambda: loop.run(serve(measured)),
+            lambda: loop.run(serve(bare)),
+            requests,
+            "a bare application",
+        )

@@ -10,6 +10,7 @@ from types import FrameType
 
 from portal.app import create_app
 from portal.database import DatabaseUrlError, check_url
+from portal.logs import JsonFormatter
 from portal.server import BindError, bind, make_server
 from portal.settings import Settings, SettingsError
 
@@ -38,8 +39,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (SettingsError, DatabaseUrlError, BindError) as error:
         print(f"portal: {error}", file=sys.stderr)
         return USAGE_ERROR
+    if settings.log == "json":
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonFormatter())
     for delay in settings.delays:
         _log.warning("laboratory switch: every answer of %s is delayed by %g ms", delay.route, delay.seconds * 1000)
+    if settings.lab:
+        _log.warning("laboratory switches can be set at /lab")
     server = make_server(app, settings, listener, others)
     received: list[int] = []
 

@@ -10,13 +10,17 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
 
-from portal import admin, agents, auth, health, problems, tasks
+from portal import admin, agents, auth, health, lab, metrics, problems, tasks
 from portal.apikeys import ApiKeys
 from portal.audit import Audit
 from portal.database import Database, temporary_url
 from portal.families import Families
+from portal.faults import Faults
 from portal.headers import SecurityHeaders
 from portal.hub import Hub
+from portal.lab import Lab
+from portal.measured import MeasuredFastAPI
+from portal.metrics import Metrics
 from portal.passwords import Passwords, hash_demo
 from portal.problems import BodyLimit
 from portal.rate import Buckets
@@ -29,7 +33,7 @@ from portal.templates import Templates
 from portal.tokens import Tokens
 from portal.websocket import AgentSockets
 
-ROUTERS = (agents.router, tasks.router, auth.router, admin.router, health.router)
+ROUTERS = (agents.router, tasks.router, auth.router, admin.router, health.router, metrics.router)
 """The rooms with HTTP routes."""
 
 
@@ -38,25 +42,30 @@ def create_app(
     *,
     clock: Callable[[], float] = time.time,
     monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    perf_ns: Callable[[], int] = time.perf_counter_ns,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> FastAPI:
     """Build a portal; its database opens when the application starts.
 
     Without `settings` they are read from the environment; then some other server binds, to an address that is not known
-    here, and laboratory switches are refused. `clock` and `monotonic_ns` tell the time to all of it, and `sleep`
-    is what a delayed route waits with.
+    here, and laboratory switches are refused. `clock` and `monotonic_ns` tell the time to all of it, `perf_ns` tells
+    it to what is measured of requests, and `sleep` is what a delayed route waits with.
     """
     settings = settings or Settings.from_environment(os.environ, host="an unknown address")
     templates = Templates(route for router in ROUTERS for route in router.routes)
-    app = FastAPI(
+    sockets = AgentSockets()
+    app = MeasuredFastAPI(
         title="The portal where agents are coordinated",
         version="1",
-        lifespan=_lifespan(settings, clock, monotonic_ns),
+        lifespan=_lifespan(settings, sockets, clock, monotonic_ns),
         redirect_slashes=False,
     )
+    app.state.metrics = Metrics()
+    app.state.perf_ns = perf_ns
+    app.state.access_log = settings.log == "json"
     for router in ROUTERS:
         app.include_router(router)
-    app.router.routes.append(WebSocketRoute("/ws/agents", AgentSockets()))
+    app.router.routes.append(WebSocketRoute("/ws/agents", sockets))
     problems.install(app, templates)
     app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
     if settings.delays:
@@ -65,6 +74,10 @@ def create_app(
         except SlowError as error:
             raise SettingsError(f"PORTAL_SLOW: {error}") from error
         app.add_middleware(Slow, delays=settings.delays, sleep=sleep)
+    if settings.lab:
+        app.include_router(lab.router)
+        app.state.lab = Lab(templates.names, sleep)
+        app.add_middleware(Faults, lab=app.state.lab, templates=templates)
     if settings.rate_limit is not None:
         app.add_middleware(RateLimit, rate=settings.rate_limit, monotonic_ns=monotonic_ns)
     if settings.cors_origins:
@@ -87,7 +100,7 @@ def create_app(
 
 
 def _lifespan(
-    settings: Settings, clock: Callable[[], float], monotonic_ns: Callable[[], int]
+    settings: Settings, sockets: AgentSockets, clock: Callable[[], float], monotonic_ns: Callable[[], int]
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -96,6 +109,12 @@ def _lifespan(
             database = Database(url)
             passwords = Passwords()
             stack.callback(passwords.close)
+            hub = Hub()
+            numbers: Metrics = app.state.metrics
+            stack.callback(numbers.registry.unregister, numbers.watch(database, hub, sockets))
+            if settings.lab:
+                stack.callback(app.state.lab.stop)
+            stack.callback(asyncio.create_task(numbers.follow_lag()).cancel)
             try:
                 async with database.transaction() as connection:
                     await seed(
@@ -127,7 +146,7 @@ def _lifespan(
                     api_keys=ApiKeys(database, clock=clock, monotonic_ns=monotonic_ns),
                     failed_logins=Buckets(settings.failed_logins, monotonic_ns),
                     audit=audit,
-                    hub=Hub(),
+                    hub=hub,
                     clock=clock,
                     monotonic_ns=monotonic_ns,
                 )

@@ -15,6 +15,7 @@ from portal.models import accounts
 from portal.principal import AccessError, Principal, Scope
 from portal.schemas import RefreshRequest, TokenPair
 from portal.services import Portal, Services
+from portal.timing import timed
 from portal.tokens import TokenError
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
@@ -34,7 +35,10 @@ async def signed_in(
 ) -> Principal:
     """Return whom a request comes from; 401 without a credential that is accepted."""
     known: Principal | None = request.scope.get("principal")  # the rate limit may have looked already
-    return known or await authenticate(portal, request.headers)
+    if known is not None:
+        return known
+    with timed("auth"):
+        return await authenticate(portal, request.headers)
 
 
 SignedIn = Annotated[Principal, Depends(signed_in)]
@@ -72,7 +76,8 @@ async def log_in(form: Annotated[OAuth2PasswordRequestForm, Depends()], request:
             raise HTTPException(
                 429, "too many failed logins of this account", headers={"Retry-After": str(level.retry_after_s)}
             )
-        matches = await portal.passwords.verify(account.password_hash if account else None, form.password)
+        with timed("auth"):
+            matches = await portal.passwords.verify(account.password_hash if account else None, form.password)
         if not matches:
             portal.failed_logins.take(failures)
     if account is None or not matches:
@@ -86,7 +91,8 @@ async def log_in(form: Annotated[OAuth2PasswordRequestForm, Depends()], request:
 async def refresh(body: RefreshRequest, request: Request, portal: Portal) -> TokenPair:
     """Exchange a refresh token for a new pair of tokens. It is good once: a second use ends the login it came from."""
     try:
-        claims = portal.tokens.read(body.refresh_token, "refresh")
+        with timed("auth"):
+            claims = portal.tokens.read(body.refresh_token, "refresh")
     except TokenError as error:
         raise AccessError(str(error), error="invalid_token") from error
     username, family, generation = claims["sub"], claims["fam"], claims["gen"]

@@ -3,11 +3,15 @@
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Any
+from types import TracebackType
+from typing import Any, cast
 
 from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import ArgumentError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
+
+from portal.timing import count_statement, timed
 
 READERS = 4
 """SQLite reading connections. Each has a thread of its own; more would only wait for the same core."""
@@ -46,23 +50,30 @@ class Database:
             engine = create_async_engine(url, pool_size=20, pool_pre_ping=True)
             self._engines = [engine]
             self._readers = self._writer = engine.execution_options(isolation_level="AUTOCOMMIT")
+        for engine in self._engines:
+            event.listen(engine.sync_engine, "before_cursor_execute", _on_statement)
+
+    @property
+    def connections_in_use(self) -> int:
+        """How many connections are lent."""
+        return sum(cast(QueuePool, engine.pool).checkedout() for engine in self._engines)
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Lend a connection for reading; each statement sees one moment."""
-        return self._readers.connect()
+        return _Lent(self._readers.connect())
 
     def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Lend a connection for writing; each statement is committed when it ends."""
-        return self._writer.connect()
+        return _Lent(self._writer.connect())
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Lend a connection inside a transaction: committed at the end, rolled back on any exception."""
         if not self._is_sqlite:
-            async with self._engines[0].begin() as connection:
+            async with _Lent(self._engines[0].begin()) as connection:
                 yield connection
             return
-        async with self._writer.connect() as connection:
+        async with self.write() as connection:
             # IMMEDIATE: a writer from the start, not a reader whose snapshot is stale by the time it wants to write.
             await connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
@@ -83,6 +94,30 @@ class Database:
             await engine.dispose()
 
 
+class _Lent:
+    """A connection on loan: the wait for it is timed as `pool`, its use as `db`."""
+
+    __slots__ = ("_manager", "_use")
+
+    def __init__(self, manager: AbstractAsyncContextManager[AsyncConnection]) -> None:
+        self._manager = manager
+        self._use = timed("db")
+
+    async def __aenter__(self) -> AsyncConnection:
+        with timed("pool"):
+            connection = await self._manager.__aenter__()
+        self._use.__enter__()
+        return connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        try:
+            return await self._manager.__aexit__(kind, error, traceback)
+        finally:
+            self._use.__exit__(kind, error, traceback)
+
+
 def check_url(url: str) -> None:
     """Refuse a URL that no connection could be opened with."""
     try:
@@ -99,6 +134,10 @@ def temporary_url() -> Iterator[str]:
     """Lend the URL of a new SQLite file that is removed at the end, its journal with it."""
     with tempfile.TemporaryDirectory(prefix="portal-", ignore_cleanup_errors=True) as directory:
         yield f"sqlite+aiosqlite:///{directory}/portal.db"
+
+
+def _on_statement(*_: object) -> None:
+    count_statement()
 
 
 def _sqlite_engine(url: str, connections: int) -> AsyncEngine:

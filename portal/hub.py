@@ -42,6 +42,12 @@ class Hub:
         self._channels: dict[str, _Channel] = {}
         self._watched: dict[Inbox, set[str]] = {}
         self._max_channels = max_channels
+        self.deliver = deliver
+        """What hands a frame to subscribers and returns how many refused it; a laboratory puts its own here."""
+        self.published = 0
+        """Events numbered."""
+        self.dropped = 0
+        """Deliveries that were refused."""
 
     def subscribe(self, subscriber: Inbox, channels: Iterable[str]) -> dict[str, int]:
         """Let `subscriber` have every event of `channels` from now on; return each channel's last number.
@@ -102,8 +108,8 @@ class Hub:
         }
         frame = encode(event)
         channel.seq = seq
-        for subscriber in channel.subscribers:
-            subscriber.put(frame)
+        self.published += 1
+        self.dropped += self.deliver(channel.subscribers, frame)
         return seq
 
     def announce(self, name: str, data: dict[str, Any], now_ns: int) -> int:
@@ -126,6 +132,15 @@ class Hub:
     def _forget_unused(self, name: str, channel: _Channel) -> None:
         if channel.seq == 0 and not channel.subscribers:
             del self._channels[name]
+
+
+def deliver(subscribers: Iterable[Inbox], frame: str) -> int:
+    """Hand a frame to each subscriber, and return how many refused it."""
+    refused = 0
+    for subscriber in subscribers:
+        if not subscriber.put(frame):
+            refused += 1
+    return refused
 
 
 def encode(frame: dict[str, Any]) -> str:

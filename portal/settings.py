@@ -12,6 +12,9 @@ from portal.slow import Delay, SlowError, parse_delays
 SECRET_BYTES = 32
 """The shortest signing secret taken: an HS256 key is no shorter than its hash (RFC 7518, section 3.2)."""
 
+METRICS_TOKEN_CHARACTERS = 16
+"""The shortest token taken for `/metrics`."""
+
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
@@ -42,6 +45,12 @@ class Settings:
     """Origins whose pages may read answers (`PORTAL_CORS_ORIGINS`)."""
     delays: tuple[Delay, ...] = ()
     """The laboratory's slow routes (`PORTAL_SLOW`)."""
+    lab: bool = False
+    """Whether the laboratory's switches can be set at run time (`PORTAL_LAB`)."""
+    metrics_token: str | None = field(default=None, repr=False)
+    """Who holds it may read `/metrics`; None shows them to loopback only."""
+    log: str = "text"
+    """How the log is written: `text`, or `json` with a line for each request."""
     agents: int = 1_000
     """Agents seeded into an empty database."""
     tasks: int = 5_000
@@ -62,8 +71,13 @@ class Settings:
     def __post_init__(self) -> None:
         if len(self.secret.encode()) < SECRET_BYTES:
             raise SettingsError(f"the signing secret (PORTAL_SECRET) must be at least {SECRET_BYTES} bytes long")
-        if self.delays and not is_loopback(self.host):
-            raise SettingsError(f"PORTAL_SLOW is a laboratory switch and is refused on {self.host}: bind to loopback")
+        for name, is_on in (("PORTAL_SLOW", self.delays), ("PORTAL_LAB", self.lab)):
+            if is_on and not is_loopback(self.host):
+                raise SettingsError(f"{name} is a laboratory switch and is refused on {self.host}: bind to loopback")
+        if self.log not in ("text", "json"):
+            raise SettingsError(f"PORTAL_LOG must be text or json and is {self.log!r}")
+        if self.metrics_token is not None and len(self.metrics_token) < METRICS_TOKEN_CHARACTERS:
+            raise SettingsError(f"PORTAL_METRICS_TOKEN must be at least {METRICS_TOKEN_CHARACTERS} characters long")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], host: str = "127.0.0.1") -> "Settings":
@@ -82,6 +96,9 @@ class Settings:
             "access_token_s": _seconds(environ, "PORTAL_ACCESS_TOKEN_S"),
             "rate_limit": rate_limit,
             "cors_origins": _origins(environ.get("PORTAL_CORS_ORIGINS", "")),
+            "lab": _switch(environ, "PORTAL_LAB"),
+            "metrics_token": environ.get("PORTAL_METRICS_TOKEN"),
+            "log": environ.get("PORTAL_LOG"),
         }
         return cls(host=host, delays=delays, **{name: value for name, value in given.items() if value})  # type: ignore[arg-type]
 
@@ -92,6 +109,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name) or "0"
+    if text not in ("0", "1"):
+        raise SettingsError(f"{name} must be 0 or 1 and is {text!r}")
+    return text == "1"
 
 
 def _seconds(environ: Mapping[str, str], name: str) -> int | None:

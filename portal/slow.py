@@ -52,10 +52,15 @@ def parse_delays(text: str) -> tuple[Delay, ...]:
 def check_delays(delays: Iterable[Delay], routes: Collection[str]) -> None:
     """Refuse a delay whose route is not among `routes`, and name the nearest that is."""
     for delay in delays:
-        if delay.route not in routes:
-            near = difflib.get_close_matches(delay.route, routes, n=1)
-            hint = f"; the nearest is {near[0]!r}" if near else ""
-            raise SlowError(f"no route {delay.route!r}{hint}")
+        check_route(delay.route, routes)
+
+
+def check_route(route: str, routes: Collection[str]) -> None:
+    """Refuse a route that is not among `routes`, and name the nearest that is."""
+    if route not in routes:
+        near = difflib.get_close_matches(route, routes, n=1)
+        hint = f"; the nearest is {near[0]!r}" if near else ""
+        raise SlowError(f"no route {route!r}{hint}")
 
 
 class Slow:

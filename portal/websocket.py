@@ -49,6 +49,15 @@ class AgentSockets:
     problem.
     """
 
+    def __init__(self) -> None:
+        self.open: set[Session] = set()
+        """The sockets accepted and not ended."""
+
+    @property
+    def frames_queued(self) -> int:
+        """How many frames wait, over all sockets."""
+        return sum(session.frames_queued for session in self.open)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
         services: Services = scope["app"].state.services
@@ -61,7 +70,12 @@ class AgentSockets:
         await send({"type": "websocket.accept"})
         target, request_id = f"WS {scope['path']}", Headers(scope=scope).get("X-Request-ID")
         may = partial(demand, services, principal, target=target, request_id=request_id)
-        await Session(services.hub, services.settings, receive, send, may).run()
+        session = Session(services.hub, services.settings, receive, send, may)
+        self.open.add(session)
+        try:
+            await session.run()
+        finally:
+            self.open.discard(session)
 
 
 class Session:
@@ -81,6 +95,11 @@ class Session:
         self._closing: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
         self._outbox = Outbox(settings.queue_frames, settings.queue_bytes, lambda: self._close(SLOW))
         self._malformed = 0
+
+    @property
+    def frames_queued(self) -> int:
+        """How many frames wait for the client."""
+        return len(self._outbox)
 
     async def run(self) -> None:
         """Read and write until the client goes or the portal closes the socket."""

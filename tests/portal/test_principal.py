@@ -12,7 +12,13 @@ from portal.app import ROUTERS
 from portal.principal import SCOPES_OF, AccessError, Principal
 from portal.seed import PASSWORD
 
-OPEN = {("POST", "/api/v1/auth/token"), ("POST", "/api/v1/auth/refresh"), ("GET", "/healthz"), ("GET", "/readyz")}
+OPEN = {
+    ("POST", "/api/v1/auth/token"),
+    ("POST", "/api/v1/auth/refresh"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),  # for loopback, or a token of its own
+}
 READS = [("GET", "/api/v1/agents"), ("GET", "/api/v1/agents/1"), ("GET", "/api/v1/tasks"), ("GET", "/api/v1/tasks/1")]
 WRITES = [
     ("POST", "/api/v1/agents", {"name": "x"}, "agents:write"),
