@@ -11,6 +11,7 @@ from starlette.routing import WebSocketRoute
 
 from portal import agents, auth, health, problems, tasks
 from portal.database import Database, temporary_url
+from portal.graphql import endpoint as graphql
 from portal.hub import Hub
 from portal.passwords import Passwords, hash_demo
 from portal.problems import BodyLimit
@@ -22,7 +23,7 @@ from portal.templates import Templates
 from portal.tokens import Tokens
 from portal.websocket import AgentSockets
 
-ROUTERS = (agents.router, tasks.router, auth.router, health.router)
+ROUTERS = (agents.router, tasks.router, auth.router, graphql.router, health.router)
 """The rooms with HTTP routes."""
 
 

@@ -1,0 +1,29 @@
+"""What the resolvers of one request share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import strawberry
+
+from portal.graphql.loaders import Loaders
+from portal.services import Services
+
+
+@dataclass
+class Context:
+    """One HTTP request, or one socket with all of its operations."""
+
+    services: Services
+    on_overflow: Callable[[], None] = lambda: None
+    """Called when a subscription's events come faster than they can leave."""
+    connection_params: dict[str, Any] | None = None
+    """What `connection_init` carried, on a socket."""
+    loaders: Loaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loaders = Loaders(self.services.database)
+
+
+Info = strawberry.Info[Context, None]
+"""What a resolver is handed besides its arguments."""
