@@ -12,6 +12,7 @@ from starlette.routing import WebSocketRoute
 from portal import agents, auth, health, problems, tasks
 from portal.database import Database, temporary_url
 from portal.graphql import endpoint as graphql
+from portal.graphql.sockets import GraphQLSockets
 from portal.hub import Hub
 from portal.passwords import Passwords, hash_demo
 from portal.problems import BodyLimit
@@ -51,6 +52,7 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.append(WebSocketRoute("/ws/agents", AgentSockets()))
+    app.router.routes.append(WebSocketRoute("/graphql", GraphQLSockets()))
     problems.install(app, templates)
     app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
     if settings.delays:

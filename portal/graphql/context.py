@@ -17,6 +17,8 @@ class Context:
     services: Services
     on_overflow: Callable[[], None] = lambda: None
     """Called when a subscription's events come faster than they can leave."""
+    authorization: str = ""
+    """The Authorization header of a socket's handshake."""
     connection_params: dict[str, Any] | None = None
     """What `connection_init` carried, on a socket."""
     loaders: Loaders = field(init=False)

@@ -75,7 +75,9 @@ class Limits(SchemaExtension):
         context.pre_execution_errors = list(errors)
         if not errors:
             try:
-                size = Measure(context.schema._schema, document, context.variables or {}).size(context.operation_name)
+                # Not context.operation_name, which takes the first of several (GraphQL, section 6.1, takes none).
+                name = context._provided_operation_name
+                size = Measure(context.schema._schema, document, context.variables or {}).size(name)
                 _check(size, context.context.services.settings)
             except RefusedError as error:
                 context.pre_execution_errors = [error]
@@ -98,7 +100,9 @@ class Measure:
         self._measured: dict[tuple[str, int], Size] = {}  # or fragments that spread each other would double each time
 
     def size(self, operation_name: str | None) -> Size:
-        """Measure one operation, the first unless it is named."""
+        """Measure one operation; where there are several, it must be named."""
+        if operation_name is None and len(self._operations) > 1:
+            raise RefusedError("INVALID", "the query holds several operations: name one as operationName")
         operation = next(
             node
             for node in self._operations
