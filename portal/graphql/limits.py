@@ -5,6 +5,7 @@ mutation and an introspection cost more, for what they do is more. Depth counts 
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
@@ -65,7 +66,9 @@ class Limits(SchemaExtension):
 
     def on_parse(self) -> Iterator[None]:
         """Parse, or remember."""
-        self.execution_context.graphql_document, _ = self._read()
+        self.execution_context.parse_options["max_tokens"] = MAX_TOKENS
+        with suppress(GraphQLError):  # then it is parsed once more by strawberry, which tells the error in its place
+            self.execution_context.graphql_document, _ = self._read()
         yield
 
     def on_validate(self) -> Iterator[None]:
