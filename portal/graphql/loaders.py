@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import ColumnElement, Row, bindparam, func, select
 from strawberry.dataloader import DataLoader
 
 from portal.database import Database
@@ -15,6 +15,20 @@ from portal.models import agents, tasks
 
 _agents_of_keys = select(agents).where(agents.c.agent_id.in_(bindparam("keys", expanding=True)))
 _tasks_of_keys = select(tasks).where(tasks.c.task_id.in_(bindparam("keys", expanding=True)))
+
+
+def _first_of(*conditions: ColumnElement[bool]) -> Any:
+    """Select each agent's first tasks after a key."""
+    place = func.row_number().over(partition_by=tasks.c.agent_id, order_by=tasks.c.task_id).label("place")
+    of_agents = tasks.c.agent_id.in_(bindparam("agent_ids", expanding=True))
+    placed = select(tasks, place).where(of_agents, tasks.c.task_id > bindparam("after"), *conditions).subquery()
+    columns = [placed.c[column.name] for column in tasks.c]
+    return select(*columns).where(placed.c.place <= bindparam("limit")).order_by(placed.c.task_id)
+
+
+# Made once: to make a statement takes longer than to send it.
+_first_tasks = _first_of()
+_first_tasks_of_status = _first_of(tasks.c.status == bindparam("status"))
 
 
 class TasksOf(NamedTuple):
@@ -57,18 +71,10 @@ class Loaders:
         found: dict[TasksOf, list[Row[Any]]] = defaultdict(list)
         async with self._database.read() as connection:
             for (limit, after, status), agent_ids in agents_by_page.items():
-                statement = _first_tasks(limit, after, status)
-                for row in await connection.execute(statement, {"agent_ids": sorted(agent_ids)}):
+                values: dict[str, Any] = {"agent_ids": sorted(agent_ids), "limit": limit, "after": after}
+                statement = _first_tasks
+                if status is not None:
+                    statement, values = _first_tasks_of_status, values | {"status": status}
+                for row in await connection.execute(statement, values):
                     found[TasksOf(row.agent_id, limit, after, status)].append(row)
         return [found[one] for one in asked]
-
-
-def _first_tasks(limit: int, after: int, status: str | None) -> Any:
-    """Select the first `limit` tasks of each agent after a key, all or those of one status."""
-    place = func.row_number().over(partition_by=tasks.c.agent_id, order_by=tasks.c.task_id).label("place")
-    conditions = [tasks.c.agent_id.in_(bindparam("agent_ids", expanding=True)), tasks.c.task_id > after]
-    if status is not None:
-        conditions.append(tasks.c.status == status)
-    placed = select(tasks, place).where(*conditions).subquery()
-    columns = [placed.c[column.name] for column in tasks.c]
-    return select(*columns).where(placed.c.place <= limit).order_by(placed.c.task_id)

@@ -1,7 +1,7 @@
 """What can be read."""
 
 import strawberry
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from portal.collection import Walk
 from portal.graphql.context import Info
@@ -22,8 +22,10 @@ from portal.models import agents, tasks
 
 _agents = Walk(agents)
 _tasks = Walk(tasks)
-_newest_agents = select(agents).order_by(agents.c.updated_at_ms.desc(), agents.c.agent_id.desc())
-_newest_tasks = select(tasks).order_by(tasks.c.updated_at_ms.desc(), tasks.c.task_id.desc())
+_newest_agents = (
+    select(agents).order_by(agents.c.updated_at_ms.desc(), agents.c.agent_id.desc()).limit(bindparam("first"))
+)
+_newest_tasks = select(tasks).order_by(tasks.c.updated_at_ms.desc(), tasks.c.task_id.desc()).limit(bindparam("first"))
 
 
 @strawberry.type
@@ -74,8 +76,8 @@ class Query:
     async def activity(self, info: Info, first: First = 20) -> list[Activity]:
         """Read the newest rows of both tables and merge them."""
         async with info.context.services.database.read() as connection:
-            changed_agents = (await connection.execute(_newest_agents.limit(first))).all()
-            changed_tasks = (await connection.execute(_newest_tasks.limit(first))).all()
+            changed_agents = (await connection.execute(_newest_agents, {"first": first})).all()
+            changed_tasks = (await connection.execute(_newest_tasks, {"first": first})).all()
         subjects: list[Agent | Task] = [*map(Agent.of, changed_agents), *map(Task.of, changed_tasks)]
         subjects.sort(key=lambda subject: subject.updated_at_ms, reverse=True)  # stable: an agent before a task
         return [Activity(at_ms=Long(subject.updated_at_ms), subject=subject) for subject in subjects[:first]]
