@@ -12,7 +12,7 @@ from portal.collection import Cursor, Limit, Walk
 from portal.models import agents
 from portal.revision import IfMatch, revise, shown
 from portal.schemas import MAX_KEY, AgentPage, AgentPatch, AgentStatus, AgentView, NewAgent
-from portal.services import Portal
+from portal.services import Portal, Services
 
 router = APIRouter(prefix="/api/v1/agents", tags=["agents"])
 """The routes of agents."""
@@ -61,14 +61,7 @@ async def read_agent(agent_id: AgentId, portal: Portal) -> Response:
 @router.patch("/{agent_id}", response_model=AgentView, dependencies=_WRITE)
 async def change_agent(agent_id: AgentId, body: AgentPatch, portal: Portal, if_match: IfMatch = None) -> Response:
     """Change an agent, and tell those who watch channel `agent.{agent_id}`."""
-    changes = body.model_dump(exclude_unset=True, exclude={"version"}) | {"updated_at_ms": portal.now_ms()}
-    async with portal.database.write() as connection:
-        row = await revise(connection, agents, agent_id, changes, if_match=if_match, version=body.version)
-    # No await between the commit and the announcement: on SQLite, where one writer commits in order, the events of an
-    # agent leave in the order of its versions.
-    view = AgentView.model_validate(row)
-    portal.hub.announce(f"agent.{agent_id}", view.model_dump(), portal.monotonic_ns())
-    return shown(view)
+    return shown(await revise_agent(portal, agent_id, body, if_match))
 
 
 @router.post("/{agent_id}/heartbeat", status_code=204, dependencies=_WRITE)
@@ -79,6 +72,18 @@ async def beat(agent_id: AgentId, portal: Portal) -> Response:
     if result.rowcount == 0:
         raise _unknown(agent_id)
     return Response(status_code=204)
+
+
+async def revise_agent(portal: Services, agent_id: int, patch: AgentPatch, if_match: str | None = None) -> AgentView:
+    """Change an agent, and tell those who watch channel `agent.{agent_id}`."""
+    changes = patch.model_dump(exclude_unset=True, exclude={"version"}) | {"updated_at_ms": portal.now_ms()}
+    async with portal.database.write() as connection:
+        row = await revise(connection, agents, agent_id, changes, if_match=if_match, version=patch.version)
+    # No await between the commit and the announcement: on SQLite, where one writer commits in order, the events of an
+    # agent leave in the order of its versions.
+    view = AgentView.model_validate(row)
+    portal.hub.announce(f"agent.{agent_id}", view.model_dump(), portal.monotonic_ns())
+    return view
 
 
 def _unknown(agent_id: int) -> HTTPException:

@@ -16,6 +16,8 @@ from portal.audit import Audit
 from portal.database import Database, temporary_url
 from portal.families import Families
 from portal.faults import Faults
+from portal.graphql import endpoint as graphql
+from portal.graphql.sockets import GraphQLSockets
 from portal.headers import SecurityHeaders
 from portal.hub import Hub
 from portal.lab import Lab
@@ -33,7 +35,15 @@ from portal.templates import Templates
 from portal.tokens import Tokens
 from portal.websocket import AgentSockets
 
-ROUTERS = (agents.router, tasks.router, auth.router, admin.router, health.router, metrics.router)
+ROUTERS = (
+    agents.router,
+    tasks.router,
+    auth.router,
+    admin.router,
+    graphql.router,
+    health.router,
+    metrics.router,
+)
 """The rooms with HTTP routes."""
 
 
@@ -66,6 +76,7 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.append(WebSocketRoute("/ws/agents", sockets))
+    app.router.routes.append(WebSocketRoute("/graphql", GraphQLSockets()))
     problems.install(app, templates)
     app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
     if settings.delays:

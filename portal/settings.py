@@ -67,6 +67,10 @@ class Settings:
     """Frames that may wait for one socket before it is closed with 1013."""
     queue_bytes: int = 1024 * 1024
     """Bytes that may wait for one socket before it is closed with 1013."""
+    graphql_depth: int = 8
+    """The deepest field of a GraphQL operation."""
+    graphql_cost: int = 2_000
+    """The most that a GraphQL operation may cost, as `portal.graphql.limits` counts it."""
 
     def __post_init__(self) -> None:
         if len(self.secret.encode()) < SECRET_BYTES:

@@ -13,7 +13,7 @@ from portal.collection import Cursor, Limit, Walk
 from portal.models import tasks
 from portal.revision import IfMatch, revise, shown
 from portal.schemas import MAX_KEY, Assignment, NewTask, TaskPage, TaskPatch, TaskStatus, TaskView
-from portal.services import Portal
+from portal.services import Portal, Services
 
 router = APIRouter(prefix="/api/v1/tasks", tags=["tasks"])
 """The routes of tasks."""
@@ -41,11 +41,8 @@ async def list_tasks(
 @router.post("", response_model=TaskView, status_code=201, dependencies=_WRITE)
 async def create_task(body: NewTask, portal: Portal) -> Response:
     """Create a task; it starts open, without an agent."""
-    now_ms = portal.now_ms()
-    values = body.model_dump() | {"status": "open", "version": 1, "created_at_ms": now_ms, "updated_at_ms": now_ms}
-    async with portal.database.write() as connection:
-        row = (await connection.execute(insert(tasks).values(values).returning(tasks))).one()
-    return shown(TaskView.model_validate(row), 201, f"/api/v1/tasks/{row.task_id}")
+    view = await add_task(portal, body)
+    return shown(view, 201, f"/api/v1/tasks/{view.task_id}")
 
 
 @router.get("/{task_id}", response_model=TaskView, dependencies=_READ)
@@ -70,7 +67,21 @@ async def change_task(task_id: TaskId, body: TaskPatch, portal: Portal, if_match
 @router.post("/{task_id}/assign", response_model=TaskView, dependencies=_WRITE)
 async def assign_task(task_id: TaskId, body: Assignment, portal: Portal, if_match: IfMatch = None) -> Response:
     """Give a task to an agent, whoever had it before; a task that has ended stays as it is (409)."""
-    changes = {"agent_id": body.agent_id, "status": "assigned", "updated_at_ms": portal.now_ms()}
+    return shown(await give_task(portal, task_id, body, if_match))
+
+
+async def add_task(portal: Services, task: NewTask) -> TaskView:
+    """Create a task; it starts open, without an agent."""
+    now_ms = portal.now_ms()
+    values = task.model_dump() | {"status": "open", "version": 1, "created_at_ms": now_ms, "updated_at_ms": now_ms}
+    async with portal.database.write() as connection:
+        row = (await connection.execute(insert(tasks).values(values).returning(tasks))).one()
+    return TaskView.model_validate(row)
+
+
+async def give_task(portal: Services, task_id: int, assignment: Assignment, if_match: str | None = None) -> TaskView:
+    """Give a task to an agent, whoever had it before; a task that has ended stays as it is (409)."""
+    changes = {"agent_id": assignment.agent_id, "status": "assigned", "updated_at_ms": portal.now_ms()}
     try:
         async with portal.database.write() as connection:
             row = await revise(
@@ -79,10 +90,10 @@ async def assign_task(task_id: TaskId, body: Assignment, portal: Portal, if_matc
                 task_id,
                 changes,
                 if_match=if_match,
-                version=body.version,
+                version=assignment.version,
                 only=tasks.c.status.not_in(["done", "failed"]),
                 refusal=f"task {task_id} has ended",
             )
     except IntegrityError as error:  # the foreign key: looking first would leave a gap between looking and writing
-        raise HTTPException(422, f"there is no agent {body.agent_id}") from error
-    return shown(TaskView.model_validate(row))
+        raise HTTPException(422, f"there is no agent {assignment.agent_id}") from error
+    return TaskView.model_validate(row)

@@ -1,0 +1,64 @@
+"""What can be changed, by the rules of REST."""
+
+from typing import Any
+
+import strawberry
+
+from portal.agents import revise_agent
+from portal.graphql.context import Info
+from portal.graphql.errors import refusals
+from portal.graphql.types import Agent, AgentStatus, Task, key_of
+from portal.schemas import AgentPatch, Assignment, NewTask
+from portal.tasks import add_task, give_task
+
+
+@strawberry.input(description="Changes to an agent; what is left out stays.")
+class AgentChanges:
+    """Changes to an agent."""
+
+    name: str | None = strawberry.UNSET
+    kind: str | None = strawberry.UNSET
+    status: AgentStatus | None = strawberry.UNSET
+
+    def named(self) -> dict[str, Any]:
+        """Return the fields the client named."""
+        status = self.status.value if isinstance(self.status, AgentStatus) else self.status
+        given = {"name": self.name, "kind": self.kind, "status": status}
+        return {name: value for name, value in given.items() if value is not strawberry.UNSET}
+
+
+@strawberry.type
+class Mutation:
+    """The entry to all changing. `version` is the one the client believes it changes."""
+
+    @strawberry.mutation(description="Give a task to an agent, whoever had it before.")
+    async def assign_task(
+        self, info: Info, task_id: strawberry.ID, agent_id: strawberry.ID, version: int | None = None
+    ) -> Task:
+        """Assign a task."""
+        info.context.demand("tasks:write")
+        with refusals():
+            assignment = Assignment(agent_id=key_of(agent_id), version=version)
+            return Task.of(await give_task(info.context.services, key_of(task_id), assignment))
+
+    @strawberry.mutation(description="Change an agent, and tell those who watch it.")
+    async def update_agent(
+        self,
+        info: Info,
+        id: strawberry.ID,
+        changes: AgentChanges,
+        version: int | None = None,
+    ) -> Agent:
+        """Change an agent."""
+        info.context.demand("agents:write")
+        believed = {} if version is None else {"version": version}
+        with refusals():
+            patch = AgentPatch.model_validate(changes.named() | believed)
+            return Agent.of(await revise_agent(info.context.services, key_of(id), patch))
+
+    @strawberry.mutation(description="Create a task; it starts open, without an agent.")
+    async def create_task(self, info: Info, title: str, priority: int = 5) -> Task:
+        """Create a task."""
+        info.context.demand("tasks:write")
+        with refusals():
+            return Task.of(await add_task(info.context.services, NewTask(title=title, priority=priority)))
