@@ -1,6 +1,7 @@
 """Subscriptions at `/graphql`, message by message."""
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from portal.app import create_app
 from portal.graphql.sockets import GraphQLSockets
+from portal.hub import Hub
 from portal.services import Services
 from portal.settings import Settings
 from portal.tokens import Tokens
@@ -289,6 +291,24 @@ def test_who_never_says_connection_init_is_closed_with_4408() -> None:
             client = Client(services)
             await client.serve(init_s=0)
             assert client.closed() == [4408]
+
+    asyncio.run(scene())
+
+
+def test_a_hub_without_room_refuses_the_subscription_alone() -> None:
+    """The operation ends with a code; the socket stays."""
+
+    async def scene() -> None:
+        async with _services() as services:
+            client = _watching(dataclasses.replace(services, hub=Hub(max_channels=0)))
+            served = asyncio.create_task(client.serve())
+            await _settle()
+            _, refused, ended = client.heard()
+            assert [error["extensions"]["code"] for error in refused["payload"]["errors"]] == ["UNAVAILABLE"]
+            assert ended == {"id": "w", "type": "complete"}
+            assert client.closed() == []
+            client.say({"type": "websocket.disconnect", "code": 1000})
+            await served
 
     asyncio.run(scene())
 
