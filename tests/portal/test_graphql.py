@@ -9,6 +9,7 @@ import pytest
 from graphql import build_schema, parse, validate
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.testclient import TestClient
 
 from portal import schemas
@@ -391,6 +392,18 @@ def test_what_nobody_expected_is_masked_and_logged(
     assert error["message"] == "the portal failed; the cause is in its log"
     assert (error["path"], error["extensions"]) == (["agent"], {"code": "INTERNAL"})
     assert "a secret" in caplog.text
+
+
+def test_a_busy_database_is_no_fault(portal: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What REST answers with 503 has a code of its own."""
+
+    def busy(*_: object) -> None:
+        raise PoolTimeout
+
+    monkeypatch.setattr(types.Agent, "of", busy)
+    (error,) = _ask(portal, "{agent(id: 1) {id}}")["errors"]
+    assert error["message"] == "too many requests wait for the database"
+    assert error["extensions"] == {"code": "UNAVAILABLE"}
 
 
 def test_the_schema_is_text_that_queries_can_be_checked_against(anonymous: TestClient, portal: TestClient) -> None:

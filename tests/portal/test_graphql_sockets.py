@@ -1,6 +1,7 @@
 """Subscriptions at `/graphql`, message by message."""
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,11 +14,13 @@ from starlette.websockets import WebSocketDisconnect
 
 from portal.app import create_app
 from portal.graphql.sockets import GraphQLSockets
+from portal.hub import Hub
 from portal.services import Services
 from portal.settings import Settings
 from portal.tokens import Tokens
 
 PROTOCOL = ["graphql-transport-ws"]
+DEADLINE_S = 30  # against hanging for ever; nothing is measured
 WATCH = {"query": "subscription($id: ID!) {agentChanged(id: $id) {id status version}}", "variables": {"id": "3"}}
 
 
@@ -121,6 +124,18 @@ def test_queries_are_answered_and_limits_hold_on_a_socket(portal: TestClient) ->
         assert socket.receive_json() == {"type": "complete", "id": "q"}
         socket.send_json({"type": "ping"})
         assert socket.receive_json() == {"type": "pong"}
+
+
+def test_a_socket_remembers_no_rows(open_portal: Callable[..., TestClient]) -> None:
+    """What changed between two queries is seen by the second."""
+    portal = open_portal()
+    with portal.websocket_connect("/graphql", PROTOCOL) as socket:
+        _init(socket, portal)
+        for version in (1, 2):
+            socket.send_json({"type": "subscribe", "id": "q", "payload": {"query": "{agent(id: 3) {version}}"}})
+            assert socket.receive_json()["payload"] == {"data": {"agent": {"version": version}}}
+            assert socket.receive_json()["type"] == "complete"
+            portal.patch("/api/v1/agents/3", json={"status": "busy"})
 
 
 @pytest.mark.parametrize(
@@ -275,8 +290,24 @@ def test_a_burst_that_does_not_fit_closes_the_socket_too() -> None:
             await _settle()
             for version in range(6):
                 _change(services, version)
-            await served
+            await asyncio.wait_for(served, DEADLINE_S)
             assert client.closed() == [1013]
+
+    asyncio.run(scene())
+
+
+def test_a_burst_in_one_packet_overflows_no_ready_socket() -> None:
+    """A hundred messages that are read without waiting, to a queue of ten: the writer runs between them."""
+
+    async def scene() -> None:
+        async with _services(queue_frames=10) as services:
+            client = Client(services)
+            for _ in range(100):
+                client.send({"type": "ping"})
+            client.say({"type": "websocket.disconnect", "code": 1000})
+            await client.serve()
+            assert client.heard()[:90] == [{"type": "pong"}] * 90  # the last may still wait when the client goes
+            assert client.closed() == []
 
     asyncio.run(scene())
 
@@ -289,6 +320,24 @@ def test_who_never_says_connection_init_is_closed_with_4408() -> None:
             client = Client(services)
             await client.serve(init_s=0)
             assert client.closed() == [4408]
+
+    asyncio.run(scene())
+
+
+def test_a_hub_without_room_refuses_the_subscription_alone() -> None:
+    """The operation ends with a code; the socket stays."""
+
+    async def scene() -> None:
+        async with _services() as services:
+            client = _watching(dataclasses.replace(services, hub=Hub(max_channels=0)))
+            served = asyncio.create_task(client.serve())
+            await _settle()
+            _, refused, ended = client.heard()
+            assert [error["extensions"]["code"] for error in refused["payload"]["errors"]] == ["UNAVAILABLE"]
+            assert ended == {"id": "w", "type": "complete"}
+            assert client.closed() == []
+            client.say({"type": "websocket.disconnect", "code": 1000})
+            await served
 
     asyncio.run(scene())
 
