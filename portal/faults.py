@@ -1,67 +1,18 @@
-"""The laboratory's faults themselves: in the way of requests, of sockets and of events."""
-
-from collections import Counter
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+"""The laboratory's faults in the way of requests and of sockets."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from portal.hub import Inbox
+from portal.lab import Lab
 from portal.problems import Problem
 from portal.templates import Templates
 
-if TYPE_CHECKING:
-    from portal.lab import Events, Lab
-
 _EVENT = '{"type":"event",'  # how the hub's frames begin
-
-
-class EventFaults:
-    """Delivers events in the hub's place, with faults at exact counts over all deliveries."""
-
-    def __init__(self, events: "Events", done: Counter[str]) -> None:
-        self._events = events
-        self._done = done
-        self._deliveries = 0
-        self._held: WeakKeyDictionary[Inbox, str] = WeakKeyDictionary()
-
-    def deliver(self, subscribers: Iterable[Inbox], frame: str) -> int:
-        """Hand a frame to each subscriber, or not, or twice, or after the next; return how many refused it."""
-        return sum(not self._deliver(subscriber, frame) for subscriber in subscribers)
-
-    def release(self) -> None:
-        """Deliver what still waits for a next event."""
-        for subscriber, frame in list(self._held.items()):
-            subscriber.put(frame)
-        self._held.clear()
-
-    def _deliver(self, subscriber: Inbox, frame: str) -> bool:
-        self._deliveries += 1
-        if self._is_due(self._events.drop_every):
-            self._done["dropped"] += 1
-            return True
-        held = self._held.pop(subscriber, None)
-        if held is None and self._is_due(self._events.swap_every):
-            self._held[subscriber] = frame
-            return True
-        taken = subscriber.put(frame)
-        if self._is_due(self._events.duplicate_every):
-            self._done["duplicated"] += 1
-            subscriber.put(frame)
-        if held is not None:
-            self._done["swapped"] += 1
-            subscriber.put(held)
-        return taken
-
-    def _is_due(self, every: int) -> bool:
-        return every > 0 and self._deliveries % every == 0
 
 
 class Faults:
     """ASGI middleware that delays and fails routes, leaks, and closes sockets, as the laboratory's switches say."""
 
-    def __init__(self, app: ASGIApp, lab: "Lab", templates: Templates) -> None:
+    def __init__(self, app: ASGIApp, lab: Lab, templates: Templates) -> None:
         self._app = app
         self._lab = lab
         self._templates = templates

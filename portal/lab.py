@@ -4,112 +4,32 @@ Each PUT replaces all of them: what was on is undone, what was leaked is given b
 """
 
 import asyncio
-import http
 import logging
 import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from starlette.exceptions import HTTPException
 
-from portal.auth import signed_in
-from portal.faults import EventFaults
+from portal.auth import needs
 from portal.hub import Hub, deliver
+from portal.misdelivery import Misdelivery
 from portal.services import Portal
 from portal.slow import SlowError, check_route
+from portal.switches import Fail, Freeze, Switches
 
 MAX_LEAKED_BYTES = 256 * 1024 * 1024
 """No leak grows beyond this, so that the machine survives."""
 MAX_LEAKED_FDS = 256
 """No more file descriptors are leaked than this."""
 
-router = APIRouter(prefix="/lab", dependencies=[Depends(signed_in)], include_in_schema=False)
+router = APIRouter(prefix="/lab", dependencies=[Depends(needs("admin"))], include_in_schema=False)
 """The routes of the laboratory; they exist with `PORTAL_LAB=1` only."""
 
 _log = logging.getLogger("portal")
-
-
-def _known_status(status: int) -> int:
-    try:
-        return http.HTTPStatus(status).value
-    except ValueError:
-        raise ValueError("there is no such status") from None
-
-
-def _sendable(code: int) -> int:
-    if code in (1004, 1005, 1006) or 1015 <= code < 3000:
-        raise ValueError("no endpoint may send this close code (RFC 6455, section 7.4)")
-    return code
-
-
-class _Switch(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Fail(_Switch):
-    """Answers every so-manieth request with an error, before any work is done."""
-
-    status: Annotated[int, Field(ge=400, le=599), AfterValidator(_known_status)] = 503
-    every: Annotated[int, Field(ge=1)] = 1
-
-
-class RouteFault(_Switch):
-    """What is wrong with one route."""
-
-    delay_ms: Annotated[float, Field(ge=0, le=60_000)] = 0
-    fail: Fail | None = None
-
-
-class Freeze(_Switch):
-    """Blocks the event loop for so long in every period."""
-
-    for_s: Annotated[float, Field(gt=0, le=30)]
-    every_s: Annotated[float, Field(gt=0, le=3_600)]
-
-    @model_validator(mode="after")
-    def _leaves_time(self) -> "Freeze":
-        if self.every_s <= self.for_s:
-            raise ValueError("every_s must be longer than for_s")
-        return self
-
-
-class Leak(_Switch):
-    """What each request of a known route leaves behind."""
-
-    bytes: Annotated[int, Field(ge=0, le=1024 * 1024)] = 0
-    fds: Annotated[int, Field(ge=0, le=16)] = 0
-
-
-class Events(_Switch):
-    """What happens to every so-manieth delivery, an event to one socket; 0 is never.
-
-    A delivery that is due for several is dropped rather than swapped, and swapped rather than duplicated.
-    """
-
-    drop_every: Annotated[int, Field(ge=0)] = 0
-    duplicate_every: Annotated[int, Field(ge=0)] = 0
-    swap_every: Annotated[int, Field(ge=0)] = 0
-
-
-class Sockets(_Switch):
-    """Closes each socket that has been sent so many events since it opened."""
-
-    close_code: Annotated[int, Field(ge=1000, le=4999), AfterValidator(_sendable)] = 1012
-    after_events: Annotated[int, Field(ge=1)]
-
-
-class Switches(_Switch):
-    """All switches; what is left out is off."""
-
-    routes: Annotated[dict[str, RouteFault], Field(max_length=100)] = {}
-    freeze: Freeze | None = None
-    leak: Leak | None = None
-    events: Events | None = None
-    sockets: Sockets | None = None
 
 
 class Lab:
@@ -125,7 +45,7 @@ class Lab:
         self._sleep = sleep
         self._block = block
         self._freezing: asyncio.Task[None] | None = None
-        self._events: EventFaults | None = None
+        self._events: Misdelivery | None = None
         self._bytes: list[bytes] = []
         self._fds: list[int] = []
         self._requests: Counter[str] = Counter()
@@ -142,7 +62,7 @@ class Lab:
         hub.deliver = deliver
         self.switches, self.done = switches, Counter()
         if switches.events is not None:
-            self._events = EventFaults(switches.events, self.done)
+            self._events = Misdelivery(switches.events, self.done)
             hub.deliver = self._events.deliver
         if switches.freeze is not None:
             self._freezing = asyncio.get_running_loop().create_task(self._freeze(switches.freeze))

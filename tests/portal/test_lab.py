@@ -13,8 +13,9 @@ from starlette.websockets import WebSocketDisconnect
 from portal import hub as hub_module
 from portal import lab as lab_module
 from portal.hub import Hub
-from portal.lab import Freeze, Lab, Leak, Switches
+from portal.lab import Lab
 from portal.settings import Settings, SettingsError
+from portal.switches import Freeze, Leak, Switches
 
 AGENT = "GET /api/v1/agents/{agent_id}"
 

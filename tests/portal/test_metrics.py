@@ -7,11 +7,13 @@ from collections.abc import Callable
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from portal.hub import Hub
 from portal.metrics import LAG_INTERVAL_S, Metrics
 from portal.outbox import Outbox
-from portal.websocket import AgentSockets
+from portal.settings import Settings
+from portal.websocket import AgentSockets, Session
 
 TOKEN = "a token for the scraper"
 
@@ -74,6 +76,33 @@ def test_sockets_and_events_are_counted(open_portal: Callable[..., TestClient]) 
     assert samples["portal_frames_queued",] == 0
     assert samples["portal_events_published_total",] == 3
     assert samples["portal_events_dropped_total",] == 0
+
+
+def test_what_waits_for_sockets_is_counted() -> None:
+    """A client that takes nothing: the answer is on its way, and behind it wait five events."""
+
+    async def scene() -> None:
+        hub, sockets, sending = Hub(), AgentSockets(), asyncio.Event()
+        said = iter([{"type": "websocket.receive", "text": '{"type":"subscribe","channels":["agent.1"]}'}])
+
+        async def receive() -> Message:
+            return next(said, None) or await asyncio.Future()
+
+        async def send(_: Message) -> None:
+            sending.set()
+            await asyncio.Future()
+
+        session = Session(hub, Settings(), receive, send)
+        sockets.open.add(session)
+        running = asyncio.create_task(session.run())
+        await sending.wait()
+        for n in range(5):
+            hub.publish("agent.1", publisher="p", publisher_seq=n, intended_ns=0, sent_ns=0, data={})
+        assert sockets.frames_queued == 5
+        running.cancel()
+        await asyncio.wait([running])
+
+    asyncio.run(scene())
 
 
 def test_a_delivery_that_is_refused_counts_as_dropped() -> None:

@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from portal.database import Database
 from portal.timing import Timing, count_statement, current, timed
 
 
@@ -90,6 +93,34 @@ def test_parts_that_overlap_are_not_counted_twice(clock: Clock, spent: Timing) -
 
     asyncio.run(scene())
     assert spent.spent_ns == {"db": 1_000, "ext": 4_000}
+
+
+def test_waiting_for_a_connection_is_no_database_time(clock: Clock, tmp_path: Path) -> None:
+    """The only writer is lent for 5 us; then it is held for 2 us, and sends a statement."""
+    timing = Timing(clock)
+
+    async def scene() -> None:
+        database = Database(f"sqlite+aiosqlite:///{tmp_path}/p.db")
+        waits = asyncio.Event()
+
+        async def write() -> None:
+            current.set(timing)  # in this task only
+            waits.set()
+            async with database.write() as connection:
+                await connection.execute(text("SELECT 1"))
+                clock.pass_us(2)
+
+        async with database.write():
+            assert database.connections_in_use == 1
+            writing = asyncio.create_task(write())
+            await waits.wait()
+            clock.pass_us(5)
+        await writing
+        assert database.connections_in_use == 0
+        await database.close()
+
+    asyncio.run(scene())
+    assert timing.header() == 'total;dur=0.007, pool;dur=0.005, db;dur=0.002;desc="1"'
 
 
 def test_outside_of_a_request_nothing_is_timed() -> None:
