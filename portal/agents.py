@@ -12,7 +12,7 @@ from portal.collection import Cursor, Limit, Walk
 from portal.models import agents
 from portal.revision import IfMatch, revise, shown
 from portal.schemas import MAX_KEY, AgentPage, AgentPatch, AgentStatus, AgentView, NewAgent
-from portal.services import Portal
+from portal.services import Portal, Services
 
 router = APIRouter(prefix="/api/v1/agents", tags=["agents"], dependencies=[Depends(signed_in)])
 """The routes of agents."""
@@ -30,8 +30,7 @@ async def list_agents(
     portal: Portal, limit: Limit = 50, cursor: Cursor = None, status: AgentStatus | None = None
 ) -> Response:
     """List agents in the order of their keys."""
-    rows, next_cursor = await _walk.page(portal.database, limit=limit, cursor=cursor, status=status)
-    page = AgentPage(items=[AgentView.model_validate(row) for row in rows], next_cursor=next_cursor)
+    page = await page_of_agents(portal, limit=limit, cursor=cursor, status=status)
     return Response(page.model_dump_json(), media_type="application/json")
 
 
@@ -48,11 +47,7 @@ async def create_agent(body: NewAgent, portal: Portal) -> Response:
 @router.get("/{agent_id}", response_model=AgentView)
 async def read_agent(agent_id: AgentId, portal: Portal) -> Response:
     """Read one agent."""
-    async with portal.database.read() as connection:
-        row: Row[Any] | None = (await connection.execute(_one, {"key": agent_id})).one_or_none()
-    if row is None:
-        raise _unknown(agent_id)
-    return shown(AgentView.model_validate(row))
+    return shown(await find_agent(portal, agent_id))
 
 
 @router.patch("/{agent_id}", response_model=AgentView)
@@ -76,6 +71,21 @@ async def beat(agent_id: AgentId, portal: Portal) -> Response:
     if result.rowcount == 0:
         raise _unknown(agent_id)
     return Response(status_code=204)
+
+
+async def page_of_agents(portal: Services, *, limit: int, cursor: str | None, status: str | None) -> AgentPage:
+    """Return one page of agents, for whichever protocol asks."""
+    rows, next_cursor = await _walk.page(portal.database, limit=limit, cursor=cursor, status=status)
+    return AgentPage(items=[AgentView.model_validate(row) for row in rows], next_cursor=next_cursor)
+
+
+async def find_agent(portal: Services, agent_id: int) -> AgentView:
+    """Return one agent, for whichever protocol asks."""
+    async with portal.database.read() as connection:
+        row: Row[Any] | None = (await connection.execute(_one, {"key": agent_id})).one_or_none()
+    if row is None:
+        raise _unknown(agent_id)
+    return AgentView.model_validate(row)
 
 
 def _unknown(agent_id: int) -> HTTPException:

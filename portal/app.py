@@ -7,11 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.routing import WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 
 from portal import agents, auth, health, problems, tasks
 from portal.database import Database, temporary_url
 from portal.hub import Hub
+from portal.mcp import integrations
+from portal.mcp.endpoint import McpEndpoint
+from portal.mcp.external import External
+from portal.mcp.server import make_sessions
 from portal.passwords import Passwords, hash_demo
 from portal.problems import BodyLimit
 from portal.seed import PASSWORD, seed
@@ -22,7 +26,7 @@ from portal.templates import Templates
 from portal.tokens import Tokens
 from portal.websocket import AgentSockets
 
-ROUTERS = (agents.router, tasks.router, auth.router, health.router)
+ROUTERS = (agents.router, tasks.router, auth.router, health.router, integrations.router)
 """The rooms with HTTP routes."""
 
 
@@ -50,6 +54,7 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.append(WebSocketRoute("/ws/agents", AgentSockets()))
+    app.router.routes.append(Route("/mcp", McpEndpoint()))
     problems.install(app, templates)
     app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
     if settings.delays:
@@ -71,6 +76,7 @@ def _lifespan(
             database = Database(url)
             passwords = Passwords()
             stack.callback(passwords.close)
+            external = External(settings, monotonic_ns=monotonic_ns)
             try:
                 async with database.transaction() as connection:
                     await seed(
@@ -91,11 +97,15 @@ def _lifespan(
                         clock=clock,
                     ),
                     hub=Hub(),
+                    external=external,
                     clock=clock,
                     monotonic_ns=monotonic_ns,
                 )
-                yield
+                app.state.mcp_sessions = make_sessions(app.state.services)
+                async with app.state.mcp_sessions.run():
+                    yield
             finally:
+                await external.close()
                 await database.close()
 
     return lifespan

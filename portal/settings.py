@@ -10,6 +10,9 @@ from portal.slow import Delay, SlowError, parse_delays
 SECRET_BYTES = 32
 """The shortest signing secret taken: an HS256 key is no shorter than its hash (RFC 7518, section 3.2)."""
 
+EXTERNAL = ("lab", "desktop-commander")
+"""The external services known by name."""
+
 
 class SettingsError(ValueError):
     """A setting that cannot be obeyed, told in one sentence."""
@@ -48,11 +51,36 @@ class Settings:
     queue_bytes: int = 1024 * 1024
     """Bytes that may wait for one socket before it is closed with 1013."""
 
+    mcp_sessions: int = 200
+    """MCP sessions open at a time; one more is answered 503."""
+    mcp_idle_s: float = 300.0
+    """How long an MCP session without a request is kept."""
+    mcp_hosts: tuple[str, ...] = ()
+    """Names besides loopback that `/mcp` may be called by (`PORTAL_MCP_HOSTS`)."""
+    external: str = "lab"
+    """The external service: `lab` or `desktop-commander`."""
+    external_command: str | None = field(default=None, repr=False)
+    """The command line that starts the service; None means the usual one of its name."""
+    external_url: str | None = field(default=None, repr=False)
+    """The address of a service that runs already, instead of a command line."""
+    external_calls: int = 4
+    """Calls to the external service at a time."""
+    external_waiting: int = 8
+    """Calls that may wait in line for it; one more is answered 503."""
+    external_failures: int = 5
+    """Failures in a row that open its circuit breaker."""
+    external_cool_down_s: float = 10.0
+    """How long the circuit stays open."""
+
     def __post_init__(self) -> None:
         if len(self.secret.encode()) < SECRET_BYTES:
             raise SettingsError(f"the signing secret (PORTAL_SECRET) must be at least {SECRET_BYTES} bytes long")
         if self.delays and not is_loopback(self.host):
             raise SettingsError(f"PORTAL_SLOW is a laboratory switch and is refused on {self.host}: bind to loopback")
+        if self.external not in EXTERNAL:
+            raise SettingsError(f"PORTAL_EXTERNAL must be one of {', '.join(EXTERNAL)} and is {self.external!r}")
+        if self.external_command and self.external_url:
+            raise SettingsError("PORTAL_EXTERNAL_COMMAND and PORTAL_EXTERNAL_URL exclude each other: set one")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], host: str = "127.0.0.1") -> "Settings":
@@ -64,6 +92,10 @@ class Settings:
         given = {
             "database_url": environ.get("PORTAL_DATABASE_URL"),
             "secret": environ.get("PORTAL_SECRET"),
+            "mcp_hosts": tuple(environ.get("PORTAL_MCP_HOSTS", "").split()),
+            "external": environ.get("PORTAL_EXTERNAL"),
+            "external_command": environ.get("PORTAL_EXTERNAL_COMMAND"),
+            "external_url": environ.get("PORTAL_EXTERNAL_URL"),
             "access_token_s": _seconds(environ, "PORTAL_ACCESS_TOKEN_S"),
         }
         return cls(host=host, delays=delays, **{name: value for name, value in given.items() if value})  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from portal.collection import Cursor, Limit, Walk
 from portal.models import tasks
 from portal.revision import IfMatch, revise, shown
 from portal.schemas import MAX_KEY, Assignment, NewTask, TaskPage, TaskPatch, TaskStatus, TaskView
-from portal.services import Portal
+from portal.services import Portal, Services
 
 router = APIRouter(prefix="/api/v1/tasks", tags=["tasks"], dependencies=[Depends(signed_in)])
 """The routes of tasks."""
@@ -48,11 +48,7 @@ async def create_task(body: NewTask, portal: Portal) -> Response:
 @router.get("/{task_id}", response_model=TaskView)
 async def read_task(task_id: TaskId, portal: Portal) -> Response:
     """Read one task."""
-    async with portal.database.read() as connection:
-        row: Row[Any] | None = (await connection.execute(_one, {"key": task_id})).one_or_none()
-    if row is None:
-        raise HTTPException(404, f"there is no task {task_id}")
-    return shown(TaskView.model_validate(row))
+    return shown(await find_task(portal, task_id))
 
 
 @router.patch("/{task_id}", response_model=TaskView)
@@ -67,7 +63,23 @@ async def change_task(task_id: TaskId, body: TaskPatch, portal: Portal, if_match
 @router.post("/{task_id}/assign", response_model=TaskView)
 async def assign_task(task_id: TaskId, body: Assignment, portal: Portal, if_match: IfMatch = None) -> Response:
     """Give a task to an agent, whoever had it before; a task that has ended stays as it is (409)."""
-    changes = {"agent_id": body.agent_id, "status": "assigned", "updated_at_ms": portal.now_ms()}
+    return shown(await assign(portal, task_id, body.agent_id, if_match=if_match, version=body.version))
+
+
+async def find_task(portal: Services, task_id: int) -> TaskView:
+    """Return one task, for whichever protocol asks."""
+    async with portal.database.read() as connection:
+        row: Row[Any] | None = (await connection.execute(_one, {"key": task_id})).one_or_none()
+    if row is None:
+        raise HTTPException(404, f"there is no task {task_id}")
+    return TaskView.model_validate(row)
+
+
+async def assign(
+    portal: Services, task_id: int, agent_id: int, *, if_match: str | None = None, version: int | None = None
+) -> TaskView:
+    """Give a task to an agent, for whichever protocol asks."""
+    changes = {"agent_id": agent_id, "status": "assigned", "updated_at_ms": portal.now_ms()}
     try:
         async with portal.database.write() as connection:
             row = await revise(
@@ -76,10 +88,10 @@ async def assign_task(task_id: TaskId, body: Assignment, portal: Portal, if_matc
                 task_id,
                 changes,
                 if_match=if_match,
-                version=body.version,
+                version=version,
                 only=tasks.c.status.not_in(["done", "failed"]),
                 refusal=f"task {task_id} has ended",
             )
     except IntegrityError as error:  # the foreign key: looking first would leave a gap between looking and writing
-        raise HTTPException(422, f"there is no agent {body.agent_id}") from error
-    return shown(TaskView.model_validate(row))
+        raise HTTPException(422, f"there is no agent {agent_id}") from error
+    return TaskView.model_validate(row)

@@ -1,0 +1,29 @@
+"""`/mcp`: who is let in, and whose session is whose."""
+
+from fastapi.security.utils import get_authorization_scheme_param
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+from portal.auth import signed_in
+from portal.services import services_of
+
+
+class McpEndpoint:
+    """The ASGI application behind `/mcp`. A token is asked for before anything of the request is read."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        user = await authorize(HTTPConnection(scope))
+        sessions: StreamableHTTPSessionManager = scope["app"].state.mcp_sessions
+        # The SDK binds a session to its user; the token itself is checked here and goes no further.
+        scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=user, subject=user, scopes=[]))
+        await sessions.handle_request(scope, receive, send)
+
+
+async def authorize(connection: HTTPConnection) -> str:
+    """Return the user of the request's bearer token, or raise 401, as REST does."""
+    scheme, token = get_authorization_scheme_param(connection.headers.get("Authorization"))
+    return await signed_in(token if scheme.lower() == "bearer" else None, await services_of(connection))

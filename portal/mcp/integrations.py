@@ -1,0 +1,16 @@
+"""The external service, over REST."""
+
+from fastapi import APIRouter, Depends
+
+from portal.auth import signed_in
+from portal.mcp.commands import CommandRequest, CommandResult
+from portal.services import Portal
+
+router = APIRouter(prefix="/api/v1/integrations", tags=["integrations"], dependencies=[Depends(signed_in)])
+"""The routes of integrations."""
+
+
+@router.post("/commands")
+async def run_command(body: CommandRequest, portal: Portal) -> CommandResult:
+    """Run one of the allowed commands by the external service."""
+    return await portal.external.run(body.command, body.timeout_ms)
