@@ -20,6 +20,7 @@ class Connection:
     def __init__(self, name: str, make_client: Callable[[], Client]) -> None:
         self._name = name
         self._make_client = make_client
+        self._client: Client | None = None
         self._opened: asyncio.Future[Client] | None = None
         self._dropped = asyncio.Event()
         self._holders: set[asyncio.Task[None]] = set()
@@ -35,8 +36,11 @@ class Connection:
             holder.add_done_callback(self._holders.discard)
         return await asyncio.shield(self._opened)
 
-    def drop(self) -> None:
-        """Close the client behind the caller's back; the next call opens another."""
+    def drop(self, client: Client | None = None) -> None:
+        """Let go of the client, and if one is named only of that one; the next call opens another."""
+        if client is not None and client is not self._client:
+            return
+        self._client = None
         self._opened = None
         self._dropped.set()
 
@@ -49,6 +53,7 @@ class Connection:
         try:
             async with asyncio.timeout(OPEN_S) as limit, self._make_client() as client:
                 limit.reschedule(None)
+                self._client = client
                 opened.set_result(client)
                 await dropped.wait()
         except Exception as error:  # whatever a transport raises, alone or in groups

@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mcp import MCPError, StdioServerParameters, stdio_client
+from mcp import StdioServerParameters, stdio_client
 from mcp.client import Client
 from mcp_types import CallToolResult, TextContent
-from pydantic import ValidationError
 
 from portal.mcp.breaker import Breaker
 from portal.mcp.bulkhead import Bulkhead
@@ -117,8 +116,8 @@ class External:
                 result = await client.call_tool(self._dialect.tool, arguments)
         except TimeoutError as error:
             raise TimedOut(self._name, timeout_ms) from error
-        except (MCPError, ValidationError, RuntimeError, OSError) as error:
-            self._connection.drop()  # tools that fail say so in their result: this is the connection or the protocol
+        except Exception as error:  # a tool that fails says so in its result: this is the connection or the protocol
+            self._connection.drop(client)
             raise Broken(self._name, _line(str(error))) from error
         if result.is_error:
             raise Broken(self._name, _line(_text(result)))

@@ -83,12 +83,12 @@ def make_server(portal: Services) -> MCPServer[None]:
     return server
 
 
-async def _refuse_clearly(context: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Tell a prompt's wrong name or arguments as invalid params: left alone it has code 0, and a traceback in the log."""
+async def _refuse_clearly(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Tell a prompt's wrong name or arguments as invalid params; else it has code 0 and a traceback in the log."""
     try:
-        return await call_next(context)
+        return await call_next(ctx)
     except ValueError as error:
-        if context.method == "prompts/get":
+        if ctx.method == "prompts/get":
             raise MCPError(INVALID_PARAMS, str(error)) from error
         raise
 
