@@ -2,6 +2,7 @@
 
 import ipaddress
 import secrets
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -81,6 +82,12 @@ class Settings:
             raise SettingsError(f"PORTAL_EXTERNAL must be one of {', '.join(EXTERNAL)} and is {self.external!r}")
         if self.external_command and self.external_url:
             raise SettingsError("PORTAL_EXTERNAL_COMMAND and PORTAL_EXTERNAL_URL exclude each other: set one")
+        if self.external_url and not self.external_url.startswith(("http://", "https://")):
+            raise SettingsError("PORTAL_EXTERNAL_URL must begin with http:// or https://")
+        try:
+            shlex.split(self.external_command or "")
+        except ValueError as error:
+            raise SettingsError(f"PORTAL_EXTERNAL_COMMAND is no command line: {error}") from error
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], host: str = "127.0.0.1") -> "Settings":

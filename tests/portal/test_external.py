@@ -3,8 +3,10 @@
 import asyncio
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,11 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from portal.app import create_app
+from portal.mcp.lab import make_lab
 from portal.seed import PASSWORD
 from portal.settings import Settings, SettingsError
 from tests.portal.conftest import SMALL
@@ -153,6 +157,8 @@ def test_a_hanging_service_times_out_and_slows_nobody_else(monkeypatch: pytest.M
     [
         ({"external": "moon"}, "PORTAL_EXTERNAL must be one of lab, desktop-commander and is 'moon'"),
         ({"external_command": "a", "external_url": "http://b"}, "PORTAL_EXTERNAL_COMMAND and PORTAL_EXTERNAL_URL"),
+        ({"external_command": "node 'index.js"}, "PORTAL_EXTERNAL_COMMAND is no command line: No closing quotation"),
+        ({"external_url": "localhost:9000"}, "PORTAL_EXTERNAL_URL must begin with http:// or https://"),
     ],
 )
 def test_settings_that_cannot_be_obeyed_are_refused(settings: dict[str, Any], named: str) -> None:
@@ -173,6 +179,23 @@ def _desktop_commander() -> str:
         if script.exists():
             return shlex.join([node, str(script.resolve())])
     pytest.skip("Desktop Commander is not here: npm install -g --ignore-scripts @wonderwhy-er/desktop-commander")
+
+
+def test_a_service_that_runs_already_is_reached_by_its_address(open_portal: Callable[..., TestClient]) -> None:
+    """The same service over streamable HTTP, on a free port."""
+    app = make_lab({}).streamable_http_app()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            portal = open_portal({"external_url": f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"})
+            assert portal.post(ROUTE, json={"command": "echo by HTTP"}).json()["output"] == "by HTTP\n"
+            portal.__exit__(None, None, None)  # or the server would wait for its open stream
+            portal.__enter__()
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.mark.services
