@@ -20,9 +20,9 @@ class Connection:
     def __init__(self, name: str, make_client: Callable[[], Client]) -> None:
         self._name = name
         self._make_client = make_client
-        self._client: Client | None = None
         self._opened: asyncio.Future[Client] | None = None
         self._dropped = asyncio.Event()
+        self._holder: asyncio.Task[None] | None = None
         self._holders: set[asyncio.Task[None]] = set()
 
     async def client(self) -> Client:
@@ -31,21 +31,25 @@ class Connection:
             self._opened = asyncio.get_running_loop().create_future()
             self._opened.add_done_callback(lambda opened: opened.cancelled() or opened.exception())
             self._dropped = asyncio.Event()
-            holder = asyncio.create_task(self._hold(self._opened, self._dropped))
-            self._holders.add(holder)
-            holder.add_done_callback(self._holders.discard)
+            self._holder = asyncio.create_task(self._hold(self._opened, self._dropped))
+            self._holders.add(self._holder)
+            self._holder.add_done_callback(self._holders.discard)
         return await asyncio.shield(self._opened)
 
     def drop(self, client: Client | None = None) -> None:
         """Let go of the client, and if one is named only of that one; the next call opens another."""
-        if client is not None and client is not self._client:
+        opened = self._opened
+        if client is not None and (opened is None or not opened.done() or opened.result() is not client):
             return
-        self._client = None
         self._opened = None
         self._dropped.set()
 
     async def close(self) -> None:
-        """Close the client, and with it a child process, and wait until it is gone."""
+        """Close the client, and with it a child process, and wait until it is gone. An opening is given up."""
+        if self._holder is not None and self._opened is not None and not self._opened.done():
+            # Said here, not in the task: cancelled before its first step it would say nothing.
+            self._opened.set_exception(Broken(self._name, "the portal stops"))
+            self._holder.cancel()
         self.drop()
         await asyncio.gather(*self._holders, return_exceptions=True)
 
@@ -53,7 +57,6 @@ class Connection:
         try:
             async with asyncio.timeout(OPEN_S) as limit, self._make_client() as client:
                 limit.reschedule(None)
-                self._client = client
                 opened.set_result(client)
                 await dropped.wait()
         except Exception as error:  # whatever a transport raises, alone or in groups
@@ -62,7 +65,6 @@ class Connection:
             if not opened.done():
                 opened.set_exception(Broken(self._name, reason))
         finally:
-            opened.cancel()
             if self._opened is opened:
                 self._opened = None
 

@@ -4,11 +4,19 @@ from fastapi.security.utils import get_authorization_scheme_param
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-from starlette.requests import HTTPConnection
+from mcp.server.transport_security import TransportSecurityMiddleware
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
 from starlette.types import Receive, Scope, Send
 
 from portal.auth import signed_in
 from portal.services import services_of
+
+_REFUSALS = {
+    400: "Content-Type must be application/json",
+    403: "Origin must be loopback or a name in PORTAL_MCP_HOSTS",
+    421: "Host must be loopback or a name in PORTAL_MCP_HOSTS",
+}
 
 
 class McpEndpoint:
@@ -18,6 +26,7 @@ class McpEndpoint:
         """Serve one request."""
         user = await authorize(HTTPConnection(scope))
         sessions: StreamableHTTPSessionManager = scope["app"].state.mcp_sessions
+        await check_origin(Request(scope), sessions)
         # The SDK binds a session to its user; the token itself is checked here and goes no further.
         scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=user, subject=user, scopes=[]))
         await sessions.handle_request(scope, receive, send)
@@ -27,3 +36,11 @@ async def authorize(connection: HTTPConnection) -> str:
     """Return the user of the request's bearer token, or raise 401, as REST does."""
     scheme, token = get_authorization_scheme_param(connection.headers.get("Authorization"))
     return await signed_in(token if scheme.lower() == "bearer" else None, await services_of(connection))
+
+
+async def check_origin(request: Request, sessions: StreamableHTTPSessionManager) -> None:
+    """Refuse a foreign Host or Origin, and a body that is no JSON, as a problem; the SDK would answer in plain text."""
+    checks = TransportSecurityMiddleware(sessions.security_settings)
+    refusal = await checks.validate_request(request, is_post=request.method == "POST")
+    if refusal is not None:
+        raise HTTPException(refusal.status_code, _REFUSALS[refusal.status_code])

@@ -99,7 +99,25 @@ def test_a_refresh_token_opens_nothing(anonymous: TestClient) -> None:
 )
 def test_a_foreign_name_for_this_machine_is_refused(portal: TestClient, headers: dict[str, str], status: int) -> None:
     """Against DNS rebinding: Host and Origin name loopback, or nothing is answered."""
-    assert portal.post("/mcp", json=OPENING, headers=ACCEPT | headers).status_code == status
+    answer = portal.post("/mcp", json=OPENING, headers=ACCEPT | headers)
+    assert answer.status_code == status
+    if status != 200:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json()["detail"].startswith(f"{next(iter(headers))} must be loopback")
+
+
+def test_a_named_host_is_let_in(open_portal: Callable[..., TestClient]) -> None:
+    """With a port and without, as host and as origin; another name is still a stranger."""
+    portal = open_portal({"mcp_hosts": ("portal.test",)})
+    for headers in ({"Host": "portal.test"}, {"Host": "portal.test:8000"}, {"Origin": "https://portal.test"}):
+        assert portal.post("/mcp", json=OPENING, headers=ACCEPT | headers).status_code == 200
+    assert portal.post("/mcp", json=OPENING, headers=ACCEPT | {"Host": "portal.test.evil.example"}).status_code == 421
+
+
+def test_a_body_must_be_announced_as_json(portal: TestClient) -> None:
+    """A form that a foreign page sends without asking is none."""
+    answer = portal.post("/mcp", content=b"{}", headers=ACCEPT | {"Content-Type": "text/plain"})
+    assert (answer.status_code, answer.json()["detail"]) == (400, "Content-Type must be application/json")
 
 
 def test_each_result_is_what_its_schema_says(portal: TestClient, session: Session) -> None:
