@@ -3,12 +3,12 @@
 `PORTAL_LAB_LATENCY_MS` (0) delays each answer, and `PORTAL_LAB_FAILURES_PERCENT` (0) of all calls fail, evenly spread.
 """
 
+import asyncio
 import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-import anyio
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
@@ -26,7 +26,7 @@ def make_lab(environ: Mapping[str, str]) -> MCPServer[None]:
         nonlocal calls
         calls += 1
         fails = calls * percent // 100 > (calls - 1) * percent // 100
-        await anyio.sleep(latency_s)
+        await asyncio.sleep(latency_s)
         if fails:
             raise ToolError("the laboratory wants this call to fail")
         return CommandOutput(output=_answer(command), exit_code=0)
