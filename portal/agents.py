@@ -33,8 +33,7 @@ async def list_agents(
     portal: Portal, limit: Limit = 50, cursor: Cursor = None, status: AgentStatus | None = None
 ) -> Response:
     """List agents in the order of their keys."""
-    rows, next_cursor = await _walk.page(portal.database, limit=limit, cursor=cursor, status=status)
-    page = AgentPage(items=[AgentView.model_validate(row) for row in rows], next_cursor=next_cursor)
+    page = await page_of_agents(portal, limit=limit, cursor=cursor, status=status)
     return Response(page.model_dump_json(), media_type="application/json")
 
 
@@ -51,11 +50,7 @@ async def create_agent(body: NewAgent, portal: Portal) -> Response:
 @router.get("/{agent_id}", response_model=AgentView, dependencies=_READ)
 async def read_agent(agent_id: AgentId, portal: Portal) -> Response:
     """Read one agent."""
-    async with portal.database.read() as connection:
-        row: Row[Any] | None = (await connection.execute(_one, {"key": agent_id})).one_or_none()
-    if row is None:
-        raise _unknown(agent_id)
-    return shown(AgentView.model_validate(row))
+    return shown(await find_agent(portal, agent_id))
 
 
 @router.patch("/{agent_id}", response_model=AgentView, dependencies=_WRITE)
@@ -84,6 +79,21 @@ async def revise_agent(portal: Services, agent_id: int, patch: AgentPatch, if_ma
     view = AgentView.model_validate(row)
     portal.hub.announce(f"agent.{agent_id}", view.model_dump(), portal.monotonic_ns())
     return view
+
+
+async def page_of_agents(portal: Services, *, limit: int, cursor: str | None, status: str | None) -> AgentPage:
+    """Return one page of agents, for whichever protocol asks."""
+    rows, next_cursor = await _walk.page(portal.database, limit=limit, cursor=cursor, status=status)
+    return AgentPage(items=[AgentView.model_validate(row) for row in rows], next_cursor=next_cursor)
+
+
+async def find_agent(portal: Services, agent_id: int) -> AgentView:
+    """Return one agent, for whichever protocol asks."""
+    async with portal.database.read() as connection:
+        row: Row[Any] | None = (await connection.execute(_one, {"key": agent_id})).one_or_none()
+    if row is None:
+        raise _unknown(agent_id)
+    return AgentView.model_validate(row)
 
 
 def _unknown(agent_id: int) -> HTTPException:

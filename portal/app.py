@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanag
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 
 from portal import admin, agents, auth, health, lab, metrics, problems, tasks
 from portal.apikeys import ApiKeys
@@ -21,6 +21,10 @@ from portal.graphql.sockets import GraphQLSockets
 from portal.headers import SecurityHeaders
 from portal.hub import Hub
 from portal.lab import Lab
+from portal.mcp import integrations
+from portal.mcp.endpoint import McpEndpoint
+from portal.mcp.external import External
+from portal.mcp.server import make_sessions
 from portal.measured import MeasuredFastAPI
 from portal.metrics import Metrics
 from portal.passwords import Passwords, hash_demo
@@ -40,6 +44,7 @@ ROUTERS = (
     tasks.router,
     auth.router,
     admin.router,
+    integrations.router,
     graphql.router,
     health.router,
     metrics.router,
@@ -77,6 +82,7 @@ def create_app(
         app.include_router(router)
     app.router.routes.append(WebSocketRoute("/ws/agents", sockets))
     app.router.routes.append(WebSocketRoute("/graphql", GraphQLSockets()))
+    app.router.routes.append(Route("/mcp", McpEndpoint()))
     problems.install(app, templates)
     app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
     if settings.delays:
@@ -126,6 +132,7 @@ def _lifespan(
             if settings.lab:
                 stack.callback(app.state.lab.stop)
             stack.callback(asyncio.create_task(numbers.follow_lag()).cancel)
+            external = External(settings, monotonic_ns=monotonic_ns)
             try:
                 async with database.transaction() as connection:
                     await seed(
@@ -158,17 +165,20 @@ def _lifespan(
                     failed_logins=Buckets(settings.failed_logins, monotonic_ns),
                     audit=audit,
                     hub=hub,
+                    external=external,
                     clock=clock,
                     monotonic_ns=monotonic_ns,
                 )
+                app.state.mcp_sessions = make_sessions(app.state.services)
                 reload = asyncio.create_task(families.run(asyncio.sleep))
                 try:
-                    async with audit.running():
+                    async with audit.running(), app.state.mcp_sessions.run():
                         yield
                 finally:
                     reload.cancel()
                     await asyncio.wait((reload,))
             finally:
+                await external.close()
                 await database.close()
 
     return lifespan

@@ -12,6 +12,7 @@ from portal.audit import Audit
 from portal.database import Database
 from portal.families import Families
 from portal.hub import Hub
+from portal.mcp.external import External
 from portal.passwords import Passwords
 from portal.rate import Buckets
 from portal.settings import Settings
@@ -32,6 +33,7 @@ class Services:
     """One bucket per account and address; a failed login takes a token."""
     audit: Audit
     hub: Hub
+    external: External
     clock: Callable[[], float]
     """Unix seconds."""
     monotonic_ns: Callable[[], int]

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import secrets
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ METRICS_TOKEN_CHARACTERS = 16
 
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+EXTERNAL = ("lab", "desktop-commander")
+"""The external services known by name."""
 
 
 class SettingsError(ValueError):
@@ -72,6 +75,27 @@ class Settings:
     graphql_cost: int = 2_000
     """The most that a GraphQL operation may cost, as `portal.graphql.limits` counts it."""
 
+    mcp_sessions: int = 200
+    """MCP sessions open at a time; one more is answered 503."""
+    mcp_idle_s: float = 300.0
+    """How long an MCP session without a request is kept."""
+    mcp_hosts: tuple[str, ...] = ()
+    """Names besides loopback that `/mcp` may be called by (`PORTAL_MCP_HOSTS`)."""
+    external: str = "lab"
+    """The external service: `lab` or `desktop-commander`."""
+    external_command: str | None = field(default=None, repr=False)
+    """The command line that starts the service; None means the usual one of its name."""
+    external_url: str | None = field(default=None, repr=False)
+    """The address of a service that runs already, instead of a command line."""
+    external_calls: int = 4
+    """Calls to the external service at a time."""
+    external_waiting: int = 8
+    """Calls that may wait in line for it; one more is answered 503."""
+    external_failures: int = 5
+    """Failures in a row that open its circuit breaker."""
+    external_cool_down_s: float = 10.0
+    """How long the circuit stays open."""
+
     def __post_init__(self) -> None:
         if len(self.secret.encode()) < SECRET_BYTES:
             raise SettingsError(f"the signing secret (PORTAL_SECRET) must be at least {SECRET_BYTES} bytes long")
@@ -82,6 +106,19 @@ class Settings:
             raise SettingsError(f"PORTAL_LOG must be text or json and is {self.log!r}")
         if self.metrics_token is not None and len(self.metrics_token) < METRICS_TOKEN_CHARACTERS:
             raise SettingsError(f"PORTAL_METRICS_TOKEN must be at least {METRICS_TOKEN_CHARACTERS} characters long")
+        self._check_external()
+
+    def _check_external(self) -> None:
+        if self.external not in EXTERNAL:
+            raise SettingsError(f"PORTAL_EXTERNAL must be one of {', '.join(EXTERNAL)} and is {self.external!r}")
+        if self.external_command and self.external_url:
+            raise SettingsError("PORTAL_EXTERNAL_COMMAND and PORTAL_EXTERNAL_URL exclude each other: set one")
+        if self.external_url and not self.external_url.startswith(("http://", "https://")):
+            raise SettingsError("PORTAL_EXTERNAL_URL must begin with http:// or https://")
+        try:
+            shlex.split(self.external_command or "")
+        except ValueError as error:
+            raise SettingsError(f"PORTAL_EXTERNAL_COMMAND is no command line: {error}") from error
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], host: str = "127.0.0.1") -> "Settings":
@@ -97,6 +134,10 @@ class Settings:
         given = {
             "database_url": environ.get("PORTAL_DATABASE_URL"),
             "secret": environ.get("PORTAL_SECRET"),
+            "mcp_hosts": tuple(environ.get("PORTAL_MCP_HOSTS", "").split()),
+            "external": environ.get("PORTAL_EXTERNAL"),
+            "external_command": environ.get("PORTAL_EXTERNAL_COMMAND"),
+            "external_url": environ.get("PORTAL_EXTERNAL_URL"),
             "access_token_s": _seconds(environ, "PORTAL_ACCESS_TOKEN_S"),
             "rate_limit": rate_limit,
             "cors_origins": _origins(environ.get("PORTAL_CORS_ORIGINS", "")),

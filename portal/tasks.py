@@ -48,11 +48,7 @@ async def create_task(body: NewTask, portal: Portal) -> Response:
 @router.get("/{task_id}", response_model=TaskView, dependencies=_READ)
 async def read_task(task_id: TaskId, portal: Portal) -> Response:
     """Read one task."""
-    async with portal.database.read() as connection:
-        row: Row[Any] | None = (await connection.execute(_one, {"key": task_id})).one_or_none()
-    if row is None:
-        raise HTTPException(404, f"there is no task {task_id}")
-    return shown(TaskView.model_validate(row))
+    return shown(await find_task(portal, task_id))
 
 
 @router.patch("/{task_id}", response_model=TaskView, dependencies=_WRITE)
@@ -68,6 +64,15 @@ async def change_task(task_id: TaskId, body: TaskPatch, portal: Portal, if_match
 async def assign_task(task_id: TaskId, body: Assignment, portal: Portal, if_match: IfMatch = None) -> Response:
     """Give a task to an agent, whoever had it before; a task that has ended stays as it is (409)."""
     return shown(await give_task(portal, task_id, body, if_match))
+
+
+async def find_task(portal: Services, task_id: int) -> TaskView:
+    """Return one task, for whichever protocol asks."""
+    async with portal.database.read() as connection:
+        row: Row[Any] | None = (await connection.execute(_one, {"key": task_id})).one_or_none()
+    if row is None:
+        raise HTTPException(404, f"there is no task {task_id}")
+    return TaskView.model_validate(row)
 
 
 async def add_task(portal: Services, task: NewTask) -> TaskView:

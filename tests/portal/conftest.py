@@ -13,8 +13,8 @@ from portal.settings import Settings
 SMALL = {"agents": 30, "tasks": 60, "accounts": 2}
 
 
-def _sign_in(client: TestClient) -> None:
-    answer = client.post("/api/v1/auth/token", data={"username": "user000", "password": PASSWORD})
+def _sign_in(client: TestClient, username: str = "user000") -> None:
+    answer = client.post("/api/v1/auth/token", data={"username": username, "password": PASSWORD})
     client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
 
@@ -37,11 +37,11 @@ def open_portal() -> Iterator[Callable[..., TestClient]]:
     """Open small portals with settings and clocks of the test's own, signed in."""
     opened: list[TestClient] = []
 
-    def open_one(settings: dict[str, Any] | None = None, **parts: Any) -> TestClient:
+    def open_one(settings: dict[str, Any] | None = None, username: str = "user000", **parts: Any) -> TestClient:
         client = TestClient(create_app(Settings(**(SMALL | (settings or {}))), **parts), raise_server_exceptions=False)
         opened.append(client)
         client.__enter__()
-        _sign_in(client)
+        _sign_in(client, username)
         return client
 
     yield open_one

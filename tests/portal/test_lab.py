@@ -99,7 +99,7 @@ def test_turned_off_the_hub_delivers_as_ever() -> None:
 
 def test_sockets_are_closed_after_so_many_events(open_portal: Callable[..., TestClient]) -> None:
     """Each with the code asked for, after just five events; answers are not counted."""
-    portal = open_portal({"lab": True})
+    portal = open_portal({"lab": True}, "admin")
     portal.put("/lab", json={"sockets": {"close_code": 4_321, "after_events": 5}})
     for _ in range(2):
         with portal.websocket_connect("/ws/agents") as socket:
@@ -116,7 +116,7 @@ def test_sockets_are_closed_after_so_many_events(open_portal: Callable[..., Test
 
 def test_a_route_fails_at_its_turn_and_does_no_work(open_portal: Callable[..., TestClient]) -> None:
     """Every third create is refused: of seven five rows come, for 3 and 6 are refused."""
-    portal = open_portal({"lab": True, "metrics_token": "a token for the scraper"})
+    portal = open_portal({"lab": True, "metrics_token": "a token for the scraper"}, "admin")
     portal.put("/lab", json={"routes": {"POST /api/v1/agents": {"fail": {"status": 502, "every": 3}}}})
     answers = [portal.post("/api/v1/agents", json={"name": "x"}) for _ in range(7)]
     assert [answer.status_code for answer in answers] == [201, 201, 502, 201, 201, 502, 201]
@@ -134,7 +134,7 @@ def test_only_the_named_routes_are_delayed(open_portal: Callable[..., TestClient
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    portal = open_portal({"lab": True}, sleep=sleep)
+    portal = open_portal({"lab": True}, "admin", sleep=sleep)
     portal.put("/lab", json={"routes": {AGENT: {"delay_ms": 250}}})
     for path in ("/api/v1/agents/1", "/api/v1/agents", "/api/v1/agents/29", "/healthz", "/nowhere"):
         portal.get(path)
@@ -175,7 +175,7 @@ def test_the_event_loop_is_blocked_in_every_period() -> None:
 
 def test_each_request_leaks_and_all_is_given_back(open_portal: Callable[..., TestClient]) -> None:
     """Three requests with two descriptors each are six more open ones; `/lab` itself leaks nothing."""
-    portal = open_portal({"lab": True})
+    portal = open_portal({"lab": True}, "admin")
     before = len(os.listdir("/proc/self/fd"))
     portal.put("/lab", json={"leak": {"bytes": 1_000, "fds": 2}})
     for _ in range(3):
@@ -220,7 +220,7 @@ def test_what_is_no_switch_is_refused(
     open_portal: Callable[..., TestClient], switches: dict[str, Any], at: str
 ) -> None:
     """With 422 that says where, and what was on stays on."""
-    portal = open_portal({"lab": True})
+    portal = open_portal({"lab": True}, "admin")
     portal.put("/lab", json={"events": {"drop_every": 9}})
     answer = portal.put("/lab", json=switches)
     assert answer.status_code == 422
@@ -229,8 +229,8 @@ def test_what_is_no_switch_is_refused(
 
 
 def test_who_may_turn_the_switches(open_portal: Callable[..., TestClient], portal: TestClient) -> None:
-    """Who is signed in, where there are any: without PORTAL_LAB nothing is there, and nothing stands in the way."""
-    stranger = TestClient(open_portal({"lab": True}).app, raise_server_exceptions=False)
+    """Administrators, where there are any: without PORTAL_LAB nothing is there, and nothing stands in the way."""
+    stranger = TestClient(open_portal({"lab": True}, "admin").app, raise_server_exceptions=False)
     answers = [stranger.get("/lab"), stranger.put("/lab", json={}), stranger.delete("/lab")]
     assert [answer.status_code for answer in answers] == [401] * 3
     assert [portal.get("/lab").status_code, portal.put("/lab", json={}).status_code] == [404, 404]

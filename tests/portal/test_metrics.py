@@ -92,7 +92,7 @@ def test_what_waits_for_sockets_is_counted() -> None:
             sending.set()
             await asyncio.Future()
 
-        session = Session(hub, Settings(), receive, send)
+        session = Session(hub, Settings(), receive, send, lambda scope: None)
         sockets.open.add(session)
         running = asyncio.create_task(session.run())
         await sending.wait()
