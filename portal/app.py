@@ -9,9 +9,10 @@ from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanag
 from fastapi import FastAPI
 from starlette.routing import WebSocketRoute
 
-from portal import agents, auth, health, problems, tasks
+from portal import agents, agents_v2, auth, health, problems, tasks, tasks_v2
 from portal.database import Database, temporary_url
 from portal.hub import Hub
+from portal.idempotency import Once
 from portal.passwords import Passwords, hash_demo
 from portal.problems import BodyLimit
 from portal.seed import PASSWORD, seed
@@ -20,9 +21,10 @@ from portal.settings import Settings, SettingsError
 from portal.slow import Slow, SlowError, check_delays
 from portal.templates import Templates
 from portal.tokens import Tokens
+from portal.versions import Deprecation
 from portal.websocket import AgentSockets
 
-ROUTERS = (agents.router, tasks.router, auth.router, health.router)
+ROUTERS = (agents.router, tasks.router, agents_v2.router, tasks_v2.router, auth.router, health.router)
 """The rooms with HTTP routes."""
 
 
@@ -52,6 +54,7 @@ def create_app(
     app.router.routes.append(WebSocketRoute("/ws/agents", AgentSockets()))
     problems.install(app, templates)
     app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
+    app.add_middleware(Deprecation)
     if settings.delays:
         try:
             check_delays(settings.delays, templates.names)
@@ -91,6 +94,7 @@ def _lifespan(
                         clock=clock,
                     ),
                     hub=Hub(),
+                    once=Once(database, lambda: int(clock() * 1000)),
                     clock=clock,
                     monotonic_ns=monotonic_ns,
                 )

@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from portal.database import Database
 from portal.hub import Hub
+from portal.idempotency import Once
 from portal.passwords import Passwords
 from portal.settings import Settings
 from portal.tokens import Tokens
@@ -23,6 +24,7 @@ class Services:
     passwords: Passwords
     tokens: Tokens
     hub: Hub
+    once: Once
     clock: Callable[[], float]
     """Unix seconds."""
     monotonic_ns: Callable[[], int]
