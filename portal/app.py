@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanag
 from fastapi import FastAPI
 from starlette.routing import WebSocketRoute
 
-from portal import agents, agents_v2, auth, health, problems, tasks, tasks_v2
+from portal import agents, agents_v2, auth, health, openapi, problems, tasks, tasks_v2
 from portal.database import Database, temporary_url
 from portal.hub import Hub
 from portal.idempotency import Once
@@ -45,7 +45,7 @@ def create_app(
     templates = Templates(route for router in ROUTERS for route in router.routes)
     app = FastAPI(
         title="The portal where agents are coordinated",
-        version="1",
+        version="2",
         lifespan=_lifespan(settings, clock, monotonic_ns),
         redirect_slashes=False,
     )
@@ -53,6 +53,7 @@ def create_app(
         app.include_router(router)
     app.router.routes.append(WebSocketRoute("/ws/agents", AgentSockets()))
     problems.install(app, templates)
+    openapi.install(app)
     app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
     app.add_middleware(Deprecation)
     if settings.delays:
