@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
-from portal import admin, agents, auth, health, lab, metrics, problems, tasks
+from portal import admin, agents, agents_v2, auth, health, lab, metrics, openapi, problems, tasks, tasks_v2
 from portal.apikeys import ApiKeys
 from portal.audit import Audit
 from portal.database import Database, temporary_url
@@ -20,6 +20,7 @@ from portal.graphql import endpoint as graphql
 from portal.graphql.sockets import GraphQLSockets
 from portal.headers import SecurityHeaders
 from portal.hub import Hub
+from portal.idempotency import Once
 from portal.lab import Lab
 from portal.mcp import integrations
 from portal.mcp.endpoint import McpEndpoint
@@ -37,11 +38,14 @@ from portal.settings import Settings, SettingsError
 from portal.slow import Slow, SlowError, check_delays
 from portal.templates import Templates
 from portal.tokens import Tokens
+from portal.versions import Deprecation
 from portal.websocket import AgentSockets
 
 ROUTERS = (
     agents.router,
     tasks.router,
+    agents_v2.router,
+    tasks_v2.router,
     auth.router,
     admin.router,
     integrations.router,
@@ -71,7 +75,7 @@ def create_app(
     sockets = AgentSockets()
     app = MeasuredFastAPI(
         title="The portal where agents are coordinated",
-        version="1",
+        version="2",
         lifespan=_lifespan(settings, sockets, clock, monotonic_ns),
         redirect_slashes=False,
     )
@@ -84,7 +88,9 @@ def create_app(
     app.router.routes.append(WebSocketRoute("/graphql", GraphQLSockets()))
     app.router.routes.append(Route("/mcp", McpEndpoint()))
     problems.install(app, templates)
+    openapi.install(app)
     app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
+    app.add_middleware(Deprecation)
     if settings.delays:
         try:
             check_delays(settings.delays, templates.names)
@@ -166,6 +172,7 @@ def _lifespan(
                     audit=audit,
                     hub=hub,
                     external=external,
+                    once=Once(database, lambda: int(clock() * 1000)),
                     clock=clock,
                     monotonic_ns=monotonic_ns,
                 )

@@ -1,6 +1,18 @@
 """The tables. Core tables rather than mapped classes: every statement is visible where it is sent."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, SmallInteger, String, Table
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 """All tables of the portal."""
@@ -83,3 +95,17 @@ audit = Table(
     Column("request_id", String(64)),
 )
 """Who did what, and how it ended."""
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("account", String(80), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Index("answers_by_age", "created_at_ms"),
+)
+"""Answers to requests that carried an `Idempotency-Key`, kept for a day."""

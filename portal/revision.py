@@ -14,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from portal.etags import tagged
 from portal.problems import Conflict
 from portal.schemas import MAX_KEY, AgentView, TaskView
+from portal.schemas_v2 import AgentV2, TaskV2
 
 IfMatch = Annotated[str | None, Header(description='The version to be changed, as an entity tag: "3"')]
 """Declares a handler's parameter that receives the If-Match header."""
@@ -67,9 +69,12 @@ def matching_versions(if_match: str) -> list[int]:
     return [version for tag in _STRONG_TAG.findall(if_match) if (version := int(tag)) <= MAX_KEY]
 
 
-def shown(view: AgentView | TaskView, status: int = 200, location: str | None = None) -> Response:
-    """Answer with one row and its version as the entity tag."""
-    headers = {"ETag": f'"{view.version}"'}
-    if location is not None:
-        headers["Location"] = location
-    return Response(view.model_dump_json(), status, headers, media_type="application/json")
+def shown(
+    view: AgentView | TaskView | AgentV2 | TaskV2,
+    status: int = 200,
+    location: str | None = None,
+    if_none_match: str | None = None,
+) -> Response:
+    """Answer with one row and its version as the entity tag, or 304 when the client holds that version."""
+    headers = {"Location": location} if location is not None else {}
+    return tagged(view.model_dump_json(), f'"{view.version}"', if_none_match, status, headers)

@@ -1,6 +1,6 @@
 """What comes in and goes out over REST."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
@@ -76,7 +76,18 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _describe_patch(schema: dict[str, Any]) -> None:
+    """Say in the description what `_changes_something` asks for: no nulls, and something besides the version."""
+    names = schema["properties"]
+    for name, described in names.items():
+        (value,) = (choice for choice in described["anyOf"] if choice != {"type": "null"})
+        names[name] = {"title": described["title"], **value}
+    schema["anyOf"] = [{"required": [name]} for name in names if name != "version"]
+
+
 class _Patch(_Body):
+    model_config = ConfigDict(json_schema_extra=_describe_patch)
+
     version: Key | None = None
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from portal.audit import Audit
 from portal.database import Database
 from portal.families import Families
 from portal.hub import Hub
+from portal.idempotency import Once
 from portal.mcp.external import External
 from portal.passwords import Passwords
 from portal.rate import Buckets
@@ -34,6 +35,7 @@ class Services:
     audit: Audit
     hub: Hub
     external: External
+    once: Once
     clock: Callable[[], float]
     """Unix seconds."""
     monotonic_ns: Callable[[], int]

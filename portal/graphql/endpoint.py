@@ -42,13 +42,13 @@ class Operation(BaseModel):
     extensions: dict[str, Any] | None = None
 
 
-@router.get("/graphql/schema")
+@router.get("/graphql/schema", include_in_schema=False)
 async def show_schema() -> Response:
     """Show the schema in the schema definition language; as with `/openapi.json`, nobody is asked for a token."""
     return PlainTextResponse(_SDL)
 
 
-@router.post("/graphql")
+@router.post("/graphql", include_in_schema=False)  # it has a schema of its own
 async def execute(request: Request, portal: Portal, principal: SignedIn) -> Response:
     """Execute one query or mutation."""
     media_type = _answered_in(request.headers.get("accept", JSON))

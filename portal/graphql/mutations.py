@@ -4,12 +4,11 @@ from typing import Any
 
 import strawberry
 
-from portal.agents import revise_agent
+from portal import agents, tasks
 from portal.graphql.context import Info
 from portal.graphql.errors import refusals
 from portal.graphql.types import Agent, AgentStatus, Task, key_of
 from portal.schemas import AgentPatch, Assignment, NewTask
-from portal.tasks import add_task, give_task
 
 
 @strawberry.input(description="Changes to an agent; what is left out stays.")
@@ -39,7 +38,9 @@ class Mutation:
         info.context.demand("tasks:write")
         with refusals():
             assignment = Assignment(agent_id=key_of(agent_id), version=version)
-            return Task.of(await give_task(info.context.services, key_of(task_id), assignment))
+            services = info.context.services
+            async with services.database.write() as connection:
+                return Task.of(await tasks.assign(connection, key_of(task_id), assignment, None, services.now_ms()))
 
     @strawberry.mutation(description="Change an agent, and tell those who watch it.")
     async def update_agent(
@@ -54,11 +55,13 @@ class Mutation:
         believed = {} if version is None else {"version": version}
         with refusals():
             patch = AgentPatch.model_validate(changes.named() | believed)
-            return Agent.of(await revise_agent(info.context.services, key_of(id), patch))
+            return Agent.of(await agents.change(info.context.services, key_of(id), patch, None))
 
     @strawberry.mutation(description="Create a task; it starts open, without an agent.")
     async def create_task(self, info: Info, title: str, priority: int = 5) -> Task:
         """Create a task."""
         info.context.demand("tasks:write")
         with refusals():
-            return Task.of(await add_task(info.context.services, NewTask(title=title, priority=priority)))
+            services, task = info.context.services, NewTask(title=title, priority=priority)
+            async with services.database.write() as connection:
+                return Task.of(await tasks.add(connection, task, services.now_ms()))

@@ -13,13 +13,12 @@ from mcp_types import INVALID_PARAMS
 from pydantic import TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 
-from portal.agents import find_agent
+from portal import agents, tasks
 from portal.mcp.scopes import Scopes
 from portal.mcp.tools import LEAVES, READS, WRITES, Tools
-from portal.schemas import Key
+from portal.schemas import AgentView, Key, TaskView
 from portal.services import Services
 from portal.settings import Settings
-from portal.tasks import find_task
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -60,7 +59,7 @@ def make_server(portal: Services) -> MCPServer[None]:
     async def agent(agent_id: str) -> str:
         """Read an agent as REST shows it."""
         try:
-            return (await find_agent(portal, _key(agent_id))).model_dump_json()
+            return AgentView.model_validate(await agents.find(portal, _key(agent_id))).model_dump_json()
         except HTTPException as error:
             raise ResourceNotFoundError(str(error.detail)) from error
 
@@ -68,7 +67,7 @@ def make_server(portal: Services) -> MCPServer[None]:
     async def task(task_id: str) -> str:
         """Read a task as REST shows it."""
         try:
-            return (await find_task(portal, _key(task_id))).model_dump_json()
+            return TaskView.model_validate(await tasks.find(portal, _key(task_id))).model_dump_json()
         except HTTPException as error:
             raise ResourceNotFoundError(str(error.detail)) from error
 

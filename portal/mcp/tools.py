@@ -9,11 +9,10 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 from starlette.exceptions import HTTPException
 
-from portal.agents import find_agent, page_of_agents
+from portal import agents, tasks
 from portal.mcp.commands import Command, CommandResult, TimeoutMs
 from portal.schemas import AgentPage, AgentStatus, AgentView, Assignment, Key, TaskView
 from portal.services import Services
-from portal.tasks import give_task
 from portal.timing import timed
 
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -38,17 +37,20 @@ class Tools:
     ) -> AgentPage:
         """List agents in the order of their keys, all or those of one status."""
         with _told():
-            return await page_of_agents(self._portal, limit=limit, cursor=cursor, status=status)
+            return await agents.page_of_agents(self._portal, limit=limit, cursor=cursor, status=status)
 
     async def get_agent(self, agent_id: Key) -> AgentView:
         """Read one agent."""
         with _told():
-            return await find_agent(self._portal, agent_id)
+            return AgentView.model_validate(await agents.find(self._portal, agent_id))
 
     async def assign_task(self, task_id: Key, agent_id: Key) -> TaskView:
         """Give a task to an agent, whoever had it before. A task that is done or failed stays as it is."""
         with _told():
-            return await give_task(self._portal, task_id, Assignment(agent_id=agent_id))
+            async with self._portal.database.write() as connection:
+                given = Assignment(agent_id=agent_id)
+                row = await tasks.assign(connection, task_id, given, None, self._portal.now_ms())
+            return TaskView.model_validate(row)
 
     async def run_command(self, command: Command, timeout_ms: TimeoutMs = 2_000) -> CommandResult:
         """Run one of a few harmless commands by the external service: `date`, `uptime` or `echo words`."""
