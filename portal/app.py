@@ -12,6 +12,8 @@ from starlette.routing import WebSocketRoute
 from portal import agents, auth, health, problems, tasks
 from portal.database import Database, temporary_url
 from portal.hub import Hub
+from portal.migrations import migrate
+from portal.models import metadata
 from portal.passwords import Passwords, hash_demo
 from portal.problems import BodyLimit
 from portal.seed import PASSWORD, seed
@@ -73,6 +75,8 @@ def _lifespan(
             stack.callback(passwords.close)
             try:
                 async with database.transaction() as connection:
+                    # A temporary file is gone before the next revision; tests hold both ways to one schema.
+                    await connection.run_sync(migrate if settings.database_url else metadata.create_all)
                     await seed(
                         connection,
                         agent_count=settings.agents,
