@@ -21,7 +21,7 @@ def migrate(connection: Connection, revision: str = "head") -> None:
     Two processes that start at once do not collide: the second waits, then finds nothing left to do. PostgreSQL has a
     lock for that, held until the transaction ends; on SQLite the transaction is the lock (`BEGIN IMMEDIATE`).
     """
-    from alembic import command  # costs a tenth of a second, which a temporary database need not pay
+    from alembic import command  # a third of a second to import, which a temporary database need not pay
 
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
