@@ -1,6 +1,7 @@
 """`python -m portal`: the portal alone."""
 
 import argparse
+import asyncio
 import logging
 import os
 import signal
@@ -9,8 +10,9 @@ from collections.abc import Sequence
 from types import FrameType
 
 from portal.app import create_app
-from portal.database import DatabaseUrlError, check_url
+from portal.database import Database, DatabaseUrlError, check_url
 from portal.logs import JsonFormatter
+from portal.migrations import migrate
 from portal.server import BindError, bind, make_server
 from portal.settings import Settings, SettingsError
 
@@ -23,7 +25,7 @@ _log = logging.getLogger("portal")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM (exit code 0) or Ctrl-C (130)."""
+    """Serve until SIGTERM (exit code 0) or Ctrl-C (130), or migrate the database and return."""
     options = _parser().parse_args(argv)
     # At DEBUG uvicorn logs URLs and aiosqlite every value it writes: tokens, password hashes. So only the portal's own
     # loggers go below INFO.
@@ -34,6 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = Settings.from_environment(os.environ, host=options.host)
         if settings.database_url is not None:
             check_url(settings.database_url)
+        if options.action == "migrate":
+            if settings.database_url is None:
+                raise SettingsError("migrate needs PORTAL_DATABASE_URL: a temporary database has nothing to keep")
+            asyncio.run(_migrate(settings.database_url))
+            return 0
         app = create_app(settings)
         listener = bind(options.host, options.port)
     except (SettingsError, DatabaseUrlError, BindError) as error:
@@ -61,8 +68,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return INTERRUPTED if signal.SIGINT in received else 0
 
 
+async def _migrate(url: str) -> None:
+    database = Database(url)
+    try:
+        async with database.transaction() as connection:
+            await connection.run_sync(migrate)
+    finally:
+        await database.close()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m portal", description="The portal where agents are coordinated.")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("serve", "migrate"),
+        default="serve",
+        help="migrate: bring the database to the newest schema and exit (default: %(default)s)",
+    )
     parser.add_argument("--host", default=Settings.host, help="address to bind (default: %(default)s)")
     parser.add_argument(
         "--port", type=_port, default=8000, help="port to bind, 0 for a free one (default: %(default)s)"

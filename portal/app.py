@@ -28,6 +28,8 @@ from portal.mcp.external import External
 from portal.mcp.server import make_sessions
 from portal.measured import MeasuredFastAPI
 from portal.metrics import Metrics
+from portal.migrations import migrate
+from portal.models import metadata
 from portal.passwords import Passwords, hash_demo
 from portal.problems import BodyLimit
 from portal.rate import Buckets
@@ -141,6 +143,8 @@ def _lifespan(
             external = External(settings, monotonic_ns=monotonic_ns)
             try:
                 async with database.transaction() as connection:
+                    # A temporary file is gone before the next revision; tests hold both ways to one schema.
+                    await connection.run_sync(migrate if settings.database_url else metadata.create_all)
                     await seed(
                         connection,
                         agent_count=settings.agents,

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from portal.models import accounts, agents, metadata, tasks
+from portal.models import accounts, agents, tasks
 
 SEED = 20_260_101
 """The seed of all rows; change it and every seeded row changes."""
@@ -86,11 +86,10 @@ def account_rows(count: int, password_hash: str) -> list[dict[str, Any]]:
 async def seed(
     connection: AsyncConnection, *, agent_count: int, task_count: int, account_count: int, password_hash: str
 ) -> bool:
-    """Create the tables and fill an empty database; say whether rows were written.
+    """Fill a database whose tables are empty; say whether rows were written.
 
     A database that already has accounts is left exactly as it is.
     """
-    await connection.run_sync(metadata.create_all)
     if await connection.scalar(select(func.count()).select_from(accounts)):
         return False
     for table, rows in (
