@@ -12,7 +12,7 @@ PORTAL := scenarios/portal
 OPTIONS := $(if $(USERS),--users $(USERS)) $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--duration $(DURATION)) \
 	$(if $(HOST),--host $(HOST)) $(if $(OUT),--out $(OUT)) $(if $(PROCESSES),--processes $(PROCESSES)) $(ARGS)
 
-.PHONY: help setup test test-quick check fix smoke load stress spike soak bench report trend clean
+.PHONY: help setup test test-quick check fix smoke systems load stress spike soak bench report trend clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -46,6 +46,9 @@ fix: $(STAMP) ## Mend what ruff can mend
 
 smoke: $(STAMP) ## The main job: 120 users and 60 live connections on the portal for a minute
 	$(BIN)/loadtests run $(PORTAL)/smoke.toml $(OPTIONS)
+
+systems: $(STAMP) ## Every system of the portal: REST v1 and v2, GraphQL, MCP, the external service, live connections
+	$(BIN)/loadtests run $(PORTAL)/systems.toml $(OPTIONS)
 
 load: $(STAMP) ## Ten minutes at the usual load
 	$(BIN)/loadtests run $(PORTAL)/load.toml $(OPTIONS)

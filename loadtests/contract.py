@@ -29,7 +29,7 @@ class Contract:
         self._components = document.get("components", {})
         templates = sorted(document["paths"], key=lambda path: (path.count("{"), path))  # a literal path goes first
         self._paths = [(_pattern(path), document["paths"][path]) for path in templates]
-        self._validators: dict[int, jsonschema_rs.Draft202012Validator] = {}
+        self._validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
 
     def violation(self, method: str, path: str, status: int, content_type: str, body: bytes) -> str | None:
         """What the answer breaks, without any value of it; None where it keeps the contract.
@@ -64,13 +64,26 @@ class Contract:
         return next((f"status {status}{said}" for said in self._broken(content["schema"], value)), None)
 
     def _broken(self, schema: Any, value: Any) -> Iterator[str]:
-        validator = self._validators.get(id(schema))  # the document holds it, so the id is not used again
-        if validator is None:
-            whole = {"components": self._components, "allOf": [schema]}
-            validator = self._validators[id(schema)] = jsonschema_rs.Draft202012Validator(whole, mask="the value")
-        for error in validator.iter_errors(value):
+        for error in self._validator(schema).iter_errors(value):
             place = ".".join("*" if isinstance(step, int) else str(step) for step in error.instance_path)
             yield f"{f' at {place}' if place else ''}: {error.message}"
+
+    def prepare(self) -> None:
+        """Compile every schema of a documented answer now: each takes milliseconds, which no request should wait for."""
+        for _, path in self._paths:
+            for operation in path.values():
+                responses = operation.get("responses", {}) if isinstance(operation, Mapping) else {}
+                for response in responses.values():
+                    for content in ((self._resolved(response) or {}).get("content") or {}).values():
+                        if "schema" in content:
+                            self._validator(content["schema"])
+
+    def _validator(self, schema: Any) -> jsonschema_rs.Draft202012Validator:
+        name = json.dumps(schema, sort_keys=True)
+        if name not in self._validators:
+            whole = {"components": self._components, "allOf": [schema]}
+            self._validators[name] = jsonschema_rs.Draft202012Validator(whole, mask="the value")
+        return self._validators[name]
 
     def _resolved(self, response: Any) -> Any:
         reference = response.get("$ref", "") if isinstance(response, Mapping) else ""

@@ -14,6 +14,7 @@ import gevent
 from gevent.event import AsyncResult, Event
 from locust.env import Environment
 
+from loadtests.answersample import AnswerSample
 from loadtests.arrival import ArrivalLine
 from loadtests.duration import NS_PER_S
 from loadtests.job import Job
@@ -47,6 +48,9 @@ class LocustLoad:
         self._classes: list[Any] = list(environment.user_classes)
         self._requests: Requests = self._classes[0].requests if self._classes else Requests()
         self._model = job.scenario.load_model()
+        self._sample: AnswerSample | None = None
+        if job.contract is not None and job.scenario.contract is not None:
+            self._sample = AnswerSample(job.contract, job.scenario.contract.sample, job.scenario.seed + job.shard)
         self._swarm_lost_told = False
         self._over = False
 
@@ -75,7 +79,7 @@ class LocustLoad:
         """Make everything that users will touch, before any of them is spawned."""
         random.seed(f"{self.job.scenario.seed} {self.job.shard}")
         self._t0_ns = t0_ns
-        self._log = RequestLog(self.job, t0_ns, self._requests)
+        self._log = RequestLog(self.job, t0_ns, self._requests, self._sample)
         self._log.listen(self.environment.events)
         if self._swarm:
             self._swarm.tell({"order": "start", "t0_ns": t0_ns})

@@ -32,10 +32,11 @@ class RequestLog:
         job: the share, for its limits and secrets.
         t0_ns: CLOCK_MONOTONIC of the run's second 0.
         requests: those that have begun and are under way in this process.
+        sample: where answers are held against a contract.
 
     """
 
-    def __init__(self, job: Job, t0_ns: int, requests: Requests) -> None:
+    def __init__(self, job: Job, t0_ns: int, requests: Requests, sample: AnswerSample | None = None) -> None:
         self._requests = requests
         self._redact = job.redactor()
         self._recorder = Recorder(t0_ns, job.limits_ns)
@@ -43,9 +44,7 @@ class RequestLog:
         self._names: dict[tuple[str, str], str] = {}
         self._events: list[dict[str, Any]] = []
         self._answered = 0
-        self._sample: AnswerSample | None = None
-        if job.contract is not None and job.scenario.contract is not None:
-            self._sample = AnswerSample(job.contract, job.scenario.contract.sample, job.scenario.seed + job.shard)
+        self._sample = sample
 
     def listen(self, events: Any) -> None:
         """Take Locust's events from now on."""

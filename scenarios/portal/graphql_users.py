@@ -1,0 +1,43 @@
+"""A front end that asks the portal over GraphQL."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from locust import task
+from people import SignedIn
+
+AGENTS, TASKS = 1_000, 5_000
+
+DASHBOARD = """query Dashboard($first: Int!) {
+  agents(first: $first) { edges { node { id name status tasks(first: 3) { edges { node { id title } } } } } }
+}"""
+AGENT = "query Agent($id: ID!) { agent(id: $id) { id name kind status } }"
+ASSIGN = """mutation Assign($task: Int!, $agent: Int!) {
+  assignTask(taskId: $task, agentId: $agent) { __typename }
+}"""
+
+
+class GraphQLUser(SignedIn):
+    """Each request is a series by its operation; an answer of 200 that holds errors is a failure."""
+
+    @task(3)
+    def dashboard(self) -> None:
+        """Twenty agents, each with three of its tasks: one request where REST takes twenty-one."""
+        self.ask("Dashboard", DASHBOARD, first=20)
+
+    @task(4)
+    def agent(self) -> None:
+        """One agent."""
+        self.ask("Agent", AGENT, id=random.randint(1, AGENTS))
+
+    def ask(self, operation: str, query: str, **variables: Any) -> None:
+        """One operation."""
+        self.stay_signed_in()
+        body = {"operationName": operation, "query": query, "variables": variables}
+        with self.client.post(
+            "/graphql", json=body, headers=self.headers, name=f"/graphql {operation}", catch_response=True
+        ) as response:
+            if response.status_code == 200 and (errors := response.json().get("errors")):
+                response.failure(f"GraphQL: {errors[0]['message']}")

@@ -1,0 +1,52 @@
+"""Those who have an account at the portal: they sign in, and stay signed in."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any
+
+from locust import FastHttpUser, between
+
+_numbers = itertools.count()
+
+
+class SignedIn(FastHttpUser):
+    """Signs in once before its first task, under an account of its own.
+
+    A task is one arrival of an open model; in a closed model the user thinks between tasks.
+    """
+
+    abstract = True
+    wait_time = between(0.5, 1.5)
+
+    def on_start(self) -> None:
+        """Sign in."""
+        self.account = self.feeds["accounts"].at(next(_numbers))["username"]
+        self.headers: dict[str, str] = {}
+        self.sign_in()
+
+    def sign_in(self) -> None:
+        """With the password; its hash is the portal's dearest computation."""
+        self._take_tokens("/api/v1/auth/token", data={"username": self.account, "password": self.settings["password"]})
+
+    def refresh(self) -> None:
+        """With the refresh token, which the portal takes only once."""
+        if not self.headers:
+            return self.sign_in()
+        return self._take_tokens("/api/v1/auth/refresh", json={"refresh_token": self._refresh_token})
+
+    def stay_signed_in(self) -> None:
+        """Refresh before the token expires, not after a refusal."""
+        if not self.headers or time.monotonic() > self._refresh_at_s:
+            self.refresh()
+
+    def _take_tokens(self, path: str, **body: Any) -> None:
+        with self.client.post(path, catch_response=True, **body) as response:
+            if response.status_code == 200:
+                tokens = response.json()
+                self.headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+                self._refresh_token = tokens["refresh_token"]
+                self._refresh_at_s = time.monotonic() + 0.8 * tokens["expires_in"]
+            else:
+                self.headers = {}
