@@ -44,7 +44,7 @@ fix: $(STAMP) ## Mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-smoke: $(STAMP) ## The main job: 120 users and 60 live connections on the portal for a minute
+smoke: $(STAMP) ## The main job: 120 users and 64 live connections on the portal for a minute
 	$(BIN)/loadtests run $(PORTAL)/smoke.toml $(OPTIONS)
 
 systems: $(STAMP) ## Every system of the portal: REST v1 and v2, GraphQL, MCP, the external service, live connections

@@ -69,7 +69,7 @@ class Contract:
             yield f"{f' at {place}' if place else ''}: {error.message}"
 
     def prepare(self) -> None:
-        """Compile every schema of a documented answer now: each takes milliseconds, which no request should wait for."""
+        """Compile the schema of every documented answer now, so that no request waits for it later."""
         for _, path in self._paths:
             for operation in path.values():
                 responses = operation.get("responses", {}) if isinstance(operation, Mapping) else {}
