@@ -26,7 +26,7 @@ PROFILES = {
 def test_portal_profiles(name, tmp_path):
     """The shipped profiles mean what they are documented to mean."""
     shutil.copytree(PORTAL, tmp_path / "portal")
-    (tmp_path / "portal" / "users.py").write_text("class Coordinator: pass\n")
+    (tmp_path / "portal" / "users.py").write_text("class Operator: pass\n")
     (tmp_path / "portal" / "members.py").write_text(
         "class Watcher: pass\nclass AgentPublisher: pass\nclass Coordinator: pass\n"
     )

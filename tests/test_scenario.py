@@ -13,6 +13,7 @@ from loadtests.objective import Kind
 from loadtests.plan import ClosedModel, ClosedStage, OpenModel, Stage
 from loadtests.scenario import (
     FROM_FILE,
+    ContractCheck,
     Embedded,
     Load,
     Member,
@@ -134,6 +135,7 @@ TABLES = [
     (UserClass, "users."),
     (Swarm, "swarm."),
     (Member, "swarm.members."),
+    (ContractCheck, "contract."),
     (ObjectiveGroup, "objectives."),
 ]
 ROWS = {

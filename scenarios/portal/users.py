@@ -11,7 +11,7 @@ AGENTS, TASKS = 1_000, 5_000
 _numbers = itertools.count()
 
 
-class Coordinator(FastHttpUser):
+class Operator(FastHttpUser):
     """Looks agents and tasks up, creates tasks, hands them out, keeps agents alive.
 
     A task of this class is one arrival of an open model; in a closed model the user thinks between tasks. The weights
