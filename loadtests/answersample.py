@@ -37,7 +37,6 @@ class AnswerSample:
 
     def __init__(self, document: Mapping[str, Any], share: float, seed: int) -> None:
         self._contract = Contract(document)
-        self._contract.prepare()
         self._share = share
         self._draw = random.Random(seed).random  # noqa: S311 -- a sample, no secret
         self._waiting: list[_Answer] = []

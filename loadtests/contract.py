@@ -17,8 +17,10 @@ __all__ = ["Contract"]
 class Contract:
     """An OpenAPI 3.1 document (whose schemas are JSON Schema 2020-12) as a judge of answers.
 
+    Every schema is compiled here, so that no request waits for it later.
+
     Raises:
-        TargetError: when the document is no OpenAPI 3.1.
+        TargetError: when the document is no OpenAPI 3.1, or holds a schema that cannot be used.
 
     """
 
@@ -30,6 +32,10 @@ class Contract:
         templates = sorted(document["paths"], key=lambda path: (path.count("{"), path))  # a literal path goes first
         self._paths = [(_pattern(path), document["paths"][path]) for path in templates]
         self._validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
+        try:
+            self._compile()
+        except (ValueError, TypeError, AttributeError, jsonschema_rs.ReferencingError) as error:
+            raise TargetError(f"the OpenAPI document cannot be used as a contract: {error}") from None
 
     def violation(self, method: str, path: str, status: int, content_type: str, body: bytes) -> str | None:
         """What the answer breaks, without any value of it; None where it keeps the contract.
@@ -59,35 +65,33 @@ class Contract:
             return None
         try:
             value = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return f"status {status}: the body is not JSON"
         return next((f"status {status}{said}" for said in self._broken(content["schema"], value)), None)
 
     def _broken(self, schema: Any, value: Any) -> Iterator[str]:
-        for error in self._validator(schema).iter_errors(value):
+        for error in self._validators[_name(schema)].iter_errors(value):
             place = ".".join("*" if isinstance(step, int) else str(step) for step in error.instance_path)
             yield f"{f' at {place}' if place else ''}: {error.message}"
 
-    def prepare(self) -> None:
-        """Compile the schema of every documented answer now, so that no request waits for it later."""
-        for _, path in self._paths:
-            for operation in path.values():
-                responses = operation.get("responses", {}) if isinstance(operation, Mapping) else {}
-                for response in responses.values():
-                    for content in ((self._resolved(response) or {}).get("content") or {}).values():
-                        if "schema" in content:
-                            self._validator(content["schema"])
-
-    def _validator(self, schema: Any) -> jsonschema_rs.Draft202012Validator:
-        name = json.dumps(schema, sort_keys=True)
-        if name not in self._validators:
-            whole = {"components": self._components, "allOf": [schema]}
-            self._validators[name] = jsonschema_rs.Draft202012Validator(whole, mask="the value")
-        return self._validators[name]
+    def _compile(self) -> None:
+        operations = [each for _, path in self._paths for each in path.values() if isinstance(each, Mapping)]
+        responses = [self._resolved(each) for one in operations for each in one.get("responses", {}).values()]
+        for response in filter(None, responses):
+            for content in (response.get("content") or {}).values():
+                if "schema" in content:
+                    whole = {"components": self._components, "allOf": [content["schema"]]}
+                    self._validators[_name(content["schema"])] = jsonschema_rs.Draft202012Validator(
+                        whole, mask="the value"
+                    )
 
     def _resolved(self, response: Any) -> Any:
         reference = response.get("$ref", "") if isinstance(response, Mapping) else ""
         return self._components.get("responses", {}).get(reference.rpartition("/")[2]) if reference else response
+
+
+def _name(schema: Any) -> str:
+    return json.dumps(schema, sort_keys=True)
 
 
 def _pattern(template: str) -> re.Pattern[str]:

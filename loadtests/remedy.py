@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+from loadtests.health import BUSY_PERCENT, BUSY_SHARE
 from loadtests.run import Run
 
 __all__ = ["remedy"]
-
-OFTEN = 0.05
-"""A shortage counts from this share of the steady seconds on."""
-
-BUSY_PERCENT = 90.0
 
 _UNREAD = "lower the rate, allow more users (--users), or share the load among more processes (--processes)"
 
@@ -22,11 +18,11 @@ def remedy(run: Run) -> str:
         return _UNREAD
 
     def often(name: str, above: float) -> bool:
-        return sum(row.get(name, 0.0) > above for row in rows) >= OFTEN * len(rows)
+        return sum(row.get(name, 0.0) > above for row in rows) >= BUSY_SHARE * len(rows)
 
     planned = run.header.users
     gone = sum(row.get("users", planned) < planned for row in rows)
-    if run.header.model == "open" and gone >= OFTEN * len(rows):
+    if run.header.model == "open" and gone >= BUSY_SHARE * len(rows):
         left = min(int(row.get("users", planned)) for row in rows)
         return f"only {left:,} of {planned:,} users were left; mend the user class that stops its users"
     if run.header.accounting.get("dropped", 0):

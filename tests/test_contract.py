@@ -102,6 +102,21 @@ def test_no_values():
     assert "hunter2" not in _said(value={**GOOD, "name": ["hunter2"]})
 
 
+@pytest.mark.parametrize(
+    "schema", [{"$ref": "#/components/schemas/Nobody"}, {"type": "strnig"}, {"pattern": "("}, {"required": 7}]
+)
+def test_broken_schema(schema):
+    """A schema that cannot be compiled is told before the load, not when the first answer needs it."""
+    paths = {"/a": {"get": {"responses": {"200": {"content": {"application/json": {"schema": schema}}}}}}}
+    with pytest.raises(TargetError, match="cannot be used as a contract"):
+        Contract({"openapi": "3.1.0", "paths": paths})
+
+
+def test_deep_body():
+    """A body too deep to be read is no JSON of ours, and ends nothing."""
+    assert _said(value=b"[" * 200_000) == "status 200: the body is not JSON"
+
+
 @pytest.mark.parametrize("document", [{}, {"openapi": "3.0.3", "paths": {}}, {"openapi": "3.1.0"}, {"swagger": "2.0"}])
 def test_no_contract(document):
     """Another kind of document is refused, with its version."""

@@ -32,13 +32,13 @@ class SignedIn(FastHttpUser):
 
     def refresh(self) -> None:
         """With the refresh token, which the portal takes only once."""
-        if not self.headers:
-            return self.sign_in()
-        return self._take_tokens("/api/v1/auth/refresh", json={"refresh_token": self._refresh_token})
+        self._take_tokens("/api/v1/auth/refresh", json={"refresh_token": self._refresh_token})
 
     def stay_signed_in(self) -> None:
         """Refresh before the token expires, not after a refusal."""
-        if not self.headers or time.monotonic() > self._refresh_at_s:
+        if not self.headers:
+            self.sign_in()
+        elif time.monotonic() > self._refresh_at_s:
             self.refresh()
 
     def _take_tokens(self, path: str, **body: Any) -> None:

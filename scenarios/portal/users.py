@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 
-from locust import FastHttpUser, between, task
+from locust import task
+from people import SignedIn
 
 AGENTS, TASKS = 1_000, 5_000
-_numbers = itertools.count()
 
 
-class Operator(FastHttpUser):
+class Operator(SignedIn):
     """Looks agents and tasks up, creates tasks, hands them out, keeps agents alive.
 
     A task of this class is one arrival of an open model; in a closed model the user thinks between tasks. The weights
     are near each other so that a minute holds enough requests of every route to judge each of them.
     """
 
-    wait_time = between(0.5, 1.5)
-
     def on_start(self) -> None:
-        """Each user signs in once before its first task, under an account of its own."""
-        self.account = self.feeds["accounts"].at(next(_numbers))
-        self.headers: dict[str, str] = {}
+        """Sign in, with no task seen yet."""
         self.open_tasks: list[int] = []
         self.cursor: str | None = None
-        self.sign_in()
+        super().on_start()
 
     @task(8)
     def sign_in(self) -> None:
-        """Sign in anew; the password hash is the portal's dearest computation."""
-        form = {"username": self.account["username"], "password": self.settings["password"]}
-        with self.client.post("/api/v1/auth/token", data=form, catch_response=True) as response:
-            if response.status_code == 200:
-                self.headers = {"Authorization": f"Bearer {response.json()['access_token']}"}
+        """Sign in anew, as those who come back after a break do."""
+        super().sign_in()
 
     @task(11)
     def list_agents(self) -> None:
