@@ -53,6 +53,6 @@ class AnswerSample:
     def judged(self) -> Iterator[tuple[str, int, str | None]]:
         """Series, intended start and violation, if any, of what was kept since."""
         waiting, self._waiting = self._waiting, []
-        for one in waiting:
+        for one in filter(lambda answer: self._contract.covers(answer.path), waiting):
             broken = self._contract.violation(one.method, one.path, one.status, one.content_type, one.body)
             yield one.series, one.intended_ns, broken

@@ -37,6 +37,10 @@ class Contract:
         except (ValueError, TypeError, AttributeError, jsonschema_rs.ReferencingError) as error:
             raise TargetError(f"the OpenAPI document cannot be used as a contract: {error}") from None
 
+    def covers(self, path: str) -> bool:
+        """Whether the document says anything of a path; of other protocols beside the API it does not."""
+        return any(pattern.fullmatch(path) for pattern, _ in self._paths)
+
     def violation(self, method: str, path: str, status: int, content_type: str, body: bytes) -> str | None:
         """What the answer breaks, without any value of it; None where it keeps the contract.
 
