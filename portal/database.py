@@ -1,5 +1,7 @@
 """One database with two doors: many readers and, on SQLite, a single writer."""
 
+import asyncio
+import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -10,16 +12,18 @@ from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import ArgumentError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.util import await_only
 
 from portal.timing import count_statement, timed
 
 READERS = 4
 """SQLite reading connections. Each has a thread of its own; more would only wait for the same core."""
 
+_BUSY_S = 5.0
+"""How long a connection waits for another portal's lock on the file."""
 _PRAGMAS = (
-    "journal_mode=WAL",  # readers do not block the writer, nor the writer readers
+    f"busy_timeout={_BUSY_S * 1000:.0f}",
     "synchronous=NORMAL",  # with WAL: a power cut may lose the last commits, never the file
-    "busy_timeout=5000",
     "foreign_keys=ON",
     "cache_size=-16000",
 )
@@ -149,7 +153,27 @@ def _sqlite_engine(url: str, connections: int) -> AsyncEngine:
         cursor = connection.cursor()
         for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
+        _write_ahead(cursor)
         cursor.close()
 
     event.listen(engine.sync_engine, "connect", on_connect)
     return engine
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Let readers not block the writer, nor the writer readers.
+
+    Of two connections that change a new file's journal at once, SQLite refuses one without waiting: each holds what
+    the other wants. The refused one tries again, and finds it done.
+    """
+    pause_s, waited_s = 0.01, 0.0
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if waited_s >= _BUSY_S:
+                raise
+            await_only(asyncio.sleep(pause_s))
+            waited_s += pause_s
+        else:
+            return

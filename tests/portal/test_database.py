@@ -49,6 +49,23 @@ def test_the_pragmas_hold_on_every_connection(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
+def test_connections_that_make_the_file_at_once_all_come_to_it(tmp_path: Path) -> None:
+    """SQLite refuses one of two that change the journal's mode at once; the portal does not pass that on."""
+
+    async def ping(url: str) -> None:
+        database = Database(url)
+        try:
+            await database.ping()
+        finally:
+            await database.close()
+
+    async def scene() -> None:
+        for round_number in range(25):
+            await asyncio.gather(*(ping(f"sqlite+aiosqlite:///{tmp_path}/{round_number}.db") for _ in range(8)))
+
+    asyncio.run(scene())
+
+
 async def _insert_and_fail(database: Database) -> None:
     async with database.transaction() as connection:
         await connection.execute(insert(accounts).values(username="lost", password_hash="x"))
