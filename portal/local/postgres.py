@@ -1,21 +1,15 @@
-"""`python -m portal.local.postgres -- COMMAND...`: run a command beside a PostgreSQL of its own."""
+"""A PostgreSQL of one's own."""
 
-import os
 import shutil
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from portal.local import LocalError, as_user, free_port
+
 _DEBIAN = Path("/usr/lib/postgresql")
-
-
-class PostgresError(RuntimeError):
-    """A server that cannot be started, told in one sentence."""
 
 
 def binaries() -> Path | None:
@@ -29,11 +23,11 @@ def postgres() -> Iterator[str]:
     """Lend the URL of a new server on loopback; it is stopped and its data removed at the end."""
     folder = binaries()
     if folder is None:
-        raise PostgresError("there is no PostgreSQL: python -m portal.local.install installs it")
+        raise LocalError("there is no PostgreSQL: python -m portal.local.install installs it")
     data = tempfile.mkdtemp(prefix="portal-postgres-")
     try:
-        user = _unprivileged(data)
-        port = _free_port()
+        user = as_user("postgres", data)  # initdb refuses root
+        port = free_port()
         _run(
             [*user, str(folder / "initdb"), "-D", f"{data}/db", "-U", "portal", "-A", "trust", "-N", "-E", "UTF8"], data
         )
@@ -49,45 +43,9 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(data, ignore_errors=True)
 
 
-def main(command: Sequence[str]) -> int:
-    """Run `command` with PORTAL_DATABASE_URL set, and return its exit code."""
-    if command[:1] == ["--"]:
-        command = command[1:]
-    if not command:
-        print("usage: python -m portal.local.postgres -- COMMAND...", file=sys.stderr)
-        return 2
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    try:
-        with postgres() as url:
-            return subprocess.run(command, env=os.environ | {"PORTAL_DATABASE_URL": url}).returncode
-    except PostgresError as error:
-        print(f"portal.local.postgres: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-
-
-def _unprivileged(data: str) -> list[str]:
-    """Return what goes before a command so that it is not run by root, which initdb refuses."""
-    if os.geteuid() != 0:
-        return []
-    shutil.chown(data, "postgres")
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 def _run(command: Sequence[str], folder: str) -> None:
     # Output goes to a file: a pipe would stay open as long as the server that inherits it.
     with open(f"{folder}/start.log", "ab+") as output:
         if subprocess.run(command, cwd=folder, stdout=output, stderr=output).returncode:
             output.seek(0)
-            raise PostgresError(f"PostgreSQL did not start: {output.read().decode(errors='replace')[-500:].strip()}")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+            raise LocalError(f"PostgreSQL did not start: {output.read().decode(errors='replace')[-500:].strip()}")
