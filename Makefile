@@ -12,7 +12,17 @@ PORTAL := scenarios/portal
 OPTIONS := $(if $(USERS),--users $(USERS)) $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--duration $(DURATION)) \
 	$(if $(HOST),--host $(HOST)) $(if $(OUT),--out $(OUT)) $(if $(PROCESSES),--processes $(PROCESSES)) $(ARGS)
 
-.PHONY: help setup test test-quick check fix smoke systems load stress spike soak bench report trend clean
+# The embedded portal stands on SQLite and its own memory, or on real servers that live as long as the run:
+# make smoke DB=postgres CACHE=redis
+DB ?= sqlite
+CACHE ?= memory
+SERVERS := $(filter postgres,$(DB)) $(filter redis,$(CACHE))
+ifneq ($(filter-out sqlite postgres,$(DB))$(filter-out memory redis,$(CACHE)),)
+$(error DB is sqlite or postgres, CACHE is memory or redis; here they are $(DB) and $(CACHE))
+endif
+RUN := $(if $(strip $(SERVERS)),$(BIN)/python -m portal.local $(SERVERS) -- )$(BIN)/loadtests run
+
+.PHONY: help setup test test-quick check fix smoke load stress spike soak bench report trend clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -44,23 +54,20 @@ fix: $(STAMP) ## Mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-smoke: $(STAMP) ## The main job: 120 users and 64 live connections on the portal for a minute
-	$(BIN)/loadtests run $(PORTAL)/smoke.toml $(OPTIONS)
-
-systems: $(STAMP) ## Every system of the portal: REST v1 and v2, GraphQL, MCP, the external service, live connections
-	$(BIN)/loadtests run $(PORTAL)/systems.toml $(OPTIONS)
+smoke: $(STAMP) ## The main job: 120 users and 64 live connections on every system of the portal for a minute
+	$(RUN) $(PORTAL)/smoke.toml $(OPTIONS)
 
 load: $(STAMP) ## Ten minutes at the usual load
-	$(BIN)/loadtests run $(PORTAL)/load.toml $(OPTIONS)
+	$(RUN) $(PORTAL)/load.toml $(OPTIONS)
 
 stress: $(STAMP) ## Upward in stages, to see where it bends
-	$(BIN)/loadtests run $(PORTAL)/stress.toml $(OPTIONS)
+	$(RUN) $(PORTAL)/stress.toml $(OPTIONS)
 
 spike: $(STAMP) ## A sudden crowd, and the recovery after it
-	$(BIN)/loadtests run $(PORTAL)/spike.toml $(OPTIONS)
+	$(RUN) $(PORTAL)/spike.toml $(OPTIONS)
 
 soak: $(STAMP) ## An hour, or make soak DURATION=8h
-	$(BIN)/loadtests run $(PORTAL)/soak.toml $(OPTIONS)
+	$(RUN) $(PORTAL)/soak.toml $(OPTIONS)
 
 bench: $(STAMP) ## Speed of the harness, as ratios to peers measured in the same run
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only -q $(ARGS)

@@ -23,6 +23,10 @@ INTERRUPTED = 130
 
 _log = logging.getLogger("portal")
 
+SWITCH_INTERVAL_S = 0.0005
+"""How long one thread may keep the interpreter from another. The usual 5 ms is what each statement of SQLite's threads
+would wait for, when the event loop is busy."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM (exit code 0) or Ctrl-C (130), or migrate the database and return."""
@@ -53,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _log.warning("laboratory switch: every answer of %s is delayed by %g ms", delay.route, delay.seconds * 1000)
     if settings.lab:
         _log.warning("laboratory switches can be set at /lab")
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     server = make_server(app, settings, listener, others)
     received: list[int] = []
 

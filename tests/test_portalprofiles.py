@@ -14,7 +14,6 @@ PORTAL = Path(__file__).parents[1] / "scenarios" / "portal"
 # name: (seconds of each phase, seconds of steady state, peak of the offered rate per s, expected arrivals)
 PROFILES = {
     "smoke": ([15, 60, 5], 60, 120, 120 * 80),
-    "systems": ([15, 90, 5], 90, 120, 120 * 110),
     "load": ([30, 600, 5], 600, 120, 120 * 635),
     "stress": ([15, *[60] * 6, 10], 360, 720, 120 * (15 + 60 * (1 + 2 + 3 + 4 + 5 + 6) + 10)),
     "spike": ([15, 60, 30, 90, 5], 180, 480, 120 * (15 + 60 + 4 * 30 + 90 + 5)),

@@ -12,6 +12,5 @@ class Integrator(SignedIn):
     @task
     def run_command(self) -> None:
         """A command that the portal allows, on the external server."""
-        self.stay_signed_in()
         body = {"command": "echo hello", "timeout_ms": 2000}
-        self.client.post("/api/v1/integrations/commands", json=body, headers=self.headers)
+        self.client.post("/api/v1/integrations/commands", json=body, headers=self.headers())

@@ -20,9 +20,16 @@ class McpUser(SignedIn):
     def on_start(self) -> None:
         """Sign in and open the session."""
         super().on_start()
+        self.task_ids = self.open_tasks()
         self._ids = itertools.count(1)
         self._session: dict[str, str] = {}
         self.initialize()
+
+    def open_tasks(self) -> list[int]:
+        """Tasks that may be given to agents, as REST lists them."""
+        path, name = "/api/v2/tasks?status=open&limit=50", "/api/v2/tasks"
+        with self.client.get(path, headers=self.headers(), name=name, catch_response=True) as response:
+            return [row["id"] for row in response.json()["data"]] if response.status_code == 200 else []
 
     def initialize(self) -> None:
         """Open a session, and say that it is open."""
@@ -35,7 +42,7 @@ class McpUser(SignedIn):
         self.call("initialize", parameters, name="initialize")
         if self._session:
             body = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-            headers = self.headers | _ACCEPT | self._session
+            headers = self.headers() | _ACCEPT | self._session
             self.client.post("/mcp", json=body, headers=headers, name="/mcp notifications/initialized")
 
     @task(2)
@@ -53,17 +60,22 @@ class McpUser(SignedIn):
         """Some agents."""
         self.tool("list_agents", limit=10)
 
+    @task(3)
+    def assign_task(self) -> None:
+        """A task goes to an agent."""
+        if self.task_ids:
+            self.tool("assign_task", task_id=random.choice(self.task_ids), agent_id=random.randint(1, AGENTS))
+
     def tool(self, tool: str, **arguments: Any) -> None:
         """Call a tool; each is a series."""
         self.call("tools/call", {"name": tool, "arguments": arguments}, name=f"tools/call {tool}")
 
     def call(self, method: str, parameters: dict[str, Any], name: str) -> None:
         """One JSON-RPC request."""
-        self.stay_signed_in()
         if method != "initialize" and not self._session:
             self.initialize()
         body = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": parameters}
-        headers = self.headers | _ACCEPT | self._session
+        headers = self.headers() | _ACCEPT | self._session
         with self.client.post("/mcp", json=body, headers=headers, name=f"/mcp {name}", catch_response=True) as response:
             if response.status_code == 404:
                 self._session = {}  # the portal has forgotten it

@@ -23,7 +23,7 @@ class SignedIn(FastHttpUser):
     def on_start(self) -> None:
         """Sign in."""
         self.account = self.feeds["accounts"].at(next(_numbers))["username"]
-        self.headers: dict[str, str] = {}
+        self._authorization: dict[str, str] = {}
         self.sign_in()
 
     def sign_in(self) -> None:
@@ -34,19 +34,20 @@ class SignedIn(FastHttpUser):
         """With the refresh token, which the portal takes only once."""
         self._take_tokens("/api/v1/auth/refresh", json={"refresh_token": self._refresh_token})
 
-    def stay_signed_in(self) -> None:
-        """Refresh before the token expires, not after a refusal."""
-        if not self.headers:
+    def headers(self) -> dict[str, str]:
+        """With a token that is still good: it is refreshed before it expires, not after a refusal."""
+        if not self._authorization:
             self.sign_in()
         elif time.monotonic() > self._refresh_at_s:
             self.refresh()
+        return self._authorization
 
     def _take_tokens(self, path: str, **body: Any) -> None:
         with self.client.post(path, catch_response=True, **body) as response:
             if response.status_code == 200:
                 tokens = response.json()
-                self.headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+                self._authorization = {"Authorization": f"Bearer {tokens['access_token']}"}
                 self._refresh_token = tokens["refresh_token"]
                 self._refresh_at_s = time.monotonic() + 0.8 * tokens["expires_in"]
             else:
-                self.headers = {}
+                self._authorization = {}
