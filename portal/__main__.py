@@ -20,12 +20,11 @@ USAGE_ERROR = 2
 """The exit code for a setting that cannot be obeyed, a taken port among them."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
-
-_log = logging.getLogger("portal")
-
 SWITCH_INTERVAL_S = 0.0005
 """How long one thread may keep the interpreter from another. The usual 5 ms is what each statement of SQLite's threads
 would wait for, when the event loop is busy."""
+
+_log = logging.getLogger("portal")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,10 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if settings.log == "json":
         for handler in logging.getLogger().handlers:
             handler.setFormatter(JsonFormatter())
-    for delay in settings.delays:
-        _log.warning("laboratory switch: every answer of %s is delayed by %g ms", delay.route, delay.seconds * 1000)
-    if settings.lab:
-        _log.warning("laboratory switches can be set at /lab")
+    for caution in settings.cautions():
+        _log.warning(caution)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     server = make_server(app, settings, listener, others)
     received: list[int] = []

@@ -120,6 +120,21 @@ class Settings:
         except ValueError as error:
             raise SettingsError(f"PORTAL_EXTERNAL_COMMAND is no command line: {error}") from error
 
+    def cautions(self) -> list[str]:
+        """Tell, a sentence each, what whoever starts this portal should know of it."""
+        told = [
+            f"laboratory switch: every answer of {delay.route} is delayed by {delay.seconds * 1000:g} ms"
+            for delay in self.delays
+        ]
+        if self.lab:
+            told.append("laboratory switches can be set at /lab")
+        if not is_loopback(self.host):
+            told.append(
+                f"{self.host} can be reached by others, and the password of the seeded accounts, admin among them, is"
+                " public: name a database with accounts of your own (PORTAL_DATABASE_URL), or bind to loopback"
+            )
+        return told
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], host: str = "127.0.0.1") -> "Settings":
         """Read the `PORTAL_...` variables; an empty variable counts as unset."""

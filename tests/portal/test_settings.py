@@ -71,3 +71,11 @@ def test_a_database_url_that_cannot_be_used_is_refused(url: str) -> None:
     """No dialect, no async driver, or a memory that two connections cannot share."""
     with pytest.raises(DatabaseUrlError):
         check_url(url)
+
+
+def test_a_portal_that_others_can_reach_says_that_its_passwords_are_public() -> None:
+    """On loopback there is nothing to say."""
+    assert Settings(host="127.0.0.1").cautions() == Settings(host="localhost").cautions() == []
+    (caution,) = Settings(host="0.0.0.0").cautions()  # noqa: S104 -- nothing is bound
+    assert "0.0.0.0 can be reached" in caution
+    assert "PORTAL_DATABASE_URL" in caution
