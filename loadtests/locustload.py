@@ -145,11 +145,12 @@ class LocustLoad:
                 offer(due_ns)
 
     def _drain(self) -> None:
-        """Give what is in line and in flight its time-out to end."""
+        """Give what is in line and in flight its time-out to end; two seconds once the run is to stop."""
         deadline = time.monotonic_ns() + self.job.scenario.load.timeout + NS_PER_S // 2
-        if self._stopping.is_set():
-            deadline = min(deadline, time.monotonic_ns() + 2 * NS_PER_S)
+        is_cut = False
         while time.monotonic_ns() < deadline:
+            if self._stopping.is_set() and not is_cut:  # at any moment of the drain
+                is_cut, deadline = True, min(deadline, time.monotonic_ns() + 2 * NS_PER_S)
             if not (self._requests.under_way or self._line.waiting or self._line.in_service > 0):
                 return
             gevent.sleep(0.02)
