@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from portal.app import create_app
-from portal.database import Database, DatabaseUrlError, check_url
+from portal.database import Database, DatabaseUrlError, check_reachable
 from portal.logs import JsonFormatter
 from portal.migrations import migrate
 from portal.server import BindError, bind, make_server
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = Settings.from_environment(os.environ, host=options.host)
         if settings.database_url is not None:
-            check_url(settings.database_url)
+            asyncio.run(check_reachable(settings.database_url))
         if options.action == "migrate":
             if settings.database_url is None:
                 raise SettingsError("migrate needs PORTAL_DATABASE_URL: a temporary database has nothing to keep")

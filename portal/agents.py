@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from portal.auth import needs
+from portal.changes import note_change
 from portal.collection import Cursor, Limit, Walk
 from portal.etags import IfNoneMatch
 from portal.models import agents
@@ -67,10 +68,14 @@ async def beat(agent_id: AgentId, portal: Portal) -> Response:
     return Response(status_code=204)
 
 
-async def find(portal: Services, agent_id: int) -> Row[Any]:
-    """Return the row of one agent, or raise 404."""
-    async with portal.database.read() as connection:
-        row: Row[Any] | None = (await connection.execute(_one, {"key": agent_id})).one_or_none()
+async def find(portal: Services, agent_id: int) -> Any:
+    """Return one agent, its columns as attributes, or raise 404."""
+
+    async def load() -> Row[Any] | None:
+        async with portal.database.read() as connection:
+            return (await connection.execute(_one, {"key": agent_id})).one_or_none()
+
+    row = await portal.cache.read((agents.name, agent_id), load)
     if row is None:
         raise _unknown(agent_id)
     return row
@@ -101,6 +106,7 @@ async def change(portal: Services, agent_id: int, body: AgentPatch, if_match: st
 async def note_beat(portal: Services, agent_id: int) -> None:
     """Note that an agent is alive, or raise 404."""
     async with portal.database.write() as connection:
+        note_change(agents, agent_id)
         result = await connection.execute(_beat, {"key": agent_id, "now_ms": portal.now_ms()})
     if result.rowcount == 0:
         raise _unknown(agent_id)

@@ -13,6 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from portal import admin, agents, agents_v2, auth, health, lab, metrics, openapi, problems, tasks, tasks_v2
 from portal.apikeys import ApiKeys
 from portal.audit import Audit
+from portal.cache import Cache, MemoryCache
 from portal.database import Database, temporary_url
 from portal.families import Families
 from portal.faults import Faults
@@ -34,6 +35,7 @@ from portal.passwords import Passwords, hash_demo
 from portal.problems import BodyLimit
 from portal.rate import Buckets
 from portal.ratelimit import RateLimit
+from portal.rediscache import RedisCache
 from portal.seed import PASSWORD, seed
 from portal.services import Services
 from portal.settings import Settings, SettingsError
@@ -131,12 +133,17 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
             url = settings.database_url or stack.enter_context(temporary_url())
-            database = Database(url)
+            cache: Cache = MemoryCache(rows=settings.cache_rows, ttl_s=settings.cache_ttl_s, monotonic_ns=monotonic_ns)
+            if settings.redis_url is not None:
+                cache = RedisCache(settings.redis_url, url, ttl_s=settings.cache_ttl_s, monotonic_ns=monotonic_ns)
+            database = Database(
+                url, connections=settings.pool_connections, wait_s=settings.pool_wait_s, on_change=cache.forget
+            )
             passwords = Passwords()
             stack.callback(passwords.close)
             hub = Hub()
             numbers: Metrics = app.state.metrics
-            stack.callback(numbers.registry.unregister, numbers.watch(database, hub, sockets))
+            stack.callback(numbers.registry.unregister, numbers.watch(database, hub, sockets, cache))
             if settings.lab:
                 stack.callback(app.state.lab.stop)
             stack.callback(asyncio.create_task(numbers.follow_lag()).cancel)
@@ -174,6 +181,7 @@ def _lifespan(
                     api_keys=ApiKeys(database, clock=clock, monotonic_ns=monotonic_ns),
                     failed_logins=Buckets(settings.failed_logins, monotonic_ns),
                     audit=audit,
+                    cache=cache,
                     hub=hub,
                     external=external,
                     once=Once(database, lambda: int(clock() * 1000)),
@@ -190,6 +198,7 @@ def _lifespan(
                     await asyncio.wait((reload,))
             finally:
                 await external.close()
+                await cache.close()
                 await database.close()
 
     return lifespan

@@ -9,15 +9,20 @@ from types import TracebackType
 from typing import Any, cast
 
 from sqlalchemy import event, make_url, text
-from sqlalchemy.exc import ArgumentError, InvalidRequestError
+from sqlalchemy.exc import ArgumentError, InvalidRequestError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import await_only
 
+from portal.changes import OnChange, RowKey, current
 from portal.timing import count_statement, timed
 
 READERS = 4
 """SQLite reading connections. Each has a thread of its own; more would only wait for the same core."""
+POOL_CONNECTIONS = 20
+"""Connections to any other database."""
+POOL_WAIT_S = 10.0
+"""How long a request waits for a connection before it is answered 503."""
 
 _BUSY_S = 5.0
 """How long a connection waits for another portal's lock on the file."""
@@ -41,17 +46,27 @@ class Database:
 
     A single statement is atomic and durable by itself, so `read` and `write` lend connections that commit each one: a
     transaction around it would cost SQLite's thread more than the statement does. Several that belong together go into
-    a `transaction`.
+    a `transaction`. `on_change` hears what was changed, after the commit and before the connection is lent again.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        connections: int = POOL_CONNECTIONS,
+        wait_s: float = POOL_WAIT_S,
+        on_change: OnChange | None = None,
+    ) -> None:
         check_url(url)
+        self._on_change = on_change
         self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
         if self._is_sqlite:
-            self._readers, self._writer = _sqlite_engine(url, READERS), _sqlite_engine(url, 1)
+            self._readers, self._writer = _sqlite_engine(url, READERS, wait_s), _sqlite_engine(url, 1, wait_s)
             self._engines = [self._readers, self._writer]
         else:
-            engine = create_async_engine(url, pool_size=20, pool_pre_ping=True)
+            engine = create_async_engine(
+                url, pool_size=connections, max_overflow=0, pool_timeout=wait_s, pool_pre_ping=True
+            )
             self._engines = [engine]
             self._readers = self._writer = engine.execution_options(isolation_level="AUTOCOMMIT")
         for engine in self._engines:
@@ -68,13 +83,13 @@ class Database:
 
     def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Lend a connection for writing; each statement is committed when it ends."""
-        return _Lent(self._writer.connect())
+        return _Lent(self._writer.connect(), self._on_change)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Lend a connection inside a transaction: committed at the end, rolled back on any exception."""
         if not self._is_sqlite:
-            async with _Lent(self._engines[0].begin()) as connection:
+            async with _Lent(self._engines[0].connect(), self._on_change) as connection, connection.begin():
                 yield connection
             return
         async with self.write() as connection:
@@ -99,24 +114,34 @@ class Database:
 
 
 class _Lent:
-    """A connection on loan: the wait for it is timed as `pool`, its use as `db`."""
+    """A connection on loan: the wait for it is timed as `pool`, its use as `db`; `on_change` hears what it changed."""
 
-    __slots__ = ("_manager", "_use")
+    __slots__ = ("_changed", "_manager", "_on_change", "_token", "_use")
 
-    def __init__(self, manager: AbstractAsyncContextManager[AsyncConnection]) -> None:
+    def __init__(
+        self, manager: AbstractAsyncContextManager[AsyncConnection], on_change: OnChange | None = None
+    ) -> None:
         self._manager = manager
+        self._on_change = on_change
         self._use = timed("db")
 
     async def __aenter__(self) -> AsyncConnection:
         with timed("pool"):
             connection = await self._manager.__aenter__()
         self._use.__enter__()
+        if self._on_change is not None:
+            self._changed: set[RowKey] = set()
+            self._token = current.set(self._changed)
         return connection
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         try:
+            if self._on_change is not None:
+                current.reset(self._token)
+                if self._changed:
+                    await self._on_change(self._changed)
             return await self._manager.__aexit__(kind, error, traceback)
         finally:
             self._use.__exit__(kind, error, traceback)
@@ -133,6 +158,19 @@ def check_url(url: str) -> None:
         raise DatabaseUrlError("an in-memory SQLite database is private to one connection; name a file, or give no URL")
 
 
+async def check_reachable(url: str) -> None:
+    """Refuse a URL behind which no database answers."""
+    database = Database(url)
+    try:
+        await database.ping()
+    except (SQLAlchemyError, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        name = make_url(url).render_as_string(hide_password=True)
+        raise DatabaseUrlError(f"the database {name} does not answer: {cause}") from error
+    finally:
+        await database.close()
+
+
 @contextmanager
 def temporary_url() -> Iterator[str]:
     """Lend the URL of a new SQLite file that is removed at the end, its journal with it."""
@@ -144,9 +182,14 @@ def _on_statement(*_: object) -> None:
     count_statement()
 
 
-def _sqlite_engine(url: str, connections: int) -> AsyncEngine:
+def _sqlite_engine(url: str, connections: int, wait_s: float) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=connections, max_overflow=0, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=wait_s,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
     )
 
     def on_connect(connection: Any, _: object) -> None:
@@ -170,8 +213,8 @@ def _write_ahead(cursor: Any) -> None:
     while True:
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if waited_s >= _BUSY_S:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or waited_s >= _BUSY_S:
                 raise
             await_only(asyncio.sleep(pause_s))
             waited_s += pause_s

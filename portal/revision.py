@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from portal.changes import note_change
 from portal.etags import tagged
 from portal.problems import Conflict
 from portal.schemas import MAX_KEY, AgentView, TaskView
@@ -43,6 +44,7 @@ async def revise(
     the sentence told with a 409 when it fails.
     """
     (key_column,) = table.primary_key.columns
+    note_change(table, key)
     conditions = [key_column == key]
     if if_match is not None and if_match.strip() != "*":
         conditions.append(table.c.version.in_(matching_versions(if_match)))

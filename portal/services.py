@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from portal.apikeys import ApiKeys
 from portal.audit import Audit
+from portal.cache import Cache
 from portal.database import Database
 from portal.families import Families
 from portal.hub import Hub
@@ -33,6 +34,7 @@ class Services:
     failed_logins: Buckets
     """One bucket per account and address; a failed login takes a token."""
     audit: Audit
+    cache: Cache
     hub: Hub
     external: External
     once: Once

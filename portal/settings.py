@@ -54,6 +54,16 @@ class Settings:
     """Who holds it may read `/metrics`; None shows them to loopback only."""
     log: str = "text"
     """How the log is written: `text`, or `json` with a line for each request."""
+    redis_url: str | None = field(default=None, repr=False)
+    """A Redis shared by all portals of one database (`PORTAL_REDIS_URL`); None where this one is the only portal."""
+    cache_rows: int = 10_000
+    """Rows kept in memory where there is no Redis (`PORTAL_CACHE_ROWS`); 0 is none."""
+    cache_ttl_s: float = 30.0
+    """How long a copy of a row is kept."""
+    pool_connections: int = 20
+    """Connections to a database other than SQLite (`PORTAL_POOL`)."""
+    pool_wait_s: float = 10.0
+    """How long a request waits for a connection before it is answered 503 (`PORTAL_POOL_WAIT_S`)."""
     agents: int = 1_000
     """Agents seeded into an empty database."""
     tasks: int = 5_000
@@ -106,6 +116,8 @@ class Settings:
             raise SettingsError(f"PORTAL_LOG must be text or json and is {self.log!r}")
         if self.metrics_token is not None and len(self.metrics_token) < METRICS_TOKEN_CHARACTERS:
             raise SettingsError(f"PORTAL_METRICS_TOKEN must be at least {METRICS_TOKEN_CHARACTERS} characters long")
+        if self.redis_url is not None and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
+            raise SettingsError("PORTAL_REDIS_URL must begin with redis://, rediss:// or unix://")
         self._check_external()
 
     def _check_external(self) -> None:
@@ -149,18 +161,23 @@ class Settings:
         given = {
             "database_url": environ.get("PORTAL_DATABASE_URL"),
             "secret": environ.get("PORTAL_SECRET"),
+            "redis_url": environ.get("PORTAL_REDIS_URL"),
+            "cache_rows": _number(environ, "PORTAL_CACHE_ROWS", least=0),
+            "pool_connections": _number(environ, "PORTAL_POOL"),
+            "pool_wait_s": _number(environ, "PORTAL_POOL_WAIT_S"),
             "mcp_hosts": tuple(environ.get("PORTAL_MCP_HOSTS", "").split()),
             "external": environ.get("PORTAL_EXTERNAL"),
             "external_command": environ.get("PORTAL_EXTERNAL_COMMAND"),
             "external_url": environ.get("PORTAL_EXTERNAL_URL"),
-            "access_token_s": _seconds(environ, "PORTAL_ACCESS_TOKEN_S"),
+            "access_token_s": _number(environ, "PORTAL_ACCESS_TOKEN_S"),
             "rate_limit": rate_limit,
             "cors_origins": _origins(environ.get("PORTAL_CORS_ORIGINS", "")),
             "lab": _switch(environ, "PORTAL_LAB"),
             "metrics_token": environ.get("PORTAL_METRICS_TOKEN"),
             "log": environ.get("PORTAL_LOG"),
         }
-        return cls(host=host, delays=delays, **{name: value for name, value in given.items() if value})  # type: ignore[arg-type]
+        named = {name: value for name, value in given.items() if value is not None and value not in ("", ())}
+        return cls(host=host, delays=delays, **named)  # type: ignore[arg-type]
 
 
 def is_loopback(host: str) -> bool:
@@ -178,12 +195,12 @@ def _switch(environ: Mapping[str, str], name: str) -> bool:
     return text == "1"
 
 
-def _seconds(environ: Mapping[str, str], name: str) -> int | None:
+def _number(environ: Mapping[str, str], name: str, *, least: int = 1) -> int | None:
     text = environ.get(name)
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise SettingsError(f"{name} must be a whole number of seconds, at least 1, and is {text!r}")
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise SettingsError(f"{name} must be a whole number, at least {least}, and is {text!r}")
     return int(text)
 
 

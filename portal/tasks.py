@@ -68,10 +68,14 @@ async def assign_task(task_id: TaskId, body: Assignment, portal: Portal, if_matc
     return shown(TaskView.model_validate(row))
 
 
-async def find(portal: Services, task_id: int) -> Row[Any]:
-    """Return the row of one task, or raise 404."""
-    async with portal.database.read() as connection:
-        row: Row[Any] | None = (await connection.execute(_one, {"key": task_id})).one_or_none()
+async def find(portal: Services, task_id: int) -> Any:
+    """Return one task, its columns as attributes, or raise 404."""
+
+    async def load() -> Row[Any] | None:
+        async with portal.database.read() as connection:
+            return (await connection.execute(_one, {"key": task_id})).one_or_none()
+
+    row = await portal.cache.read((tasks.name, task_id), load)
     if row is None:
         raise HTTPException(404, f"there is no task {task_id}")
     return row

@@ -79,3 +79,24 @@ def test_a_portal_that_others_can_reach_says_that_its_passwords_are_public() -> 
     (caution,) = Settings(host="0.0.0.0").cautions()  # noqa: S104 -- nothing is bound
     assert "0.0.0.0 can be reached" in caution
     assert "PORTAL_DATABASE_URL" in caution
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("PORTAL_REDIS_URL", "http://127.0.0.1"),
+        ("PORTAL_CACHE_ROWS", "-1"),
+        ("PORTAL_POOL", "0"),
+        ("PORTAL_POOL_WAIT_S", "soon"),
+    ],
+)
+def test_cache_and_pool_settings_are_refused_by_name(variable: str, text: str) -> None:
+    """Before anything starts."""
+    with pytest.raises(SettingsError, match=variable):
+        Settings.from_environment({variable: text})
+
+
+def test_no_rows_in_memory_is_a_setting() -> None:
+    """0 is a number, not a missing one."""
+    assert Settings.from_environment({"PORTAL_CACHE_ROWS": "0"}).cache_rows == 0
+    assert Settings.from_environment({"PORTAL_CACHE_ROWS": ""}).cache_rows == Settings().cache_rows

@@ -135,7 +135,7 @@ def test_outside_of_a_request_nothing_is_timed() -> None:
     [
         ("GET", "/healthz", ""),
         ("GET", "/nowhere", ""),
-        ("GET", "/api/v1/agents/1", ', auth;dur=0.000, pool;dur=0.000, db;dur=0.000;desc="1"'),
+        ("GET", "/api/v1/agents/1", ', auth;dur=0.000, cache;dur=0.000, pool;dur=0.000, db;dur=0.000;desc="1"'),
         ("GET", "/readyz", ', pool;dur=0.000, db;dur=0.000;desc="1"'),
     ],
 )

@@ -1,0 +1,68 @@
+"""More requests than connections: they wait, and then are told so; and a database that is not there."""
+
+import asyncio
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from portal.__main__ import main
+from portal.app import create_app
+from portal.local.postgres import binaries, postgres
+from portal.seed import PASSWORD
+from portal.settings import Settings
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.services)])
+def url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """A database of either kind; None is the portal's own."""
+    if request.param == "sqlite":
+        yield None
+        return
+    if binaries() is None:
+        pytest.skip("no PostgreSQL: python -m portal.local.install installs it")
+    with postgres() as found:
+        yield found
+
+
+def test_a_full_pool_is_told_and_soon_over(url: str | None) -> None:
+    """503 with Retry-After when the wait is over; a moment later the same request is served."""
+
+    async def scene() -> None:
+        settings = Settings(
+            database_url=url, pool_connections=1, pool_wait_s=0.05, cache_rows=0, agents=3, tasks=3, accounts=1
+        )
+        app = create_app(settings)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://portal") as client,
+        ):
+            form = {"username": "user000", "password": PASSWORD}
+            token = (await client.post("/api/v1/auth/token", data=form)).json()["access_token"]
+            client.headers["Authorization"] = f"Bearer {token}"
+            async with app.state.services.database.write():
+                refused = await client.patch("/api/v1/agents/1", json={"name": "a"})
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+            assert "wait for the database" in refused.json()["detail"]
+            assert (await client.patch("/api/v1/agents/1", json={"name": "a"})).status_code == 200
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("action", [["migrate"], ["--port", "0"]])
+@pytest.mark.parametrize(
+    "named",
+    ["postgresql+asyncpg://portal:secret@127.0.0.1:1/none", "sqlite+aiosqlite:////nonexistent/portal.db"],
+)
+def test_a_database_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], action: list[str], named: str
+) -> None:
+    """One sentence without the password, and the exit code of a setting that cannot be obeyed."""
+    monkeypatch.setenv("PORTAL_DATABASE_URL", named)
+    assert main(action) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("portal: the database ")
+    assert "does not answer" in err
+    assert err.count("\n") == 1
+    assert "secret" not in err
