@@ -5,6 +5,7 @@ import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
@@ -160,12 +161,16 @@ def check_url(url: str) -> None:
 
 async def check_reachable(url: str) -> None:
     """Refuse a URL behind which no database answers."""
+    check_url(url)
+    named = make_url(url)
+    if named.get_backend_name() == "sqlite" and not (folder := Path(named.database or "").parent).is_dir():
+        raise DatabaseUrlError(f"the database {url} does not answer: there is no folder {folder}")
     database = Database(url)
     try:
         await database.ping()
     except (SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
-        name = make_url(url).render_as_string(hide_password=True)
+        name = named.render_as_string(hide_password=True)
         raise DatabaseUrlError(f"the database {name} does not answer: {cause}") from error
     finally:
         await database.close()
