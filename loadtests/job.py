@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from loadtests.objective import limits_ns
+from loadtests.promises import NO_PROMISES, Promises
 from loadtests.redaction import Redactor
 from loadtests.scenario import Scenario
 from loadtests.scenariofile import scenario_from_wire, scenario_to_wire
@@ -36,8 +37,8 @@ class Job:
     addresses: tuple[str, ...] = ()
     master_port: int = 0
     ui_port: int | None = None
-    contract: Mapping[str, Any] | None = None
-    """The target's OpenAPI document, where the scenario asks for it."""
+    promises: Promises = NO_PROMISES
+    """What answers are held against, where the scenario asks for it."""
 
     def to_wire(self) -> str:
         """One line of JSON."""
@@ -49,7 +50,12 @@ class Job:
         """Read :meth:`to_wire`'s form."""
         row = json.loads(text)
         row["scenario"] = scenario_from_wire(row["scenario"])
-        return cls(**(row | {"spool": Path(row["spool"]), "addresses": tuple(row["addresses"])}))
+        row |= {
+            "spool": Path(row["spool"]),
+            "addresses": tuple(row["addresses"]),
+            "promises": Promises(*row["promises"]),
+        }
+        return cls(**row)
 
     def named(self, source: str) -> Job:
         """The same share for a child process of another name."""

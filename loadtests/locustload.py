@@ -49,8 +49,8 @@ class LocustLoad:
         self._requests: Requests = self._classes[0].requests if self._classes else Requests()
         self._model = job.scenario.load_model()
         self._sample: AnswerSample | None = None
-        if job.contract is not None and job.scenario.contract is not None:
-            self._sample = AnswerSample(job.contract, job.scenario.contract.sample, job.scenario.seed + job.shard)
+        if job.scenario.contract is not None:
+            self._sample = AnswerSample(job.promises, job.scenario.contract, job.scenario.seed + job.shard)
         self._swarm_lost_told = False
         self._over = False
 

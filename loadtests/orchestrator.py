@@ -9,7 +9,7 @@ import signal
 from loadtests.allowance import allowed_addresses
 from loadtests.board import Board
 from loadtests.conductor import Conducted, Conductor, Options
-from loadtests.preflight import claim, read_contract, require_answer, require_free, require_modest
+from loadtests.preflight import claim, read_promises, require_answer, require_free, require_modest
 from loadtests.processlog import ProcessLog
 from loadtests.redaction import Redactor
 from loadtests.scenario import Scenario
@@ -46,5 +46,5 @@ async def conduct(scenario: Scenario, options: Options, board: Board) -> Conduct
             stack.push_async_callback(embedded.stop)
             scenario = scenario.model_copy(update={"target": scenario.target.model_copy(update={"url": embedded.url})})
         addresses = allowed_addresses(scenario.target.url, scenario.target.allow)
-        contract = await read_contract(scenario)
-        return await Conductor(scenario, options, board, addresses, embedded, redactor, contract).conduct()
+        promises = await read_promises(scenario)
+        return await Conductor(scenario, options, board, addresses, embedded, redactor, promises).conduct()

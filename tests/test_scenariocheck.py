@@ -85,6 +85,23 @@ def folder(tmp_path, monkeypatch):
             '[load]\nmodel = "closed"',
             '8: load.rate: means nothing in a closed model; expected model = "open", or users alone',
         ),
+        ("[load]", '[contract]\nopenapi = "x"\n[load]', '7: contract.openapi: expected a path such as "/x"'),
+        (
+            "[load]",
+            '[contract]\ngraphql = "/g"\n[load]',
+            "6: contract.graphql_schema: missing; expected beside contract.graphql",
+        ),
+        (
+            "[load]",
+            '[contract]\ngraphql_schema = "/g"\n[load]',
+            "6: contract.graphql: missing; expected beside contract.graphql_schema",
+        ),
+        (
+            "[load]",
+            '[contract]\ngraphql = "/g"\ngraphql_schema = "g.graphql"\n[load]',
+            "8: contract.graphql_schema: g.graphql: no such file; expected one beside the scenario, or a path on the "
+            "target that starts with /",
+        ),
     ],
 )
 def test_meaning(folder, old, new, said):
