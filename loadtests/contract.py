@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jsonschema_rs
 
 from loadtests.errors import TargetError
 
-__all__ = ["Contract"]
+__all__ = ["Contract", "compiled", "first_breach"]
 
 
 class Contract:
@@ -71,12 +71,8 @@ class Contract:
             value = json.loads(body)
         except (ValueError, RecursionError):
             return f"status {status}: the body is not JSON"
-        return next((f"status {status}{said}" for said in self._broken(content["schema"], value)), None)
-
-    def _broken(self, schema: Any, value: Any) -> Iterator[str]:
-        for error in self._validators[_name(schema)].iter_errors(value):
-            place = ".".join("*" if isinstance(step, int) else str(step) for step in error.instance_path)
-            yield f"{f' at {place}' if place else ''}: {error.message}"
+        broken = first_breach(self._validators[_name(content["schema"])], value)
+        return broken and f"status {status}{broken}"
 
     def _compile(self) -> None:
         operations = [each for _, path in self._paths for each in path.values() if isinstance(each, Mapping)]
@@ -85,13 +81,34 @@ class Contract:
             for content in (response.get("content") or {}).values():
                 if "schema" in content:
                     whole = {"components": self._components, "allOf": [content["schema"]]}
-                    self._validators[_name(content["schema"])] = jsonschema_rs.Draft202012Validator(
-                        whole, mask="the value"
-                    )
+                    self._validators[_name(content["schema"])] = compiled(whole)
 
     def _resolved(self, response: Any) -> Any:
         reference = response.get("$ref", "") if isinstance(response, Mapping) else ""
         return self._components.get("responses", {}).get(reference.rpartition("/")[2]) if reference else response
+
+
+def compiled(schema: Any) -> jsonschema_rs.Draft202012Validator:
+    """A validator that repeats no value, and takes no part of its schema from elsewhere.
+
+    Raises:
+        ValueError: when the schema cannot be used.
+        jsonschema_rs.ReferencingError: when it refers to what is not there.
+
+    """
+    return jsonschema_rs.Draft202012Validator(schema, mask="the value", retriever=_refuse)
+
+
+def first_breach(validator: jsonschema_rs.Draft202012Validator, value: Any) -> str | None:
+    """The first thing that is wrong with a value: `` at PLACE: RULE``, numbers in the place as ``*``."""
+    for error in validator.iter_errors(value):
+        place = ".".join("*" if isinstance(step, int) else str(step) for step in error.instance_path)
+        return f"{f' at {place}' if place else ''}: {error.message}"
+    return None
+
+
+def _refuse(uri: str) -> Any:
+    raise ValueError(f"{uri} lies elsewhere, and is not fetched")
 
 
 def _name(schema: Any) -> str:

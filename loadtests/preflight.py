@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.contract import Contract
-from loadtests.errors import RunError, TargetError, UsageError
+from loadtests.errors import RunError, ScenarioError, TargetError, UsageError
+from loadtests.framesample import FrameSample
 from loadtests.graphqlcontract import GraphQLContract
 from loadtests.plan import OpenModel
 from loadtests.promises import Promises
@@ -56,6 +57,7 @@ async def read_promises(scenario: Scenario) -> Promises:
 
     Raises:
         TargetError: when one is not there, or is not what it should be.
+        ScenarioError: when a file of the scenario is not.
 
     """
     check = scenario.contract
@@ -64,6 +66,7 @@ async def read_promises(scenario: Scenario) -> Promises:
     return Promises(
         await _openapi(scenario, check) if check.openapi else None,
         await _graphql(scenario, check) if check.graphql else None,
+        _messages(scenario.folder / check.messages, check) if check.messages else None,
     )
 
 
@@ -89,6 +92,15 @@ async def _graphql(scenario: Scenario, check: ContractCheck) -> str:
     except (TargetError, UnicodeDecodeError) as error:
         raise TargetError(f"{where} cannot be used as a contract: {error}") from None
     return text
+
+
+def _messages(path: Path, check: ContractCheck) -> Mapping[str, Any]:
+    try:
+        schema: Mapping[str, Any] = json.loads(path.read_bytes())
+        FrameSample(schema, check.sample, 0)
+    except (OSError, ValueError, ScenarioError) as error:
+        raise ScenarioError(f"{path}: {error}") from None
+    return schema
 
 
 async def _fetched(scenario: Scenario, path: str) -> tuple[str, bytes]:

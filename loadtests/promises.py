@@ -14,6 +14,8 @@ class Promises(NamedTuple):
     openapi: Mapping[str, Any] | None = None
     graphql: str | None = None
     """The GraphQL schema as text."""
+    messages: Mapping[str, Any] | None = None
+    """JSON Schema of the frames that a socket receives."""
 
 
 NO_PROMISES = Promises()

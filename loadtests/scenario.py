@@ -167,8 +167,10 @@ class ContractCheck(_Table):
     """Where it takes GraphQL operations by POST."""
     graphql_schema: str = ""
     """The GraphQL schema: a path on the target, or a file beside the scenario."""
+    messages: str = ""
+    """JSON Schema of the frames that swarm members receive, a file beside the scenario."""
     sample: float = Field(default=0.05, gt=0, le=1)
-    """The share of the answers."""
+    """The share of the answers, and of the frames."""
 
 
 class ObjectiveGroup(_Table):

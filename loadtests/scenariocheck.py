@@ -154,3 +154,5 @@ def _contract(scenario: Scenario) -> Iterator[Mistake]:
     elif schema and not schema.startswith("/") and not (scenario.folder / schema).is_file():
         expected = "expected one beside the scenario, or a path on the target that starts with /"
         yield Mistake(("contract", "graphql_schema"), f"{scenario.folder / schema}: no such file; {expected}")
+    if check.messages and not (scenario.folder / check.messages).is_file():
+        yield Mistake(("contract", "messages"), f"{scenario.folder / check.messages}: no such file")

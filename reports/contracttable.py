@@ -1,4 +1,4 @@
-"""Answers that broke the API's own contract: how many, where, and what was wrong with them."""
+"""Answers and frames that broke the API's own contract: how many, where, and what was wrong with them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from loadtests.interval import merge
 from loadtests.run import Run
 from reports.figures import count, percent
-from reports.subject import requests
+from reports.subject import live, requests
 
 __all__ = ["contract_rows"]
 
@@ -19,7 +19,7 @@ def contract_rows(run: Run) -> list[tuple[str, str, str, str]] | None:
 
     None where no answer was held against a contract.
     """
-    whole = {name: merge(run.intervals[name].values(), series=name) for name in requests(run)}
+    whole = {name: merge(run.intervals[name].values(), series=name) for name in (*requests(run), *live(run))}
     if not any(one.checked for one in whole.values()):
         return None
     broken = sorted(

@@ -102,6 +102,7 @@ def folder(tmp_path, monkeypatch):
             "8: contract.graphql_schema: g.graphql: no such file; expected one beside the scenario, or a path on the "
             "target that starts with /",
         ),
+        ("[load]", '[contract]\nmessages = "m.json"\n[load]', "7: contract.messages: m.json: no such file"),
     ],
 )
 def test_meaning(folder, old, new, said):
