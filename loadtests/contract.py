@@ -7,11 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import jsonschema_rs
-
 from loadtests.errors import TargetError
+from loadtests.shape import Shape
 
-__all__ = ["Contract", "compiled", "first_breach"]
+__all__ = ["Contract"]
 
 
 class Contract:
@@ -31,10 +30,10 @@ class Contract:
         self._components = document.get("components", {})
         templates = sorted(document["paths"], key=lambda path: (path.count("{"), path))  # a literal path goes first
         self._paths = [(_pattern(path), document["paths"][path]) for path in templates]
-        self._validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
+        self._shapes: dict[str, Shape] = {}
         try:
             self._compile()
-        except (ValueError, TypeError, AttributeError, jsonschema_rs.ReferencingError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise TargetError(f"the OpenAPI document cannot be used as a contract: {error}") from None
 
     def covers(self, path: str) -> bool:
@@ -71,7 +70,7 @@ class Contract:
             value = json.loads(body)
         except (ValueError, RecursionError):
             return f"status {status}: the body is not JSON"
-        broken = first_breach(self._validators[_name(content["schema"])], value)
+        broken = self._shapes[_name(content["schema"])].breach(value)
         return broken and f"status {status}{broken}"
 
     def _compile(self) -> None:
@@ -81,34 +80,11 @@ class Contract:
             for content in (response.get("content") or {}).values():
                 if "schema" in content:
                     whole = {"components": self._components, "allOf": [content["schema"]]}
-                    self._validators[_name(content["schema"])] = compiled(whole)
+                    self._shapes[_name(content["schema"])] = Shape(whole)
 
     def _resolved(self, response: Any) -> Any:
         reference = response.get("$ref", "") if isinstance(response, Mapping) else ""
         return self._components.get("responses", {}).get(reference.rpartition("/")[2]) if reference else response
-
-
-def compiled(schema: Any) -> jsonschema_rs.Draft202012Validator:
-    """A validator that repeats no value, and takes no part of its schema from elsewhere.
-
-    Raises:
-        ValueError: when the schema cannot be used.
-        jsonschema_rs.ReferencingError: when it refers to what is not there.
-
-    """
-    return jsonschema_rs.Draft202012Validator(schema, mask="the value", retriever=_refuse)
-
-
-def first_breach(validator: jsonschema_rs.Draft202012Validator, value: Any) -> str | None:
-    """The first thing that is wrong with a value: `` at PLACE: RULE``, numbers in the place as ``*``."""
-    for error in validator.iter_errors(value):
-        place = ".".join("*" if isinstance(step, int) else str(step) for step in error.instance_path)
-        return f"{f' at {place}' if place else ''}: {error.message}"
-    return None
-
-
-def _refuse(uri: str) -> Any:
-    raise ValueError(f"{uri} lies elsewhere, and is not fetched")
 
 
 def _name(schema: Any) -> str:

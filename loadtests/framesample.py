@@ -7,10 +7,8 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import jsonschema_rs
-
-from loadtests.contract import compiled, first_breach
 from loadtests.errors import ScenarioError
+from loadtests.shape import Shape
 
 __all__ = ["FrameSample"]
 
@@ -33,9 +31,9 @@ class FrameSample:
 
     def __init__(self, schema: Mapping[str, Any], share: float, seed: int) -> None:
         try:
-            self._validator = compiled(schema)
-        except (ValueError, TypeError, jsonschema_rs.ReferencingError) as error:
-            raise ScenarioError(f"the message schema cannot be used as a contract: {str(error).strip()}") from None
+            self._shape = Shape(schema)
+        except ValueError as error:
+            raise ScenarioError(f"the message schema cannot be used as a contract: {error}") from None
         self._share = share
         self._draw = random.Random(seed).random  # noqa: S311 -- a sample, no secret
         self._waiting: list[tuple[int, str]] = []
@@ -56,5 +54,5 @@ class FrameSample:
             value = json.loads(frame)
         except (ValueError, RecursionError):
             return "the frame is not JSON"
-        broken = first_breach(self._validator, value)
+        broken = self._shape.breach(value)
         return broken and f"frame{broken}"

@@ -10,6 +10,7 @@ from loadtests.framesample import MOST_CHARACTERS, MOST_WAITING, FrameSample
 SCHEMA = {
     "type": "object",
     "properties": {"seq": {"type": "integer"}, "data": {"type": "array", "items": {"$ref": "#/$defs/name"}}},
+    "additionalProperties": {"type": "boolean"},
     "required": ["seq"],
     "$defs": {"name": {"type": "string"}},
 }
@@ -19,6 +20,7 @@ def test_judged_once():
     """Each is judged once, by its own time; what is wrong is told by place and rule, and never by value."""
     sample = FrameSample(SCHEMA, 1, 1)
     frames = [{"seq": 1}, {"seq": "hunter2"}, {"seq": 1, "data": ["a", {"hunter2": 1}]}, {}, ["hunter2"]]
+    frames.append({"seq": 1, "hunter2": 1})
     for at, text in enumerate([*map(json.dumps, frames), "{hunter2", "[" * 200_000]):
         sample.offer(text, at)
     assert list(sample.judged()) == [
@@ -27,8 +29,9 @@ def test_judged_once():
         (2, 'frame at data.*: the value is not of type "string"'),
         (3, 'frame: "seq" is a required property'),
         (4, 'frame: the value is not of type "object"'),
-        (5, "the frame is not JSON"),
+        (5, 'frame at *: the value is not of type "boolean"'),
         (6, "the frame is not JSON"),
+        (7, "the frame is not JSON"),
     ]
     assert list(sample.judged()) == []
 
