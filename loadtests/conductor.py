@@ -227,6 +227,7 @@ class Conductor:
                 phases=tuple(_until(header.phases, self._cut_s)) if partial else header.phases,
                 ended_wall_s=time.time(),
                 accounting=dict(self._intake.accounting),
+                unloaded=self._intake.unloaded,
             )
         )
         return Conducted(self._writer, self._intake.locust, self._interrupted)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
+from loadtests.duration import NS_PER_S
 from loadtests.objective import limits_ns
 from loadtests.promises import NO_PROMISES, Promises
 from loadtests.redaction import Redactor
@@ -70,11 +71,19 @@ class Job:
         return Redactor([secret.get_secret_value() for secret in self.scenario.secrets.values()])
 
     @property
+    def unloaded_s(self) -> float:
+        """How long this process tries the users' tasks before the load; only one of them does."""
+        check = self.scenario.contract
+        if check is None or check.unloaded is None or self.shard != 0 or self.role == "master":
+            return 0.0
+        return check.unloaded / NS_PER_S
+
+    @property
     def in_flight_cap(self) -> int:
         """The shard's part of the cap on arrivals in service and in line."""
         load = self.scenario.load
         whole = load.in_flight_cap
         if whole is None:
             peak = max(max(phase.rate, phase.rate_from or 0.0) for phase in self.scenario.phases)
-            whole = max(100, round(4 * (load.rate or 0.0) * peak * load.timeout / 1e9))
+            whole = max(100, round(4 * (load.rate or 0.0) * peak * load.timeout / NS_PER_S))
         return max(1, whole // self.shards + (1 if self.shard < whole % self.shards else 0))

@@ -171,6 +171,8 @@ class ContractCheck(_Table):
     """JSON Schema of the frames that swarm members receive, a file beside the scenario."""
     sample: float = Field(default=0.05, gt=0, le=1)
     """The share of the answers, and of the frames."""
+    unloaded: DurationNs | None = None
+    """How long the users' tasks are tried before the load, one request at a time, every answer checked."""
 
 
 class ObjectiveGroup(_Table):

@@ -156,3 +156,5 @@ def _contract(scenario: Scenario) -> Iterator[Mistake]:
         yield Mistake(("contract", "graphql_schema"), f"{scenario.folder / schema}: no such file; {expected}")
     if check.messages and not (scenario.folder / check.messages).is_file():
         yield Mistake(("contract", "messages"), f"{scenario.folder / check.messages}: no such file")
+    if check.unloaded and not scenario.users:
+        yield Mistake(("contract", "unloaded"), "nobody whose tasks could be tried; expected [[users]]")

@@ -31,7 +31,7 @@ class Shape:
         return frozenset(_property_names(self._schema))
 
     def breach(self, value: Any) -> str | None:
-        """The first thing that is wrong, `` at PLACE: RULE``; in the place, numbers and names of the value's own are ``*``."""
+        """The first thing that is wrong, `` at PLACE: RULE``; in it, numbers and names that data chose are ``*``."""
         for error in self._validator.iter_errors(value):
             place = ".".join(str(step) if step in self._named else "*" for step in error.instance_path)
             return f"{f' at {place}' if place else ''}: {error.message}"

@@ -9,7 +9,10 @@ import os
 import socket
 import struct
 import sys
+import tempfile
 import traceback
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import gevent
@@ -24,7 +27,11 @@ from requests.adapters import BaseAdapter
 from loadtests import locustuser
 from loadtests.arrival import ArrivalLine
 from loadtests.errors import ScenarioError
-from loadtests.locustuser import ClosedUser, OpenUser, Requests, subclass
+from loadtests.job import Job
+from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, subclass
+from loadtests.promises import Promises
+from loadtests.scenario import Scenario
+from loadtests.unloadedpass import UnloadedPass
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -374,6 +381,78 @@ def case_fast_http_user_is_stamped():
     ((context, exception),) = fired
     assert context == {"intended_ns": clock.now - 9, "started_ns": clock.now, "request": 1}
     assert isinstance(exception, ConnectionRefusedError)
+
+
+def case_unloaded_user_tries_its_tasks_in_turn():
+    """Each once whatever its weight, a TaskSet last, and then again; the author's own start comes first."""
+
+    def one(user): ...
+    def two(user): ...
+
+    class Nested(TaskSet): ...
+
+    settings = {"timeout_s": 5.0, "tls_verify": True, "requests": Requests(), "tasks": [Nested, one, one, two]}
+    user = subclass(Author, UnloadedUser, **settings)(Environment())
+    user.on_start()
+    turns = [*user.tasks]
+    for _ in range(4):
+        assert 0 < user.wait_time() < 1
+        turns += user.tasks
+    assert turns == [one, two, Nested, one, two]
+    assert len(user.started) == 1
+
+
+UNLOADED = """
+from locust import FastHttpUser, task
+class Raiser(FastHttpUser):
+    def on_start(self): raise KeyError("gone")
+    @task
+    def page(self): ...
+class Hanger(FastHttpUser):
+    @task
+    def hang(self): self.client.get("/hang")
+class Asker(FastHttpUser):
+    @task
+    def page(self): self.client.get("/page/17", headers={"Connection": "close"})
+"""
+
+
+def case_unloaded_pass():
+    """Every answer is checked under its series; who raises is named, and who hangs keeps nobody waiting."""
+
+    def serve(connection, _address):
+        if b"/hang" in connection.recv(4096):
+            gevent.sleep(60)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok")
+        connection.close()
+
+    server = StreamServer(("127.0.0.1", 0), serve)
+    server.start()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "users.py").write_text(UNLOADED)
+        document = {"openapi": "3.1.0", "paths": {"/page/{n}": {"get": {"responses": {"201": {}}}}}}
+        scenario = Scenario.model_validate(
+            {
+                "name": "x",
+                "target": {"url": f"http://127.0.0.1:{server.server_port}"},
+                "phases": [{"kind": "steady", "duration": "1s"}],
+                "users": [{"class": f"users.py:{name}"} for name in ("Raiser", "Hanger", "Asker")],
+                "contract": {"unloaded": "600ms"},
+            }
+        ).model_copy(update={"folder": Path(folder)})
+        job = Job(scenario, "r", "local", "local", 0, 1, Path(folder), promises=Promises(document))
+        tried = UnloadedPass(job)
+        with gevent.Timeout(10):
+            tried.run()
+        other = UnloadedPass(replace(job, shard=1, shards=2))
+        other.run()
+    server.stop()
+    (row,) = tried.to_json().items()
+    assert row[0] == "GET /page/{id}"
+    assert row[1] == {"checked": row[1]["checked"], "violations": {"status 200 is not documented": row[1]["checked"]}}
+    assert row[1]["checked"] > 1
+    assert tried.faults == ["before the load, Raiser raised KeyError: 'gone'"]
+    assert (other.checked, other.faults) == ({}, [])
 
 
 def case_request_is_sent_once():

@@ -434,3 +434,13 @@ def test_contract(violations, expected):
         run.intervals["GET /a"][0].add_checked(violation)
     verdict = _one(run, "contract == 0")
     assert (verdict.status.value, verdict.n) == (expected, len(violations))
+
+
+def test_contract_before_the_load():
+    """So does one of the unloaded pass, in a series that the load never came to as well."""
+    unloaded = {"GET /a": {"checked": 3, "violations": {"x": 1}}, "GET /b": {"checked": 2, "violations": {"x": 2}}}
+    run = remember_run(stream(2, 30), unloaded=unloaded)
+    run.intervals["GET /a"][0].add_checked(None)
+    for series, bad, n in (("GET /a", 1, 4), ("GET /b", 2, 2), ("*", 3, 6)):
+        verdict = _one(run, "contract == 0", series)
+        assert (verdict.status.value, verdict.bad, verdict.n) == ("FAIL", bad, n)

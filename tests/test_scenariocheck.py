@@ -131,4 +131,7 @@ def test_nobody(folder):
     alone = GOOD.replace('[[users]]\nclass = "users.py:Browser"\n', "").replace('rate = "120/s"', "")
     assert read_scenario(write(alone), environ=ENVIRON).users == ()
     nobody = alone.replace('[[swarm.members]]\nclass = "users.py:Watcher"\ncount = 3\n', "")
+    assert refusal(alone + '[contract]\nunloaded = "1s"\n').endswith(
+        "contract.unloaded: nobody whose tasks could be tried; expected [[users]]"
+    )
     assert refusal(nobody) == "x.toml:1: users: nobody to put load on; expected [[users]] or [[swarm.members]]"
