@@ -79,6 +79,12 @@ class Job:
         return check.unloaded / NS_PER_S
 
     @property
+    def unloaded_most_s(self) -> float:
+        """The same with each class's last task taking all of its time-out."""
+        overrun_s = len(self.scenario.users) * self.scenario.load.timeout / NS_PER_S
+        return self.unloaded_s + overrun_s if self.unloaded_s else 0.0
+
+    @property
     def in_flight_cap(self) -> int:
         """The shard's part of the cap on arrivals in service and in line."""
         load = self.scenario.load

@@ -166,6 +166,8 @@ class UnloadedUser(_Timed):
     """Alone at the target: its tasks in turn, again and again. A TaskSet, which chooses for itself, comes last."""
 
     tasks: list[Any]
+    leaving = False
+    """Set from outside: the task under way is the last."""
 
     def on_start(self) -> None:
         """Run the author's own start, then begin with the first task."""
@@ -177,6 +179,8 @@ class UnloadedUser(_Timed):
     def wait_time(self) -> float:
         """Move on to the next task after a moment."""
         self._intended_ns = None
+        if self.leaving:
+            raise StopUser
         self.tasks = [next(self._turns)]
         return UNLOADED_PAUSE_S
 

@@ -8,6 +8,7 @@ import gevent
 from locust.env import Environment
 
 from loadtests.answersample import AnswerSample
+from loadtests.duration import NS_PER_S
 from loadtests.interval import Interval
 from loadtests.job import Job
 from loadtests.population import unloaded_classes
@@ -39,7 +40,7 @@ class UnloadedPass:
         self._sample: AnswerSample | None = None
 
     def run(self) -> None:
-        """Let one user of each class after the other have an equal part of the time."""
+        """Let one user of each class after the other have an equal part of the time, and end what it began then."""
         check = self._job.scenario.contract
         if check is None or not self._job.unloaded_s:
             return
@@ -49,8 +50,11 @@ class UnloadedPass:
         environment.events.request.add_listener(self._on_request)
         environment.events.user_error.add_listener(self._on_user_error)
         for cls in classes:
-            trying = gevent.spawn(cls(environment).run)
+            user: Any = cls(environment)
+            trying = gevent.spawn(user.run)
             trying.join(timeout=self._job.unloaded_s / len(classes))
+            user.leaving = True
+            trying.join(timeout=self._job.scenario.load.timeout / NS_PER_S)
             trying.kill(timeout=LEAVING_S)
 
     def to_json(self) -> dict[str, Any]:
