@@ -155,11 +155,15 @@ def _share_verdict(
 
 def _count(run: Run, objective: Objective, names: list[str], label: str) -> Verdict:
     """A count over the whole run, warm-up included, and of the contract before it too: one is one too many."""
+    happened = _HAPPENED[objective.metric]
     if objective.metric in _LEDGER:
         n, found = run.deliveries.get("expected", 0), run.deliveries.get(objective.metric, 0)
     elif objective.metric == "contract":
         n = sum(sum(both) for name, both in checked(run).items() if name in names)
-        found = sum(breach.count + breach.unloaded for breach in breaches(run) if breach.series in names)
+        broken = [breach for breach in breaches(run) if breach.series in names]
+        found = sum(breach.count + breach.unloaded for breach in broken)
+        if broken and all(breach.when == "only under load" for breach in broken):
+            happened += ", and only under load"
     else:
         never_started = objective.metric == "dropped"
         counted = [*names, *(_stray(run, names) if never_started else ())]
@@ -172,7 +176,7 @@ def _count(run: Run, objective: Objective, names: list[str], label: str) -> Verd
         objective.text,
         label,
         Status.FAIL if found else Status.PASS,
-        f"{found:,} of {n:,} {_HAPPENED[objective.metric]}",
+        f"{found:,} of {n:,} {happened}",
         objective.kind.value,
         _UNITS[objective.kind],
         0.0,

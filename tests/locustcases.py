@@ -25,12 +25,13 @@ from requests import Response
 from requests.adapters import BaseAdapter
 
 from loadtests import locustuser
+from loadtests.answersample import AnswerSample
 from loadtests.arrival import ArrivalLine
 from loadtests.errors import ScenarioError
 from loadtests.job import Job
 from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, subclass
 from loadtests.promises import Promises
-from loadtests.scenario import Scenario
+from loadtests.scenario import ContractCheck, Scenario
 from loadtests.unloadedpass import UnloadedPass
 
 MS = 1_000_000
@@ -467,6 +468,36 @@ def case_unloaded_pass():
     assert found["GET /page/{id}"]["violations"] == {"status 200 is not documented": times}
     assert tried.faults == ["before the load, Raiser raised KeyError: 'gone'"]
     assert (other.checked, other.faults) == ({}, [])
+
+
+def case_what_was_sent_is_known():
+    """Both of Locust's clients keep a request's body, so that a GraphQL answer can be read beside it."""
+    clocked()
+    body = b'{"data": {"a": null}}'
+
+    def serve(connection, _address):
+        connection.recv(4096)
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
+        connection.sendall(head + b"Connection: close\r\n\r\n" + body)
+        connection.close()
+
+    server = StreamServer(("127.0.0.1", 0), serve)
+    server.start()
+    check = ContractCheck(graphql="/graphql", sample=1)
+    for kind in (FastHttpUser, HttpUser):
+        author = type("Asker", (kind,), {"abstract": True, "host": f"http://127.0.0.1:{server.server_port}"})
+        user = closed_user(author)
+        sample = AnswerSample(Promises(graphql="type Query { a: Int! }"), check, 1)
+        user.environment.events.request.add_listener(
+            lambda request_type, name, url, response, sample=sample, **_: sample.offer(
+                name, 0, request_type, url, response
+            )
+        )
+        with user.client.post("/graphql", json={"query": "{ a }"}, name="A", catch_response=True):
+            pass
+        user.client.post("/graphql", data=json.dumps({"query": "{ a }"}), name="B")
+        assert [*sample.judged()] == [(name, 0, "data.a: null, where Int! is promised") for name in "AB"]
+    server.stop()
 
 
 def case_request_is_sent_once():
