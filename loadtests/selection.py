@@ -30,6 +30,7 @@ __all__ = ["Selection"]
 
 Value = Any
 Composite = GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType
+Asked = dict[str, tuple[Any, list[SelectionSetNode]]]
 
 
 class Selection:
@@ -60,6 +61,7 @@ class Selection:
             if isinstance(each.default_value, BooleanValueNode)
         }
         self._variables = {**defaults, **variables}
+        self._found: dict[tuple[object, ...], Asked] = {}
 
     def broken(self, promised: Any, value: Value, sets: Sequence[SelectionSetNode], place: str) -> str | None:
         """What of a value is not as its type and its selections promise, by place and without any value."""
@@ -100,24 +102,38 @@ class Selection:
     def _fields(
         self, promised: GraphQLObjectType, value: Mapping[str, Value], sets: Sequence[SelectionSetNode], place: str
     ) -> str | None:
-        asked: dict[str, list[FieldNode]] = {}
-        for each in sets:
-            for node in self._collected(promised, each):
-                asked.setdefault((node.alias or node.name).value, []).append(node)
-        for name, nodes in asked.items():
+        asked = self._asked(promised, sets)
+        for name, (kind, within) in asked.items():
             if name not in value:
                 return f"{place}.{name} is missing"
-            within = [node.selection_set for node in nodes if node.selection_set]
-            field = nodes[0].name.value
-            if field == "__typename":
-                said = None if value[name] == promised.name else f"{place}.{name}: the value is not {promised.name}"
+            if kind is not None:
+                said = self.broken(kind, value[name], within, f"{place}.{name}")
             else:
-                said = self.broken(self._type_of(promised, field), value[name], within, f"{place}.{name}")
+                said = None if value[name] == promised.name else f"{place}.{name}: the value is not {promised.name}"
             if said:
                 return said
         return f"{place} holds a field that was not asked for" if len(value) > len(asked) else None
 
+    def _asked(self, promised: GraphQLObjectType, sets: Sequence[SelectionSetNode]) -> Asked:
+        """Type and nested selections of each name in the answer; ``__typename`` has no type. Found once for a list."""
+        known = (promised.name, *map(id, sets))
+        if known not in self._found:
+            fields: dict[str, list[FieldNode]] = {}
+            for each in sets:
+                for node in self._collected(promised, each):
+                    fields.setdefault((node.alias or node.name).value, []).append(node)
+            self._found[known] = {
+                name: (
+                    self._type_of(promised, nodes[0].name.value),
+                    [node.selection_set for node in nodes if node.selection_set],
+                )
+                for name, nodes in fields.items()
+            }
+        return self._found[known]
+
     def _type_of(self, parent: GraphQLObjectType, field: str) -> Any:
+        if field == "__typename":
+            return None
         meta = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
         return (meta.get(field) or parent.fields[field]).type
 
