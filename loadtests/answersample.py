@@ -1,13 +1,16 @@
-"""A share of the answers, held against the contract a second later, when no request waits for it."""
+"""A share of the answers, held against what the target promises a second later, when no request waits for it."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from loadtests.contract import Contract
+from loadtests.graphqlcontract import GraphQLContract
+from loadtests.promises import Promises
+from loadtests.scenario import ContractCheck
 
 __all__ = ["AnswerSample"]
 
@@ -22,6 +25,7 @@ class _Answer(NamedTuple):
     path: str
     status: int
     content_type: str
+    sent: bytes
     body: bytes
 
 
@@ -29,15 +33,17 @@ class AnswerSample:
     """Draws answers evenly; what would make a second too long is let go.
 
     Args:
-        document: the target's OpenAPI document.
-        share: of the answers that are drawn, 0 to 1.
+        promises: what the answers are held against.
+        check: which share of them is drawn, and where GraphQL is spoken.
         seed: of the drawing.
 
     """
 
-    def __init__(self, document: Mapping[str, Any], share: float, seed: int) -> None:
-        self._contract = Contract(document)
-        self._share = share
+    def __init__(self, promises: Promises, check: ContractCheck, seed: int) -> None:
+        self._openapi = Contract(promises.openapi) if promises.openapi is not None else None
+        self._graphql = GraphQLContract(promises.graphql) if promises.graphql is not None else None
+        self._graphql_path = check.graphql
+        self._share = check.sample
         self._draw = random.Random(seed).random  # noqa: S311 -- a sample, no secret
         self._waiting: list[_Answer] = []
 
@@ -47,12 +53,26 @@ class AnswerSample:
             return
         status, body = getattr(response, "status_code", 0), getattr(response, "content", None) or b""
         if url and status and len(body) <= MOST_BYTES:
-            kind = response.headers.get("content-type") or ""
-            self._waiting.append(_Answer(series, intended_ns, method, urlsplit(url).path or "/", status, kind, body))
+            path, kind = urlsplit(url).path or "/", response.headers.get("content-type") or ""
+            sent = _sent(response) if path == self._graphql_path else b""
+            self._waiting.append(_Answer(series, intended_ns, method, path, status, kind, sent, body))
 
     def judged(self) -> Iterator[tuple[str, int, str | None]]:
         """Series, intended start and violation, if any, of what was kept since."""
         waiting, self._waiting = self._waiting, []
-        for one in filter(lambda answer: self._contract.covers(answer.path), waiting):
-            broken = self._contract.violation(one.method, one.path, one.status, one.content_type, one.body)
-            yield one.series, one.intended_ns, broken
+        for one in waiting:
+            if one.path == self._graphql_path and self._graphql is not None:
+                if one.method == "POST" and self._graphql.covers(one.status, one.content_type, one.sent):
+                    broken = self._graphql.violation(one.status, one.content_type, one.sent, one.body)
+                    yield one.series, one.intended_ns, broken
+            elif self._openapi is not None and self._openapi.covers(one.path):
+                broken = self._openapi.violation(one.method, one.path, one.status, one.content_type, one.body)
+                yield one.series, one.intended_ns, broken
+
+
+def _sent(response: Any) -> bytes:
+    """The request's body: Locust's FastHttpUser keeps it as ``payload``, its HttpUser as ``body``."""
+    request = getattr(response, "request", None)
+    sent = getattr(request, "payload", None) or getattr(request, "body", None)
+    sent = sent.encode() if isinstance(sent, str) else sent
+    return sent if isinstance(sent, bytes) and len(sent) <= MOST_BYTES else b""

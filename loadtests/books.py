@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+from loadtests.framesample import FrameSample
+from loadtests.interval import Interval
 from loadtests.ledger import Ledger, Message
 from loadtests.member import Member, Publication
 from loadtests.recorder import Recorder
@@ -40,6 +43,8 @@ class Books:
         self.connected = 0
         self.fault: str | None = None
         """The first exception of an author's member, with its line."""
+        self.frames: FrameSample | None = None
+        """Where received frames are held against the contract."""
         self._drain_ns = drain_ns
         self._shared = shared
         self._published: dict[str, Any] = {}
@@ -62,6 +67,11 @@ class Books:
         """What was published here since the last call."""
         taken, self._published = self._published, {}
         return taken
+
+    def judge_frames(self) -> None:
+        """Hold what was drawn against the contract; frames of every kind count as deliveries there."""
+        for received_ns, violation in self.frames.judged() if self.frames else ():
+            self.recorder.note(DELIVER, received_ns, partial(Interval.add_checked, violation=violation))
 
     def settle(self, now_ns: int) -> None:
         """Settle what is old enough; a lost delivery is a sample of its own."""

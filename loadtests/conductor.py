@@ -8,7 +8,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from loadtests.intake import Intake
 from loadtests.job import Job, Role
 from loadtests.monitor import Monitor
 from loadtests.processlog import ProcessLog
+from loadtests.promises import NO_PROMISES, Promises
 from loadtests.redaction import Redactor
 from loadtests.runwriter import RunWriter
 from loadtests.scenario import Scenario
@@ -66,7 +67,7 @@ class Conductor:
         addresses: Sequence[str],
         embedded: EmbeddedTarget | None,
         redactor: Redactor,
-        contract: Mapping[str, Any] | None = None,
+        promises: Promises = NO_PROMISES,
     ) -> None:
         self._scenario = scenario
         self._options = options
@@ -74,7 +75,7 @@ class Conductor:
         self._addresses = tuple(addresses)
         self._embedded = embedded
         self._redactor = redactor
-        self._contract = contract
+        self._promises = promises
         self._spool = options.out / ".spool"
         self._run_id = secrets.token_hex(4)
         self._partial: str | None = None
@@ -121,7 +122,7 @@ class Conductor:
             self._addresses,
             port,
             self._options.ui_port if role != "worker" else None,
-            self._contract,
+            self._promises,
         )
 
     async def _run(self, header: RunHeader) -> None:
@@ -226,6 +227,7 @@ class Conductor:
                 phases=tuple(_until(header.phases, self._cut_s)) if partial else header.phases,
                 ended_wall_s=time.time(),
                 accounting=dict(self._intake.accounting),
+                unloaded=self._intake.unloaded,
             )
         )
         return Conducted(self._writer, self._intake.locust, self._interrupted)

@@ -117,6 +117,8 @@ class Connection:
         return True
 
     def _received(self, frame: str, now_ns: int) -> None:
+        if self._books.frames is not None:
+            self._books.frames.offer(frame, now_ns)
         meaning = self._member.read(frame)
         if isinstance(meaning, Delivery):
             if not meaning.publisher.startswith(self._mark):

@@ -61,6 +61,8 @@ class RunHeader:
     ended_wall_s: float | None = None
     accounting: Mapping[str, int] = field(default_factory=dict)
     """Arrivals and requests counted at their source, for the accounting identities."""
+    unloaded: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By series, what the unloaded pass found: ``{"checked": n, "violations": {KIND: n}}``."""
     format: int = 1
 
     @property

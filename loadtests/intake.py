@@ -40,6 +40,7 @@ class Intake:
     ) -> None:
         self.accounting: Counter[str] = Counter()
         self.locust: dict[str, Any] = {}
+        self.unloaded: dict[str, Any] = {}
         self._writer = writer
         self._progress = progress
         self._clock_s = clock_s
@@ -79,6 +80,7 @@ class Intake:
         self.accounting.update(batch.get("accounting", {}))
         if "locust" in batch:
             self.locust[batch["source"]] = batch["locust"]
+        self.unloaded |= batch.get("unloaded", {})
         return True
 
     def unreachable(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from loadtests.duration import NS_PER_S
 from loadtests.objective import limits_ns
+from loadtests.promises import NO_PROMISES, Promises
 from loadtests.redaction import Redactor
 from loadtests.scenario import Scenario
 from loadtests.scenariofile import scenario_from_wire, scenario_to_wire
@@ -36,8 +38,8 @@ class Job:
     addresses: tuple[str, ...] = ()
     master_port: int = 0
     ui_port: int | None = None
-    contract: Mapping[str, Any] | None = None
-    """The target's OpenAPI document, where the scenario asks for it."""
+    promises: Promises = NO_PROMISES
+    """What answers are held against, where the scenario asks for it."""
 
     def to_wire(self) -> str:
         """One line of JSON."""
@@ -49,7 +51,12 @@ class Job:
         """Read :meth:`to_wire`'s form."""
         row = json.loads(text)
         row["scenario"] = scenario_from_wire(row["scenario"])
-        return cls(**(row | {"spool": Path(row["spool"]), "addresses": tuple(row["addresses"])}))
+        row |= {
+            "spool": Path(row["spool"]),
+            "addresses": tuple(row["addresses"]),
+            "promises": Promises(*row["promises"]),
+        }
+        return cls(**row)
 
     def named(self, source: str) -> Job:
         """The same share for a child process of another name."""
@@ -64,11 +71,25 @@ class Job:
         return Redactor([secret.get_secret_value() for secret in self.scenario.secrets.values()])
 
     @property
+    def unloaded_s(self) -> float:
+        """How long this process tries the users' tasks before the load; only one of them does."""
+        check = self.scenario.contract
+        if check is None or check.unloaded is None or self.shard != 0 or self.role == "master":
+            return 0.0
+        return check.unloaded / NS_PER_S
+
+    @property
+    def unloaded_most_s(self) -> float:
+        """The same with each class's last task taking all of its time-out."""
+        overrun_s = len(self.scenario.users) * self.scenario.load.timeout / NS_PER_S
+        return self.unloaded_s + overrun_s if self.unloaded_s else 0.0
+
+    @property
     def in_flight_cap(self) -> int:
         """The shard's part of the cap on arrivals in service and in line."""
         load = self.scenario.load
         whole = load.in_flight_cap
         if whole is None:
             peak = max(max(phase.rate, phase.rate_from or 0.0) for phase in self.scenario.phases)
-            whole = max(100, round(4 * (load.rate or 0.0) * peak * load.timeout / 1e9))
+            whole = max(100, round(4 * (load.rate or 0.0) * peak * load.timeout / NS_PER_S))
         return max(1, whole // self.shards + (1 if self.shard < whole % self.shards else 0))

@@ -25,6 +25,7 @@ from loadtests.requestlog import RequestLog
 from loadtests.sample import Outcome
 from loadtests.series import series_name
 from loadtests.swarmchild import SwarmChild
+from loadtests.unloadedpass import UnloadedPass
 
 __all__ = ["LocustLoad"]
 
@@ -49,8 +50,9 @@ class LocustLoad:
         self._requests: Requests = self._classes[0].requests if self._classes else Requests()
         self._model = job.scenario.load_model()
         self._sample: AnswerSample | None = None
-        if job.contract is not None and job.scenario.contract is not None:
-            self._sample = AnswerSample(job.contract, job.scenario.contract.sample, job.scenario.seed + job.shard)
+        if job.scenario.contract is not None:
+            self._sample = AnswerSample(job.promises, job.scenario.contract, job.scenario.seed + job.shard)
+        self._unloaded = UnloadedPass(job)
         self._swarm_lost_told = False
         self._over = False
 
@@ -58,6 +60,10 @@ class LocustLoad:
         """Start the swarm child, which connects once the run starts."""
         if self._swarm:
             self._swarm.open()
+
+    def try_unloaded(self) -> None:
+        """Try the users' tasks where the scenario asks for it; what came of it is posted once the run starts."""
+        self._unloaded.run()
 
     def published_elsewhere(self, published: dict[str, Any]) -> None:
         """Tell this process's subscribers what publishers in other processes sent."""
@@ -81,6 +87,10 @@ class LocustLoad:
         self._t0_ns = t0_ns
         self._log = RequestLog(self.job, t0_ns, self._requests, self._sample)
         self._log.listen(self.environment.events)
+        for fault in self._unloaded.faults:
+            self._log.event("user error", fault)
+        if self._unloaded.checked:
+            self._outbox.post(unloaded=self._unloaded.to_json())
         if self._swarm:
             self._swarm.tell({"order": "start", "t0_ns": t0_ns})
         self._line = self._make_line()

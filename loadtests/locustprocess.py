@@ -112,6 +112,7 @@ def _local(job: Job, environment: Environment, wire: Wire) -> None:
     load = LocustLoad(job, environment, lambda batch: wire.write({"type": "batch"} | batch))
     _prepare(job, environment)
     load.open_swarm()
+    load.try_unloaded()
     wire.write({"type": "ready"})
     while (order := wire.read()) is not None:
         if order["order"] == "start":
@@ -176,6 +177,7 @@ def _worker(job: Job, environment: Environment, wire: Wire) -> None:
     runner.register_message(PUBLISHED, lambda environment, msg: load.published_elsewhere(msg.data))
     _prepare(job, environment)
     load.open_swarm()
+    load.try_unloaded()
     wire.write({"type": "ready"})
     while (order := wire.read()) is not None and order["order"] != "quit":
         pass

@@ -31,7 +31,9 @@ from loadtests.feed import Feed
 # closed while it was idle is noticed by the library's pool before anything is sent.
 geventhttpclient.client._may_retry_after_send_error = lambda method: False
 
-__all__ = ["ClosedUser", "OpenUser", "Requests", "subclass"]
+__all__ = ["ClosedUser", "OpenUser", "Requests", "UnloadedUser", "subclass"]
+
+UNLOADED_PAUSE_S = 0.02
 
 _under_way: ContextVar[dict[str, int] | None] = ContextVar("stamps of the HttpUser's request under way", default=None)
 
@@ -158,6 +160,29 @@ class OpenUser(_Timed):
         self._at_task = True
         self._intended_ns = intended
         return 0.0
+
+
+class UnloadedUser(_Timed):
+    """Alone at the target: its tasks in turn, again and again. A TaskSet, which chooses for itself, comes last."""
+
+    tasks: list[Any]
+    leaving = False
+    """Set from outside: the task under way is the last."""
+
+    def on_start(self) -> None:
+        """Run the author's own start, then begin with the first task."""
+        super().on_start()  # type: ignore[misc]
+        each = dict.fromkeys(self.tasks)
+        self._turns = itertools.cycle(sorted(each, key=lambda task: isinstance(task, type)))
+        self.tasks = [next(self._turns)]
+
+    def wait_time(self) -> float:
+        """Move on to the next task after a moment."""
+        self._intended_ns = None
+        if self.leaving:
+            raise StopUser
+        self.tasks = [next(self._turns)]
+        return UNLOADED_PAUSE_S
 
 
 def _interrupt(task_set: TaskSet, reschedule: bool = True) -> NoReturn:

@@ -9,7 +9,8 @@ import signal
 from loadtests.allowance import allowed_addresses
 from loadtests.board import Board
 from loadtests.conductor import Conducted, Conductor, Options
-from loadtests.preflight import claim, read_contract, require_answer, require_free, require_modest
+from loadtests.duration import format_ns
+from loadtests.preflight import claim, read_promises, require_answer, require_free, require_modest
 from loadtests.processlog import ProcessLog
 from loadtests.redaction import Redactor
 from loadtests.scenario import Scenario
@@ -46,5 +47,8 @@ async def conduct(scenario: Scenario, options: Options, board: Board) -> Conduct
             stack.push_async_callback(embedded.stop)
             scenario = scenario.model_copy(update={"target": scenario.target.model_copy(update={"url": embedded.url})})
         addresses = allowed_addresses(scenario.target.url, scenario.target.allow)
-        contract = await read_contract(scenario)
-        return await Conductor(scenario, options, board, addresses, embedded, redactor, contract).conduct()
+        promises = await read_promises(scenario)
+        if scenario.contract is not None and scenario.contract.unloaded is not None:
+            unloaded = format_ns(scenario.contract.unloaded)
+            board.say(f"before the load, the users' tasks are tried one request at a time for {unloaded}")
+        return await Conductor(scenario, options, board, addresses, embedded, redactor, promises).conduct()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import gevent
@@ -12,14 +13,30 @@ from loadtests.duration import NS_PER_S
 from loadtests.errors import ScenarioError
 from loadtests.feed import read_feeds
 from loadtests.job import Job
-from loadtests.locustuser import ClosedUser, OpenUser, Requests, subclass
+from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, subclass
 from loadtests.plan import OpenModel
 
-__all__ = ["populate", "user_classes"]
+__all__ = ["populate", "unloaded_classes", "user_classes"]
 
 
 def user_classes(job: Job) -> list[type]:
     """The scenario's user classes under our clock."""
+    if job.scenario.load.model == "closed":
+        return [subclass(author, ClosedUser, weight=weight, **more) for author, weight, more in _authors(job)]
+    return [
+        subclass(author, OpenUser, weight=weight, line_index=index, **more)
+        for index, (author, weight, more) in enumerate(_authors(job))
+    ]
+
+
+def unloaded_classes(job: Job) -> list[type]:
+    """The same for those who try their tasks before the load."""
+    host = job.scenario.target.url
+    return [subclass(author, UnloadedUser, host=host, **more) for author, _, more in _authors(job)]
+
+
+def _authors(job: Job) -> Iterator[tuple[type, float, dict[str, Any]]]:
+    """Each class as its author wrote it, its weight, and what all of them share."""
     scenario = job.scenario
     shared = {
         "requests": Requests(),
@@ -29,20 +46,11 @@ def user_classes(job: Job) -> list[type]:
         "timeout_s": scenario.load.timeout / NS_PER_S,
         "tls_verify": scenario.target.tls_verify,
     }
-    is_open = scenario.load.model == "open"
-    authors = [load_class(user.cls, scenario.folder) for user in scenario.users]
-    for author in authors:
+    for user in scenario.users:
+        author = load_class(user.cls, scenario.folder)
         if not getattr(author, "tasks", None):
             raise ScenarioError(f"user class {author.__name__} has no task; mark a method with @task")
-    return [
-        subclass(
-            author,
-            OpenUser if is_open else ClosedUser,
-            weight=user.weight,
-            **(shared | ({"line_index": index} if is_open else {})),
-        )
-        for index, (author, user) in enumerate(zip(authors, scenario.users, strict=True))
-    ]
+        yield author, user.weight, shared
 
 
 def populate(job: Job, runner: Any, t0_ns: int) -> None:

@@ -1,19 +1,23 @@
-"""What is refused before any load: a plan too steep, a target that is not there, a directory that cannot be written."""
+"""What is refused before any load: a plan too steep, a target or its promises not there, a directory not writable."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from loadtests.contract import Contract
-from loadtests.errors import RunError, TargetError, UsageError
+from loadtests.errors import RunError, ScenarioError, TargetError, UsageError
+from loadtests.framesample import FrameSample
+from loadtests.graphqlcontract import GraphQLContract
 from loadtests.plan import OpenModel
-from loadtests.scenario import Scenario
+from loadtests.promises import Promises
+from loadtests.scenario import ContractCheck, Scenario
 from loadtests.target import answers, fetch, is_taken
 
-__all__ = ["claim", "read_contract", "require_answer", "require_free", "require_modest"]
+__all__ = ["claim", "read_promises", "require_answer", "require_free", "require_modest"]
 
 
 def require_free(port: int | None) -> None:
@@ -48,19 +52,60 @@ async def require_answer(scenario: Scenario) -> None:
         raise TargetError(f"the target does not answer at {url}: {problem}; start it, or name another URL")
 
 
-async def read_contract(scenario: Scenario) -> dict[str, Any] | None:
-    """The target's OpenAPI document, where the scenario asks for it; one that answers can be held against."""
-    if scenario.contract is None:
-        return None
-    target = scenario.target
-    url = target.url.rstrip("/") + scenario.contract.openapi
-    text = await asyncio.to_thread(fetch, url, tls_verify=target.tls_verify)
+async def read_promises(scenario: Scenario) -> Promises:
+    """Read every document, and try whether answers can be held against it.
+
+    Raises:
+        TargetError: when one is not there, or is not what it should be.
+        ScenarioError: when a file of the scenario is not.
+
+    """
+    check = scenario.contract
+    if check is None:
+        return Promises()
+    return Promises(
+        await _openapi(scenario, check) if check.openapi else None,
+        await _graphql(scenario, check) if check.graphql else None,
+        _messages(scenario.folder / check.messages, check) if check.messages else None,
+    )
+
+
+async def _openapi(scenario: Scenario, check: ContractCheck) -> Mapping[str, Any]:
+    url, text = await _fetched(scenario, check.openapi)
     try:
         document: dict[str, Any] = json.loads(text)
         Contract(document)
     except ValueError as error:
         raise TargetError(f"{url} is no OpenAPI document: {error}") from None
     return document
+
+
+async def _graphql(scenario: Scenario, check: ContractCheck) -> str:
+    where = check.graphql_schema
+    if where.startswith("/"):
+        where, raw = await _fetched(scenario, where)
+    else:
+        raw = (scenario.folder / where).read_bytes()
+    try:
+        text = raw.decode()
+        GraphQLContract(text)
+    except (TargetError, UnicodeDecodeError) as error:
+        raise TargetError(f"{where} cannot be used as a contract: {error}") from None
+    return text
+
+
+def _messages(path: Path, check: ContractCheck) -> Mapping[str, Any]:
+    try:
+        schema: Mapping[str, Any] = json.loads(path.read_bytes())
+        FrameSample(schema, check.sample, 0)
+    except (OSError, ValueError, ScenarioError) as error:
+        raise ScenarioError(f"{path}: {error}") from None
+    return schema
+
+
+async def _fetched(scenario: Scenario, path: str) -> tuple[str, bytes]:
+    url = scenario.target.url.rstrip("/") + path
+    return url, await asyncio.to_thread(fetch, url, tls_verify=scenario.target.tls_verify)
 
 
 def claim(directory: Path) -> None:

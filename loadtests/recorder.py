@@ -81,7 +81,7 @@ class Recorder:
             self._errors[series, (intended_ns - self.t0_ns) // NS_PER_S, error or "error"] += 1
 
     def note(self, series: str, intended_ns: int, add: Callable[[Interval], None]) -> None:
-        """Let ``add`` write more about a sample, recorded since the last fold, into its Interval."""
+        """Let ``add`` write more into the Interval of a series at a time, whether it holds a sample or not."""
         self._notes.append((series, (intended_ns - self.t0_ns) // NS_PER_S, add))
 
     def _open(self, series: str) -> tuple[str, bytearray]:
@@ -99,9 +99,17 @@ class Recorder:
         All series are folded at once, since an array operation costs microseconds even on nothing and the load waits
         meanwhile: each sample gets the number of its *cell*, a series and a second, and all counting is by cell.
         """
+        folded = self._folded()
+        notes, self._notes = self._notes, []
+        for series, second, add in notes:
+            name = series if series in self._rows else self._open(series)[0]
+            add(folded.setdefault((name, second), Interval(name, second)))
+        return list(folded.values())
+
+    def _folded(self) -> dict[Cell, Interval]:
         filled = {series: rows for series, rows in self._rows.items() if rows}
         if not filled:
-            return []
+            return {}
         self._rows |= {series: bytearray() for series in filled}
         errors, self._errors = self._errors, Counter()
         buffers = [np.frombuffer(rows, np.int64) for rows in filled.values()]
@@ -125,10 +133,7 @@ class Recorder:
         for (series, second, kind), n in errors.items():
             kinds = folded[series, second].errors
             kinds[kind] = kinds.get(kind, 0) + n
-        notes, self._notes = self._notes, []
-        for series, second, add in notes:
-            add(folded[series if series in filled else OTHER_SERIES, second])
-        return list(folded.values())
+        return folded
 
 
 def _intervals(

@@ -81,6 +81,7 @@ class RequestLog:
             self._recorder.overflowing.clear()
         for series, intended_ns, violation in self._sample.judged() if self._sample else ():
             self._recorder.note(series, intended_ns, partial(Interval.add_checked, violation=violation))
+            time.sleep(0)  # judging takes up to a millisecond: what is due meanwhile goes first
         events, self._events = self._events, []
         return {
             "intervals": [interval.to_json() for interval in self._recorder.fold()],

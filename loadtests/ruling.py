@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from loadtests.bracket import Bracket, bracket
+from loadtests.breach import breaches, checked
 from loadtests.duration import format_ns
 from loadtests.effective import waves
 from loadtests.evidence import Evidence
@@ -47,7 +48,8 @@ def rule(run: Run, objective: Objective) -> Iterator[Verdict]:
     An objective that matches no series, or only series without data, is INCONCLUSIVE: it cannot pass. None is bound
     to arrivals that never became a request, or to exceptions, by itself.
     """
-    names = [name for name in run.intervals if objective.matches(name) and (is_request(name) or is_swarm(name))]
+    known = sorted(run.intervals.keys() | (run.header.unloaded.keys() if objective.metric == "contract" else ()))
+    names = [name for name in known if objective.matches(name) and (is_request(name) or is_swarm(name))]
     if objective.metric in _LEDGER:
         names = [name for name in names if name == DELIVER]
     if not names:
@@ -152,25 +154,29 @@ def _share_verdict(
 
 
 def _count(run: Run, objective: Objective, names: list[str], label: str) -> Verdict:
-    """A count over the whole run, warm-up included: one is one too many."""
+    """A count over the whole run, warm-up included, and of the contract before it too: one is one too many."""
+    happened = _HAPPENED[objective.metric]
     if objective.metric in _LEDGER:
         n, found = run.deliveries.get("expected", 0), run.deliveries.get(objective.metric, 0)
+    elif objective.metric == "contract":
+        n = sum(sum(both) for name, both in checked(run).items() if name in names)
+        broken = [breach for breach in breaches(run) if breach.series in names]
+        found = sum(breach.count + breach.unloaded for breach in broken)
+        if broken and all(breach.when == "only under load" for breach in broken):
+            happened += ", and only under load"
     else:
         never_started = objective.metric == "dropped"
         counted = [*names, *(_stray(run, names) if never_started else ())]
         intervals = [i for name in counted for i in run.intervals[name].values()]
-        if objective.metric == "contract":
-            n, found = sum(i.checked for i in intervals), sum(sum(i.violations.values()) for i in intervals)
-        else:
-            n = sum(i.count for i in intervals)
-            found = sum(i.never_started if never_started else i.error_count + i.timeouts for i in intervals)
+        n = sum(i.count for i in intervals)
+        found = sum(i.never_started if never_started else i.error_count + i.timeouts for i in intervals)
     if not (n or found):
         return _without_data(objective, label, "there was nothing to count")
     return Verdict(
         objective.text,
         label,
         Status.FAIL if found else Status.PASS,
-        f"{found:,} of {n:,} {_HAPPENED[objective.metric]}",
+        f"{found:,} of {n:,} {happened}",
         objective.kind.value,
         _UNITS[objective.kind],
         0.0,

@@ -159,12 +159,20 @@ class Swarm(_Table):
 
 
 class ContractCheck(_Table):
-    """A share of the answers is held against the target's own OpenAPI document."""
+    """A share of the answers is held against what the target promises of them."""
 
     openapi: str = "/openapi.json"
-    """Where the target serves it."""
+    """Where the target serves its OpenAPI document; empty where it has none."""
+    graphql: str = ""
+    """Where it takes GraphQL operations by POST."""
+    graphql_schema: str = ""
+    """The GraphQL schema: a path on the target, or a file beside the scenario."""
+    messages: str = ""
+    """JSON Schema of the frames that swarm members receive, a file beside the scenario."""
     sample: float = Field(default=0.05, gt=0, le=1)
-    """The share of the answers."""
+    """The share of the answers, and of the frames."""
+    unloaded: DurationNs | None = None
+    """How long the users' tasks are tried before the load, one request at a time, every answer checked."""
 
 
 class ObjectiveGroup(_Table):

@@ -29,6 +29,7 @@ def meaning_mistakes(scenario: Scenario) -> Iterator[Mistake]:
         _swarm,
         _classes,
         _feeds,
+        _contract,
     )
     for check in checks:
         yield from check(scenario)
@@ -137,3 +138,23 @@ def _feeds(scenario: Scenario) -> Iterator[Mistake]:
             read_feed(path)
         except ScenarioError as error:
             yield Mistake(("feeds", name), str(error))
+
+
+def _contract(scenario: Scenario) -> Iterator[Mistake]:
+    check = scenario.contract
+    if check is None:
+        return
+    for key in ("openapi", "graphql"):
+        if (path := getattr(check, key)) and not path.startswith("/"):
+            yield Mistake(("contract", key), f'expected a path such as "/{path}"')
+    schema = check.graphql_schema
+    if bool(check.graphql) is not bool(schema):
+        missing, other = ("graphql", "graphql_schema") if schema else ("graphql_schema", "graphql")
+        yield Mistake(("contract", missing), f"missing; expected beside contract.{other}")
+    elif schema and not schema.startswith("/") and not (scenario.folder / schema).is_file():
+        expected = "expected one beside the scenario, or a path on the target that starts with /"
+        yield Mistake(("contract", "graphql_schema"), f"{scenario.folder / schema}: no such file; {expected}")
+    if check.messages and not (scenario.folder / check.messages).is_file():
+        yield Mistake(("contract", "messages"), f"{scenario.folder / check.messages}: no such file")
+    if check.unloaded and not scenario.users:
+        yield Mistake(("contract", "unloaded"), "nobody whose tasks could be tried; expected [[users]]")

@@ -8,13 +8,15 @@
                        "throughput_per_s", "response_ms": TIMES, "service_ms": TIMES, "lateness_ms": TIMES,
                        "failed_response_ms": TIMES}},
      "deliveries": {COUNT: n},
+     "contract": {NAME: {"checked", "checked_unloaded", "breaches": [{"kind", "broken", "broken_unloaded", "when"}]}},
      "objectives": [as in verdict.json],
      "locust_says": {PROCESS: {NAME: Locust's own figures}}}
 
 with TIMES ``{"p50", "p90", "p95", "p99", "p99.9", "max"}`` in milliseconds, null where there is nothing to measure.
-``deliveries`` is there with a swarm, ``locust_says`` with Locust users. ``errors`` are those of every kind, time-outs
-among them; ``ok`` and ``errors``, ``dropped``, ``unsent`` and ``lost`` add up to ``count``. Response and service times
-are of requests that ended well; those of failed ones stand beside them.
+``deliveries`` is there with a swarm, ``locust_says`` with Locust users, ``contract`` (over the whole run) where answers
+were checked; ``when`` is as in :class:`~loadtests.breach.Breach`. ``errors`` are those of every kind, time-outs among
+them; ``ok`` and ``errors``, ``dropped``, ``unsent`` and ``lost`` add up to ``count``. Response and service times are of
+requests that ended well; those of failed ones stand beside them.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from loadtests.breach import breaches, checked
 from loadtests.histogram import Histogram
 from loadtests.run import Run
 from loadtests.verdict import RunVerdict
@@ -69,9 +72,20 @@ def summarise(run: Run, verdict: RunVerdict, locust: Mapping[str, Any] | None = 
         "accounting": dict(header.accounting),
         "series": series,
         **({"deliveries": run.deliveries} if run.deliveries else {}),
+        **({"contract": contract} if (contract := _contract(run)) else {}),
         "objectives": [v.to_json() for v in verdict.verdicts],
         **({"locust_says": dict(locust)} if locust else {}),
     }
+
+
+def _contract(run: Run) -> dict[str, Any]:
+    found: dict[str, dict[str, Any]] = {
+        name: {"checked": n, "checked_unloaded": tried, "breaches": []} for name, (n, tried) in checked(run).items()
+    }
+    for one in breaches(run):
+        row = {"kind": one.kind, "broken": one.count, "broken_unloaded": one.unloaded, "when": one.when}
+        found[one.series]["breaches"].append(row)
+    return found
 
 
 def _milliseconds(histogram: Histogram) -> dict[str, float | None]:

@@ -20,6 +20,7 @@ from loadtests.classfile import load_class
 from loadtests.connection import Connection
 from loadtests.duration import NS_PER_S
 from loadtests.feed import read_feeds
+from loadtests.framesample import FrameSample
 from loadtests.job import Job
 from loadtests.outbox import Outbox
 
@@ -38,6 +39,9 @@ class Swarm:
         self.job = job
         self.t0_ns = t0_ns
         self.books = Books(t0_ns, job.limits_ns, swarm.guard, swarm.drain, shared=job.shards > 1)
+        check, messages = job.scenario.contract, job.promises.messages
+        if check is not None and messages is not None:
+            self.books.frames = FrameSample(messages, check.sample, job.scenario.seed + job.shard)
         self.ending = asyncio.Event()
         self._outbox = outbox
         self._told_fault = False
@@ -117,6 +121,7 @@ class Swarm:
         if self.books.fault and not self._told_fault:
             self._told_fault = True
             more["events"] = [{"kind": "member error", "text": self.job.redactor()(self.books.fault)[:400]}]
+        self.books.judge_frames()
         self._outbox.post(
             intervals=[interval.to_json() for interval in self.books.recorder.fold()],
             ledger=self.books.ledger.counts.to_json(),

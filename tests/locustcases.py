@@ -9,7 +9,10 @@ import os
 import socket
 import struct
 import sys
+import tempfile
 import traceback
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import gevent
@@ -22,9 +25,14 @@ from requests import Response
 from requests.adapters import BaseAdapter
 
 from loadtests import locustuser
+from loadtests.answersample import AnswerSample
 from loadtests.arrival import ArrivalLine
 from loadtests.errors import ScenarioError
-from loadtests.locustuser import ClosedUser, OpenUser, Requests, subclass
+from loadtests.job import Job
+from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, subclass
+from loadtests.promises import Promises
+from loadtests.scenario import ContractCheck, Scenario
+from loadtests.unloadedpass import UnloadedPass
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -374,6 +382,122 @@ def case_fast_http_user_is_stamped():
     ((context, exception),) = fired
     assert context == {"intended_ns": clock.now - 9, "started_ns": clock.now, "request": 1}
     assert isinstance(exception, ConnectionRefusedError)
+
+
+def case_unloaded_user_tries_its_tasks_in_turn():
+    """Each once whatever its weight, a TaskSet last, and then again; the author's own start comes first."""
+
+    def one(user): ...
+    def two(user): ...
+
+    class Nested(TaskSet): ...
+
+    settings = {"timeout_s": 5.0, "tls_verify": True, "requests": Requests(), "tasks": [Nested, one, one, two]}
+    user = subclass(Author, UnloadedUser, **settings)(Environment())
+    user.on_start()
+    turns = [*user.tasks]
+    for _ in range(4):
+        assert 0 < user.wait_time() < 1
+        turns += user.tasks
+    assert turns == [one, two, Nested, one, two]
+    user.leaving = True
+    said_of(StopUser, user.wait_time)
+    assert len(user.started) == 1
+
+
+UNLOADED = """
+import gevent
+from locust import FastHttpUser, task
+class Raiser(FastHttpUser):
+    def on_start(self): raise KeyError("gone")
+    @task
+    def page(self): ...
+class Hanger(FastHttpUser):
+    @task
+    def hang(self): gevent.sleep(60)
+class Slow(FastHttpUser):
+    @task
+    def page(self): self.client.get("/slow", headers={"Connection": "close"})
+class Asker(FastHttpUser):
+    @task
+    def page(self): self.client.get("/page/17", headers={"Connection": "close"})
+"""
+
+
+def case_unloaded_pass():
+    """Every answer is checked under its series; who raises is named, and who hangs keeps nobody waiting.
+
+    The slow answer comes after its class's part of the time, 100 ms, and before the time-out after that.
+    """
+
+    def serve(connection, _address):
+        if b"/slow" in connection.recv(4096):
+            gevent.sleep(0.2)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok")
+        connection.close()
+
+    server = StreamServer(("127.0.0.1", 0), serve)
+    server.start()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "users.py").write_text(UNLOADED)
+        document = {
+            "openapi": "3.1.0",
+            "paths": {path: {"get": {"responses": {"201": {}}}} for path in ("/page/{n}", "/slow")},
+        }
+        scenario = Scenario.model_validate(
+            {
+                "name": "x",
+                "target": {"url": f"http://127.0.0.1:{server.server_port}"},
+                "phases": [{"kind": "steady", "duration": "1s"}],
+                "users": [{"class": f"users.py:{name}"} for name in ("Raiser", "Hanger", "Slow", "Asker")],
+                "load": {"timeout": "500ms"},
+                "contract": {"unloaded": "400ms"},
+            }
+        ).model_copy(update={"folder": Path(folder)})
+        job = Job(scenario, "r", "local", "local", 0, 1, Path(folder), promises=Promises(document))
+        tried = UnloadedPass(job)
+        with gevent.Timeout(10):
+            tried.run()
+        other = UnloadedPass(replace(job, shard=1, shards=2))
+        other.run()
+    server.stop()
+    found = tried.to_json()
+    assert found["GET /slow"] == {"checked": 1, "violations": {"status 200 is not documented": 1}}
+    times = found["GET /page/{id}"]["checked"]
+    assert times > 1
+    assert found["GET /page/{id}"]["violations"] == {"status 200 is not documented": times}
+    assert tried.faults == ["before the load, Raiser raised KeyError: 'gone'"]
+    assert (other.checked, other.faults) == ({}, [])
+
+
+def case_what_was_sent_is_known():
+    """Both of Locust's clients keep a request's body, so that a GraphQL answer can be read beside it."""
+    clocked()
+    body = b'{"data": {"a": null}}'
+
+    def serve(connection, _address):
+        connection.recv(4096)
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
+        connection.sendall(head + b"Connection: close\r\n\r\n" + body)
+        connection.close()
+
+    server = StreamServer(("127.0.0.1", 0), serve)
+    server.start()
+    check = ContractCheck(graphql="/graphql", sample=1)
+    for kind in (FastHttpUser, HttpUser):
+        author = type("Asker", (kind,), {"abstract": True, "host": f"http://127.0.0.1:{server.server_port}"})
+        user = closed_user(author)
+        sample = AnswerSample(Promises(graphql="type Query { a: Int! }"), check, 1)
+        user.environment.events.request.add_listener(
+            lambda request_type, name, url, response, sample=sample, **_: sample.offer(
+                name, 0, request_type, url, response
+            )
+        )
+        with user.client.post("/graphql", json={"query": "{ a }"}, name="A", catch_response=True):
+            pass
+        user.client.post("/graphql", data=json.dumps({"query": "{ a }"}), name="B")
+        assert [*sample.judged()] == [(name, 0, "data.a: null, where Int! is promised") for name in "AB"]
+    server.stop()
 
 
 def case_request_is_sent_once():

@@ -2,12 +2,19 @@
 
 from types import SimpleNamespace
 
-from loadtests.answersample import MOST_WAITING, AnswerSample
+from loadtests.answersample import MOST_BYTES, MOST_WAITING, AnswerSample
+from loadtests.promises import Promises
+from loadtests.scenario import ContractCheck
 
 DOCUMENT = {
     "openapi": "3.1.0",
     "paths": {"/a": {"get": {"responses": {"200": {"content": {"application/json": {"schema": {"type": "object"}}}}}}}},
 }
+PROMISES = Promises(openapi=DOCUMENT, graphql="type Query { a: Int! }")
+
+
+def _sample(share, seed=1, promises=PROMISES):
+    return AnswerSample(promises, ContractCheck(graphql="/graphql", sample=share), seed)
 
 
 def _answer(content=b"{}", status=200, kind="application/json"):
@@ -15,7 +22,7 @@ def _answer(content=b"{}", status=200, kind="application/json"):
 
 
 def _drawn(share, n, seed=1):
-    sample, drawn = AnswerSample(DOCUMENT, share, seed), 0
+    sample, drawn = _sample(share, seed), 0
     for _ in range(n):
         sample.offer("GET /a", 5, "GET", "http://h/a?token=x", _answer())
         drawn += len(list(sample.judged()))
@@ -31,7 +38,7 @@ def test_share():
 
 def test_judged_once():
     """Each is judged once, by the path of its URL alone; of a path that the document does not know nothing is said."""
-    sample = AnswerSample(DOCUMENT, 1, 1)
+    sample = _sample(1)
     sample.offer("GET /a", 5, "GET", "http://h/a?token=x", _answer())
     sample.offer("GET /a", 6, "GET", "http://h/a", _answer(b"[]"))
     sample.offer("GET /b", 7, "GET", "http://h/b", _answer())
@@ -44,7 +51,7 @@ def test_judged_once():
 
 def test_let_go():
     """A second's bulk, a giant, and what never was an answer are not kept."""
-    sample = AnswerSample(DOCUMENT, 1, 1)
+    sample = _sample(1)
     for odd in (_answer(b"x" * 2_000_000), _answer(status=0)):
         sample.offer("GET /a", 5, "GET", "http://h/a", odd)
     sample.offer("GET /a", 5, "GET", None, _answer())
@@ -52,3 +59,33 @@ def test_let_go():
     for _ in range(MOST_WAITING + 50):
         sample.offer("GET /a", 5, "GET", "http://h/a", _answer())
     assert len(list(sample.judged())) == MOST_WAITING
+
+
+def _asked(sent, content=b'{"data": {"a": null}}', **more):
+    return SimpleNamespace(**vars(_answer(content)), request=SimpleNamespace(**sent), **more)
+
+
+QUERY = '{"query": "{ a }"}'
+
+
+def test_graphql():
+    """An operation's answer is read beside what was sent, as FastHttpUser and HttpUser keep it, text or bytes."""
+    sample = _sample(1)
+    for sent in ({"payload": QUERY}, {"payload": QUERY.encode()}, {"body": QUERY}, {"body": QUERY.encode()}):
+        sample.offer("POST /graphql A", 5, "POST", "http://h/graphql", _asked(sent))
+    assert list(sample.judged()) == [("POST /graphql A", 5, "data.a: null, where Int! is promised")] * 4
+
+
+def test_graphql_left_out():
+    """Where the operation is not known nothing is said; nor of other methods, nor without a schema."""
+    sample = _sample(1)
+    for sent in ({"payload": None}, {"body": iter([b"x"])}, {"payload": " " * MOST_BYTES + QUERY}):
+        sample.offer("POST /graphql A", 5, "POST", "http://h/graphql", _asked(sent))
+    sample.offer("POST /graphql A", 5, "POST", "http://h/graphql", _answer())
+    sample.offer("GET /graphql A", 5, "GET", "http://h/graphql", _asked({"payload": QUERY}))
+    assert list(sample.judged()) == []
+    openapi_alone = _sample(1, promises=PROMISES._replace(graphql=None))
+    graphql_alone = _sample(1, promises=PROMISES._replace(openapi=None))
+    openapi_alone.offer("POST /graphql A", 5, "POST", "http://h/graphql", _asked({"payload": QUERY}))
+    graphql_alone.offer("GET /a", 5, "GET", "http://h/a", _answer(b"[]"))
+    assert [*openapi_alone.judged(), *graphql_alone.judged()] == []

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("portal", "scenarios", "loadtests", "reports", "benchmarks", "tests")
 CORE = (
+    "breach",
     "duration",
     "effective",
     "errors",

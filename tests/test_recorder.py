@@ -153,6 +153,15 @@ def test_notes():
     assert [(i.server_n, i.server_us) for i in recorder.fold()] == [(0, {})]
 
 
+def test_notes_without_a_sample():
+    """What is noted where nothing was recorded has an Interval of its own, with nothing else in it."""
+    recorder = Recorder(T0)
+    recorder.note("ws deliver", T0 + 2 * S, partial(Interval.add_checked, violation="x"))
+    (found,) = recorder.fold()
+    assert found == Interval("ws deliver", 2, checked=1, violations={"x": 1})
+    assert recorder.fold() == []
+
+
 def test_bytes():
     """Bytes add up."""
     assert folded([sample(size_bytes=n) for n in (0, 5, 7 << 40)])["GET /", 0].size_bytes == (7 << 40) + 5

@@ -434,3 +434,29 @@ def test_contract(violations, expected):
         run.intervals["GET /a"][0].add_checked(violation)
     verdict = _one(run, "contract == 0")
     assert (verdict.status.value, verdict.n) == (expected, len(violations))
+
+
+def test_contract_before_the_load():
+    """So does one of the unloaded pass, in a series that the load never came to as well."""
+    unloaded = {"GET /a": {"checked": 3, "violations": {"x": 1}}, "GET /b": {"checked": 2, "violations": {"x": 2}}}
+    run = remember_run(stream(2, 30), unloaded=unloaded)
+    run.intervals["GET /a"][0].add_checked(None)
+    for series, bad, n in (("GET /a", 1, 4), ("GET /b", 2, 2), ("*", 3, 6)):
+        verdict = _one(run, "contract == 0", series)
+        assert (verdict.status.value, verdict.bad, verdict.n) == ("FAIL", bad, n)
+
+
+@pytest.mark.parametrize(
+    ("unloaded", "reason"),
+    [
+        ({}, "1 of 2 answers broke the contract"),
+        ({"checked": 5, "violations": {}}, "1 of 7 answers broke the contract, and only under load"),  # 0.5 ** 5 < 0.05
+        ({"checked": 5, "violations": {"x": 1}}, "2 of 7 answers broke the contract"),
+    ],
+)
+def test_contract_under_load(unloaded, reason):
+    """Where it takes load to break it, the reason says so."""
+    run = remember_run(stream(2, 30), unloaded={"GET /a": unloaded} if unloaded else {})
+    for violation in ("x", None):
+        run.intervals["GET /a"][0].add_checked(violation)
+    assert _one(run, "contract == 0").reason == reason

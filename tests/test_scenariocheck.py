@@ -85,6 +85,24 @@ def folder(tmp_path, monkeypatch):
             '[load]\nmodel = "closed"',
             '8: load.rate: means nothing in a closed model; expected model = "open", or users alone',
         ),
+        ("[load]", '[contract]\nopenapi = "x"\n[load]', '7: contract.openapi: expected a path such as "/x"'),
+        (
+            "[load]",
+            '[contract]\ngraphql = "/g"\n[load]',
+            "6: contract.graphql_schema: missing; expected beside contract.graphql",
+        ),
+        (
+            "[load]",
+            '[contract]\ngraphql_schema = "/g"\n[load]',
+            "6: contract.graphql: missing; expected beside contract.graphql_schema",
+        ),
+        (
+            "[load]",
+            '[contract]\ngraphql = "/g"\ngraphql_schema = "g.graphql"\n[load]',
+            "8: contract.graphql_schema: g.graphql: no such file; expected one beside the scenario, or a path on the "
+            "target that starts with /",
+        ),
+        ("[load]", '[contract]\nmessages = "m.json"\n[load]', "7: contract.messages: m.json: no such file"),
     ],
 )
 def test_meaning(folder, old, new, said):
@@ -113,4 +131,7 @@ def test_nobody(folder):
     alone = GOOD.replace('[[users]]\nclass = "users.py:Browser"\n', "").replace('rate = "120/s"', "")
     assert read_scenario(write(alone), environ=ENVIRON).users == ()
     nobody = alone.replace('[[swarm.members]]\nclass = "users.py:Watcher"\ncount = 3\n', "")
+    assert refusal(alone + '[contract]\nunloaded = "1s"\n').endswith(
+        "contract.unloaded: nobody whose tasks could be tried; expected [[users]]"
+    )
     assert refusal(nobody) == "x.toml:1: users: nobody to put load on; expected [[users]] or [[swarm.members]]"

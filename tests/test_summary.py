@@ -33,9 +33,11 @@ EVERYTHING = [
 def test_shape():
     """The keys are exactly those that the module documents."""
     run = remember_run(EVERYTHING, LINES, deliveries={"expected": 0})
+    run.intervals["GET /a"][0].add_checked("x")
     found = _summary(run, LOCUST)
-    series = found["series"]["GET /a"]
-    written = [*found, *series, *(key for name in series if name.endswith("_ms") for key in series[name])]
+    series, contract = found["series"]["GET /a"], found["contract"]["GET /a"]
+    checks = [*contract, *(key for breach in contract["breaches"] for key in breach)]
+    written = [*found, *series, *checks, *(key for name in series if name.endswith("_ms") for key in series[name])]
     documented = re.findall(r'"([\w.]+)"', summary.__doc__)
     assert sorted(set(written)) == sorted(set(documented))
     assert [key for key in documented if key in found] == list(found)
@@ -45,7 +47,7 @@ def test_shape():
 def test_without_swarm_and_users():
     """What a run does not have is left out, not empty."""
     found = _summary(remember_run(EVERYTHING, LINES))
-    assert not {"deliveries", "locust_says"} & set(found)
+    assert not {"deliveries", "locust_says", "contract"} & set(found)
 
 
 def test_counts():

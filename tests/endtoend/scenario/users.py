@@ -18,6 +18,22 @@ class Visitor(FastHttpUser):
         self.client.get("/items/17")
 
 
+class Crowd(FastHttpUser):
+    """A page, and another that is itself only while nobody else asks for it."""
+
+    wait_time = constant(0.2)
+
+    @task
+    def page(self) -> None:
+        """A plain page."""
+        self.client.get("/page")
+
+    @task
+    def crowded(self) -> None:
+        """The other."""
+        self.client.get("/crowded")
+
+
 class Classic(HttpUser):
     """The same over requests."""
 

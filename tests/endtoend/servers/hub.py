@@ -1,8 +1,8 @@
 """A small target with HTTP and a WebSocket hub: ``hub.py PORT [PEM]``; with a file of key and certificate, over TLS.
 
 GET /slow takes 100 ms, GET /fail answers 500, GET /hang never answers, everything else answers at once, as plain text.
-``/openapi/kept`` says so, ``/openapi/broken`` promises JSON. ``/ws``
-speaks what ``scenarios/hub/members.py`` of the tests speaks.
+``/openapi/kept`` says so, ``/openapi/broken`` promises JSON of all but GET /crowded, which takes 100 ms and is plain
+text only while no other is under way. ``/ws`` speaks what ``scenarios/hub/members.py`` of the tests speaks.
 """
 
 import asyncio
@@ -14,12 +14,16 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 subscribers: set[web.WebSocketResponse] = set()
+crowd: list[web.Request] = []
 
 
 def document(promised: str) -> dict[str, Any]:
     """An OpenAPI document that promises one media type on every page."""
-    found = {"get": {"responses": {"200": {"content": {promised: {"schema": {"type": "object"}}}}}}}
-    return {"openapi": "3.1.0", "paths": {"/page": found, "/items/{item_id}": found}}
+    found, plain = (
+        {"get": {"responses": {"200": {"content": {kind: {"schema": {"type": "object"}}}}}}}
+        for kind in (promised, "text/plain")
+    )
+    return {"openapi": "3.1.0", "paths": {"/page": found, "/items/{item_id}": found, "/crowded": plain}}
 
 
 async def answer(request: web.Request) -> web.Response:
@@ -30,6 +34,12 @@ async def answer(request: web.Request) -> web.Response:
         await asyncio.sleep(3600)
     if request.path == "/slow":
         await asyncio.sleep(0.1)
+    if request.path == "/crowded":
+        crowd.append(request)
+        alone = len(crowd) == 1
+        await asyncio.sleep(0.1)
+        crowd.remove(request)
+        return web.Response(text="ok", content_type="text/plain" if alone else "text/html")
     return web.Response(text="ok", status=500 if request.path == "/fail" else 200)
 
 
