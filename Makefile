@@ -69,7 +69,7 @@ spike: $(STAMP) ## A sudden crowd, and the recovery after it
 soak: $(STAMP) ## An hour, or make soak DURATION=8h
 	$(RUN) $(PORTAL)/soak.toml $(OPTIONS)
 
-bench: $(STAMP) ## Speed of the harness, as ratios to peers measured in the same run
+bench: $(STAMP) ## Speed of the harness and of the portal, as ratios to peers measured in the same run
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only -q $(ARGS)
 
 report: $(STAMP) ## Write the pages of a run again: make report RUN=runs/...; without RUN, of the newest

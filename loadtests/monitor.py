@@ -10,14 +10,14 @@ __all__ = ["Monitor"]
 
 
 class Monitor:
-    """Reads CPU and memory of process trees; processes that are gone read as nothing."""
+    """Reads CPU, memory and open descriptors of process trees; processes that are gone read as nothing."""
 
     def __init__(self) -> None:
         self._processes: dict[int, psutil.Process] = {}
         psutil.cpu_percent()
 
-    def _read(self, pids: Iterable[int]) -> tuple[list[float], float]:
-        cpu, rss = [], 0.0
+    def _read(self, pids: Iterable[int]) -> tuple[list[float], float, int]:
+        cpu, rss, fds = [], 0.0, 0
         for pid in pids:
             try:
                 process = self._processes.get(pid)
@@ -25,24 +25,27 @@ class Monitor:
                     process = self._processes[pid] = psutil.Process(pid)
                 cpu.append(process.cpu_percent())
                 rss += process.memory_info().rss
+                fds += process.num_fds() if psutil.POSIX else 0
             except psutil.Error:
                 continue
-        return cpu, rss
+        return cpu, rss, fds
 
     def read(self, generator: Iterable[int], swarm: Iterable[int], target: Iterable[int]) -> dict[str, float]:
         """One reading since the last; CPU in percent of one core, memory in bytes.
 
         ``generator_cpu_percent`` is of the busiest Locust process, since one saturated process spoils the load.
         """
-        cpu, rss = self._read(generator)
+        cpu, rss, _ = self._read(generator)
         row = {"generator_cpu_percent": max(cpu, default=0.0), "generator_rss_bytes": rss}
-        swarm_cpu, swarm_rss = self._read(swarm)
+        swarm_cpu, swarm_rss, _ = self._read(swarm)
         if swarm_cpu:
             row["swarm_cpu_percent"] = max(swarm_cpu)
             row["generator_rss_bytes"] += swarm_rss
-        target_cpu, target_rss = self._read(target)
+        target_cpu, target_rss, target_fds = self._read(target)
         if target_cpu:
             row |= {"target_cpu_percent": sum(target_cpu), "target_rss_bytes": target_rss}
+        if target_fds:  # they are not shown of every process
+            row["target_fds"] = target_fds
         return row | {"machine_cpu_percent": psutil.cpu_percent()}
 
     @staticmethod

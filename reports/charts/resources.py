@@ -40,6 +40,7 @@ _MEMORY: Final = (
     _Line("target_rss_bytes", "target", "accent", width=2.2),
     _Line("generator_rss_bytes", "generator", "ink"),
 )
+_DESCRIPTORS: Final = (_Line("target_fds", "target", "accent", width=2.2),)
 _PEOPLE: Final = (
     _Line("users", "users", "accent", width=2.2),
     _Line("connections", "connections", "ink"),
@@ -49,12 +50,13 @@ _PEOPLE: Final = (
 
 
 def resource_charts(run: Run, timeline: Timeline, incidents: Sequence[Incident], name: str) -> list[Chart]:
-    """Up to three charts, of what was read: processor, memory, and how many were busy."""
+    """Up to four charts, of what was read: processor, memory, descriptors, and how many were busy."""
     rows = [row for row in run.resources if 0 <= row.get("at_s", -1.0) <= timeline.end_s]
     charts = []
     for key, lines, axis, unit, scale, message in (
         ("cpu", _CPU, "Processor, 100 % = one core", " %", 1.0, _cpu_message),
         ("memory", _MEMORY, "Resident memory", "", 0.0, _memory_message),
+        ("descriptors", _DESCRIPTORS, "Open descriptors", "", 1.0, _descriptors_message),
         ("people", _PEOPLE, "Users, connections, requests", "", 1.0, _people_message),
     ):
         known = [line for line in lines if any(line.column in row for row in rows)]
@@ -104,13 +106,27 @@ def _cpu_message(peaks: Mapping[str, float], rows: Sequence[Mapping[str, float]]
 
 def _memory_message(peaks: Mapping[str, float], rows: Sequence[Mapping[str, float]]) -> str:
     column = next(iter(peaks))
-    values = [row[column] for row in rows if column in row]
-    tenth = max(1, len(values) // 10)
-    before, after = float(np.mean(values[:tenth])), float(np.mean(values[-tenth:]))
+    before, after = _ends(rows, column)
     who = "The target's memory" if column.startswith("target") else "The generator's memory"
     if abs(after - before) < 0.03 * before:
         return f"{who} stayed at {size(after)}"
     return f"{who} {'grew' if after > before else 'fell'} from {size(before)} to {size(after)}"
+
+
+def _descriptors_message(peaks: Mapping[str, float], rows: Sequence[Mapping[str, float]]) -> str:
+    before, after = (round(end) for end in _ends(rows, next(iter(peaks))))
+    if before == after:
+        return f"The target's open descriptors stayed at {count(after)}"
+    return (
+        f"The target's open descriptors {'grew' if after > before else 'fell'} from {count(before)} to {count(after)}"
+    )
+
+
+def _ends(rows: Sequence[Mapping[str, float]], column: str) -> tuple[float, float]:
+    """What the first and the last tenth of the readings were, on average."""
+    values = [row[column] for row in rows if column in row]
+    tenth = max(1, len(values) // 10)
+    return float(np.mean(values[:tenth])), float(np.mean(values[-tenth:]))
 
 
 def _people_message(peaks: Mapping[str, float], rows: Sequence[Mapping[str, float]]) -> str:

@@ -13,6 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = Path(__file__).parent / "servers"
@@ -107,3 +111,51 @@ def children(pid: int, word: str) -> list[int]:
 def kill(pid: int) -> None:
     """End one process of ours for good."""
     os.kill(pid, signal.SIGKILL)
+
+
+class Portal:
+    """A portal of the test's own on loopback; its laboratory's switches are set over HTTP."""
+
+    def __init__(self, url: str, pid: int) -> None:
+        self.url = url
+        self.process = psutil.Process(pid)
+        form = urlencode({"username": "admin", "password": "agents-at-work"}).encode()
+        self._headers: dict[str, str] = {}
+        token = self._ask("POST", "/api/v1/auth/token", form)["access_token"]
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def switch(self, **switches: Any) -> None:
+        """Replace all switches."""
+        self._ask("PUT", "/lab", json.dumps(switches).encode())
+
+    def done(self) -> dict[str, int]:
+        """How often each fault was made since."""
+        counts: dict[str, int] = self._ask("GET", "/lab")["done"]
+        return counts
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+        request = Request(self.url + path, body, self._headers, method=method)  # noqa: S310 -- our own address
+        with urlopen(request, timeout=10) as answer:  # noqa: S310 -- likewise
+            told: dict[str, Any] = json.load(answer)
+            return told
+
+
+@contextmanager
+def portal(**environment: str) -> Iterator[Portal]:
+    """A portal with its laboratory open."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "portal", "--port", str(port)],
+        cwd=ROOT,
+        env=os.environ | {"PORTAL_LAB": "1"} | environment,
+    )
+    try:
+        wait_for(lambda: _accepts(port) or process.poll() is not None)
+        yield Portal(f"http://127.0.0.1:{port}", process.pid)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

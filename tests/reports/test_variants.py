@@ -110,6 +110,17 @@ def test_thirty_series_of_ten_minutes_stay_under_400_kb(small: Path) -> None:
     assert len(list(next(next(root.all("table")).all("tbody")).all("tr"))) == 5
 
 
+def test_a_leak_of_descriptors_is_said(small: Path) -> None:
+    """The first and the last tenth of the readings, in a sentence: one more a second, from 40 to 139."""
+    run = empty(small, phases=(PhaseSpan("steady", "steady", 0, 100),))
+    run.intervals = many(1, 100)
+    run.resources = [{"at_s": float(s), "target_fds": 40.0 + s} for s in range(100)]
+    # means of 40..49 and of 130..139 are 44.5 and 134.5; halves go to the even number
+    assert "open descriptors grew from 44 to 134" in parse(render_report(run)).text
+    run.resources = [{"at_s": float(s), "target_fds": 40.0} for s in range(100)]
+    assert "open descriptors stayed at 40" in parse(render_report(run)).text
+
+
 def test_stress_run_has_a_row_for_each_step(small: Path) -> None:
     """Offered and achieved of every steady phase."""
     steps = tuple(PhaseSpan(f"step {i}", "steady", 20 * i, 20 * i + 20, f"{i + 1}0/s") for i in range(3))
