@@ -72,7 +72,7 @@ class Generator:
             self._tell(process, job.to_wire())
             self._tasks.append(asyncio.create_task(self._listen(job.source, process)))
             self._tasks.append(asyncio.create_task(log.follow(process.stderr)))
-        timeout_s += max(job.unloaded_most_s for job in self._jobs)
+        timeout_s += max((job.unloaded_most_s for job in self._jobs), default=0.0)
         everyone: asyncio.Future[Any] = asyncio.gather(*(event.wait() for event in self._ready.values()))
         waiting: set[asyncio.Future[Any]] = {everyone, self._failed}
         await asyncio.wait(waiting, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
