@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timed]
 LABORATORY = ROOT / "tests" / "endtoend" / "laboratory"
 SLOW, FAILING = "GET /api/v1/agents/{agent_id}", "GET /api/v1/tasks/{task_id}"
 HANGING = "POST /api/v1/integrations/commands"
-EVERY_FAILURE, EVERY_LOSS, EVERY_SWAP, EVERY_COPY = 7, 40, 25, 15
+EVERY_FAILURE, EVERY_LOSS, EVERY_SWAP, EVERY_COPY = 3, 40, 25, 15
 LISTENERS = 8
 
 
@@ -91,7 +91,7 @@ def test_slow_failing_hanging_and_misdelivered(tmp_path: Path) -> None:
     times = {name: row["response_ms"] for name, row in figures["series"].items() if name not in (HANGING, SLOW)}
     assert 1_000 <= figures["series"][SLOW]["response_ms"]["p50"] < 1_500
     assert len(times) >= 10
-    assert {name: row["p95"] for name, row in times.items() if row["p95"] >= 500} == {}
+    assert {name: row["p50"] for name, row in times.items() if row["p50"] >= 250} == {}
     assert figures["verdict"] == "FAIL"
     assert {(o["objective"], o["series"]) for o in figures["objectives"] if o["status"] == "FAIL"} == {
         ("p95 < 500ms", SLOW),
@@ -146,3 +146,6 @@ def test_freezes_leaks_and_closed_sockets(tmp_path: Path) -> None:
     first, last = (min(rows, key=lambda row: abs(row["at_s"] - at_s)) for at_s in (3, 13))
     leaked = 60 * (last["at_s"] - first["at_s"]) * leaked_bytes
     assert last["target_rss_bytes"] - first["target_rss_bytes"] == pytest.approx(leaked, rel=0.2)
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "memory grew from" in page
+    assert "open descriptors grew from" in page
