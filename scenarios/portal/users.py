@@ -23,7 +23,7 @@ class Operator(SignedIn):
         self.cursor: str | None = None
         super().on_start()
 
-    @task(8)
+    @task(7)
     def sign_in(self) -> None:
         """Sign in anew, as those who come back after a break do."""
         super().sign_in()

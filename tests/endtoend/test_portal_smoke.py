@@ -16,6 +16,8 @@ def test_one_slow_route_is_named_and_no_other(tmp_path: Path) -> None:
     done = loadtests(
         "run",
         ROOT / "scenarios" / "portal" / "smoke.toml",
+        "--duration",
+        "25s",
         "--out",
         tmp_path / "run",
         timeout_s=180,
