@@ -127,10 +127,10 @@ def test_freezes_leaks_and_closed_sockets(tmp_path: Path) -> None:
     assert len(asked) >= 4
     for name in (*asked, "ws publish", "ws deliver"):
         assert 600 < figures[name]["response_ms"]["max"] < 2_000, name
-        assert figures[name]["response_ms"]["p50"] < 250, name
+        assert figures[name]["response_ms"]["p50"] < 500, name
     for name in asked:
         assert figures[name]["response_ms"]["p90"] > 250, name
-        assert figures[name]["service_ms"]["p90"] < 250, name
+        assert figures[name]["service_ms"]["p90"] < figures[name]["response_ms"]["p90"] / 2, name
 
     # Each closed socket had so many events, each open one has had fewer.
     assert failures(made) == {"ws connection": {"closed 4321": done["closed"]}}
