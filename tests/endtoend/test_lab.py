@@ -127,10 +127,10 @@ def test_freezes_leaks_and_closed_sockets(tmp_path: Path) -> None:
     assert len(asked) >= 4
     for name in (*asked, "ws publish", "ws deliver"):
         assert 600 < figures[name]["response_ms"]["max"] < 2_000, name
-        assert figures[name]["response_ms"]["p50"] < 250, name
+        assert figures[name]["response_ms"]["p50"] < 500, name
     for name in asked:
         assert figures[name]["response_ms"]["p90"] > 250, name
-        assert figures[name]["service_ms"]["p90"] < 250, name
+        assert figures[name]["service_ms"]["p90"] < figures[name]["response_ms"]["p90"] / 2, name
 
     # Each closed socket had so many events, each open one has had fewer.
     assert failures(made) == {"ws connection": {"closed 4321": done["closed"]}}
@@ -143,7 +143,7 @@ def test_freezes_leaks_and_closed_sockets(tmp_path: Path) -> None:
     rows = made.resources
     assert done["leaked_fds"] == 256
     assert rows[-1]["target_fds"] - before == pytest.approx(256 + 12 + 9, abs=15)
-    first, last = (min(rows, key=lambda row: abs(row["at_s"] - at_s)) for at_s in (3, 13))
+    first, last = (min(rows, key=lambda row: abs(row["at_s"] - at_s)) for at_s in (2, 12))
     leaked = 60 * (last["at_s"] - first["at_s"]) * leaked_bytes
     assert last["target_rss_bytes"] - first["target_rss_bytes"] == pytest.approx(leaked, rel=0.2)
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
