@@ -1,21 +1,19 @@
 """One database with two doors: many readers and, on SQLite, a single writer."""
 
-import asyncio
-import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import ArgumentError, InvalidRequestError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import QueuePool
-from sqlalchemy.util import await_only
 
 from portal.changes import OnChange, RowKey, current
+from portal.sqlite import sqlite_engine
 from portal.timing import count_statement, timed
 
 READERS = 4
@@ -24,15 +22,6 @@ POOL_CONNECTIONS = 20
 """Connections to any other database."""
 POOL_WAIT_S = 10.0
 """How long a request waits for a connection before it is answered 503."""
-
-_BUSY_S = 5.0
-"""How long a connection waits for another portal's lock on the file."""
-_PRAGMAS = (
-    f"busy_timeout={_BUSY_S * 1000:.0f}",
-    "synchronous=NORMAL",  # with WAL: a power cut may lose the last commits, never the file
-    "foreign_keys=ON",
-    "cache_size=-16000",
-)
 
 
 class DatabaseUrlError(ValueError):
@@ -62,7 +51,7 @@ class Database:
         self._on_change = on_change
         self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
         if self._is_sqlite:
-            self._readers, self._writer = _sqlite_engine(url, READERS, wait_s), _sqlite_engine(url, 1, wait_s)
+            self._readers, self._writer = sqlite_engine(url, READERS, wait_s), sqlite_engine(url, 1, wait_s)
             self._engines = [self._readers, self._writer]
         else:
             engine = create_async_engine(
@@ -185,43 +174,3 @@ def temporary_url() -> Iterator[str]:
 
 def _on_statement(*_: object) -> None:
     count_statement()
-
-
-def _sqlite_engine(url: str, connections: int, wait_s: float) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=wait_s,
-        isolation_level="AUTOCOMMIT",
-        skip_autocommit_rollback=True,
-    )
-
-    def on_connect(connection: Any, _: object) -> None:
-        cursor = connection.cursor()
-        for pragma in _PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        _write_ahead(cursor)
-        cursor.close()
-
-    event.listen(engine.sync_engine, "connect", on_connect)
-    return engine
-
-
-def _write_ahead(cursor: Any) -> None:
-    """Let readers not block the writer, nor the writer readers.
-
-    Of two connections that change a new file's journal at once, SQLite refuses one without waiting: each holds what
-    the other wants. The refused one tries again, and finds it done.
-    """
-    pause_s, waited_s = 0.01, 0.0
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or waited_s >= _BUSY_S:
-                raise
-            await_only(asyncio.sleep(pause_s))
-            waited_s += pause_s
-        else:
-            return
