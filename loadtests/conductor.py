@@ -27,6 +27,7 @@ from loadtests.processlog import ProcessLog
 from loadtests.redaction import Redactor
 from loadtests.runwriter import RunWriter
 from loadtests.scenario import Scenario
+from loadtests.scrape import Scrape, fetch_metrics
 from loadtests.target import EmbeddedTarget, free_port
 
 __all__ = ["Conducted", "Conductor", "Options"]
@@ -165,7 +166,7 @@ class Conductor:
 
     async def _watch(self) -> None:
         """Once a second: resources, the board, and whether the target still lives."""
-        monitor = Monitor()
+        monitor, scrape = Monitor(), self._scrape()
         port = urlsplit(self._scenario.target.url).port
         target = [self._embedded.process.pid] if self._embedded else monitor.listener(port) if port else []
         while True:
@@ -174,6 +175,8 @@ class Conductor:
             swarm = [child for pid in pids for child in monitor.children(pid)]
             row = await asyncio.to_thread(monitor.read, pids, swarm, target)
             gauges = {n: self._progress.gauge(n) for n in ("users", "waiting", "in_flight", "connections")}
+            if scrape:
+                scrape.poll()
             at_s = self._clock_s()
             if at_s >= 0:
                 self._intake.write(partial(self._writer.resources, {"at_s": at_s, **row, **gauges}))
@@ -183,6 +186,14 @@ class Conductor:
                 self._cut(f"the target ended with code {self._embedded.process.returncode}", "target")
             elif self._intake.unreachable():
                 self._cut("the target could not be reached for some seconds", "target")
+
+    def _scrape(self) -> Scrape | None:
+        if not self._scenario.target.metrics:
+            return None
+        ask = fetch_metrics(self._scenario)
+        write = lambda row: self._intake.write(partial(self._writer.target, row))  # noqa: E731
+        tell = partial(self._intake.event, "metrics")
+        return Scrape(ask, self._clock_s, write, tell, self._redactor)
 
     def _watched(self, watching: asyncio.Task[None]) -> None:
         """Who no longer watches must not say that all was well."""

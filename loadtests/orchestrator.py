@@ -46,5 +46,7 @@ async def conduct(scenario: Scenario, options: Options, board: Board) -> Conduct
             stack.push_async_callback(embedded.stop)
             scenario = scenario.model_copy(update={"target": scenario.target.model_copy(update={"url": embedded.url})})
         addresses = allowed_addresses(scenario.target.url, scenario.target.allow)
+        if scenario.target.metrics:
+            allowed_addresses(scenario.target.metrics_url, scenario.target.allow)
         contract = await read_contract(scenario)
         return await Conductor(scenario, options, board, addresses, embedded, redactor, contract).conduct()
