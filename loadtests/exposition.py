@@ -51,8 +51,8 @@ class Exposition:
 
         """
         values: dict[int, float] = {}
-        for name, labelled, kind, value in _samples("\n".join(self._lines(text)) + "\n"):
-            place = self._place(name, labelled, kind)
+        for name, labels, kind, value in _samples("\n".join(self._lines(text)) + "\n"):
+            place = self._place(name, labels, kind)
             if place is not None and math.isfinite(value):
                 values.setdefault(place, value)
         return [values.get(place) for place in range(len(self.series))]
@@ -63,7 +63,8 @@ class Exposition:
         if next(wanted, None) is not None:
             self._leave_out(f"an answer has more than {MOST_LINES:,} lines; the others are not read")
 
-    def _place(self, name: str, labelled: str, kind: str) -> int | None:
+    def _place(self, name: str, labels: dict[str, str], kind: str) -> int | None:
+        labelled = _labelled(name, labels)
         place = self._places.get(labelled)
         if place is not None:
             return place
@@ -71,7 +72,7 @@ class Exposition:
             self._leave_out(f"there are more than {MOST_SERIES} series; the others are not kept")
         elif self._of_a_name[name] >= MOST_OF_A_NAME:
             self._leave_out(f"{name[:_MOST_CHARACTERS]} has more than {MOST_OF_A_NAME} series; the others are not kept")
-        elif len(labelled) > _MOST_CHARACTERS or (shown := self._redact(labelled)) in self._shown:
+        elif len(labelled) > _MOST_CHARACTERS or (shown := self._shown_as(name, labels)) in self._shown:
             self._leave_out(f"a name is longer than {_MOST_CHARACTERS} characters, or no other once redacted")
         else:
             self._shown.add(shown)
@@ -80,18 +81,22 @@ class Exposition:
             place = self._places[labelled] = len(self.series) - 1
         return place
 
+    def _shown_as(self, name: str, labels: dict[str, str]) -> str:
+        """Label by label, so that what looks like a credential is no accident of two that stand side by side."""
+        return _labelled(self._redact(name), labels, self._redact)
+
     def _leave_out(self, why: str) -> None:
         self.left_out = self.left_out or why
 
 
-def _samples(text: str) -> Iterator[tuple[str, str, str, float]]:
-    """Name, name with labels, kind and value of what may be kept."""
+def _samples(text: str) -> Iterator[tuple[str, dict[str, str], str, float]]:
+    """Name, labels, kind and value of what may be kept."""
     try:
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 kind = _kind(family.type, sample.name)
                 if kind:
-                    yield sample.name, _labelled(sample.name, sample.labels), kind, float(sample.value)
+                    yield sample.name, sample.labels, kind, float(sample.value)
     except Exception as error:  # the parser raises as it happens to, and the text is the target's
         raise ValueError("it is not in Prometheus text format") from error
 
@@ -104,8 +109,6 @@ def _kind(family: str, name: str) -> str:
     return COUNTER if family == "counter" or (family == "unknown" and name.endswith("_total")) else GAUGE
 
 
-def _labelled(name: str, labels: dict[str, str]) -> str:
-    if not labels:
-        return name
-    pairs = (f'{key}="{value.translate(_ESCAPED)}"' for key, value in labels.items())
-    return f"{name}{{{','.join(pairs)}}}"
+def _labelled(name: str, labels: dict[str, str], show: Callable[[str], str] = str) -> str:
+    pairs = (show(f'{key}="{value.translate(_ESCAPED)}"') for key, value in labels.items())
+    return f"{name}{{{','.join(pairs)}}}" if labels else name

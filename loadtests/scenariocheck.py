@@ -77,8 +77,9 @@ def _paths(scenario: Scenario) -> Iterator[Mistake]:
 
 def _metrics(scenario: Scenario) -> Iterator[Mistake]:
     target = scenario.target
-    if target.metrics and not target.metrics.startswith("/") and (problem := _url_problem(target.metrics)):
-        yield Mistake(("target", "metrics"), f'{problem}, or a path such as "/metrics"')
+    if target.metrics and not target.metrics.startswith("/") and _url_problem(target.metrics):
+        expected = 'a path such as "/metrics", or a whole URL without credentials, ? and #'
+        yield Mistake(("target", "metrics"), f"expected {expected}")
     if target.metrics_token and target.metrics_token not in scenario.secrets:
         known = did_you_mean(target.metrics_token, scenario.secrets)
         yield Mistake(("target", "metrics_token"), f"expected the name of a secret under [secrets]{known}")

@@ -16,6 +16,8 @@ __all__ = ["ServerTable", "server_table"]
 
 _WHOLE: Final = "total"
 """The part that is no part: the server's whole time."""
+_QUEUE: Final = "pool"
+"""The part in which a request only waits: for a database connection to be free."""
 _MOST_PARTS: Final = 6
 
 
@@ -28,6 +30,7 @@ class ServerTable:
     """
 
     parts: tuple[str, ...]
+    """What waits comes first, then the dearest."""
     rows: tuple[tuple[str, ...], ...]
 
 
@@ -40,7 +43,9 @@ def server_table(run: Run, steady: Steady) -> ServerTable | None:
     for name in told:
         for part, us in steady[name].server_us.items():
             total_us[part] = total_us.get(part, 0) + us
-    largest = sorted((part for part in total_us if part != _WHOLE), key=lambda part: (-total_us[part], part))
+    largest = sorted(
+        (part for part in total_us if part != _WHOLE), key=lambda part: (part != _QUEUE, -total_us[part], part)
+    )
     parts = tuple(largest[:_MOST_PARTS])
     return ServerTable(parts, tuple(_row(name, steady, parts) for name in told))
 

@@ -88,3 +88,5 @@ def test_secrets_are_redacted():
     exposition = Exposition(Redactor(["hunter2"]))
     assert exposition.read('m{user="hunter2"} 1\nm{user="***"} 2') == [1]
     assert exposition.series == [('m{user="***"}', "gauge")]
+    assert exposition.read('n{route="/auth/token",status="200",token="x y"} 3\n') == [None, 3]
+    assert exposition.series[1] == ('n{route="/auth/token",status="200",token="***"}', "gauge")

@@ -94,7 +94,7 @@ def test_left_out_is_told_once():
     ]
 
 
-def _scenario(port, token="t0ken"):
+def _scenario(port, token):
     target = Target(url=f"http://127.0.0.1:{port}/api", metrics="/metrics?x=1", metrics_token="m")
     return Scenario(name="x", target=target, phases=(Phase(kind="steady", duration="1s"),), secrets={"m": token})
 
@@ -119,7 +119,7 @@ def _answering(answer):
 def test_fetch():
     """The path is the target's, and the token goes with it."""
     port, asked = _answering(b"HTTP/1.0 200 OK\r\n\r\na 1\n")
-    assert fetch_metrics(_scenario(port))() == b"a 1\n"
+    assert fetch_metrics(_scenario(port, "t0ken"))() == b"a 1\n"
     head = asked[0].split(b"\r\n")
     assert head[0] == b"GET /api/metrics?x=1 HTTP/1.1"
     assert b"Authorization: Bearer t0ken" in head
@@ -138,11 +138,11 @@ def test_refused(answer, said):
     """An answer that is no success, elsewhere, endless or no HTTP is an error in our words."""
     port, _ = _answering(answer)
     with pytest.raises(OSError, match=said):
-        fetch_metrics(_scenario(port))()
+        fetch_metrics(_scenario(port, "t0ken"))()
 
 
 def test_token_is_not_quoted():
     """A token that cannot be sent is not shown by the error that says so."""
     port, _ = _answering(b"")
-    with pytest.raises(OSError, match="^ValueError$"):
+    with pytest.raises(OSError, match=r"^ValueError$"):
         fetch_metrics(_scenario(port, "hunter2\nx"))()
