@@ -56,7 +56,8 @@ def _row(name: str, steady: Steady, parts: Sequence[str]) -> tuple[str, ...]:
     service, whole = _mean_us(one.service), one.server_us.get(_WHOLE)
     outside = rest = None
     if whole is not None:
-        outside = max(0.0, service - whole / one.server_n)
+        outside = service - whole / one.server_n
+        outside = outside if outside >= 0 else None  # those asked were slower than all: nothing can be said
         named = sum(us for part, us in one.server_us.items() if part != _WHOLE)
         rest = max(0.0, (whole - named) / one.server_n)
     figures = (_mean_us(one.response), _mean_us(one.lateness), outside, *each, rest)

@@ -13,7 +13,7 @@ from reports.figures import NOTHING, count, duration, percent, rate, significant
 
 __all__ = ["TargetTable", "cache_pairs", "named", "target_table"]
 
-_HITS = re.compile(r"(?:^|_)cache_hits(?=_total(?:\{|$)|\{|$)")
+_ANSWERED = re.compile(r"(?:^|_)cache_hits(?=_total(?:\{|$)|\{|$)")
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ def target_table(run: Run, seconds: Sequence[int]) -> TargetTable | None:
 
 def cache_pairs(account: TargetAccount) -> list[tuple[str, str]]:
     """Names of the hits and the misses of each cache."""
-    pairs = [(name, _HITS.sub(lambda m: m[0].replace("hits", "misses"), name)) for name in account.series]
-    return [(hits, misses) for hits, misses in pairs if hits != misses and misses in account.series]
+    pairs = [(name, _ANSWERED.sub(lambda m: m[0].replace("hits", "misses"), name)) for name in account.series]
+    return [(found, missed) for found, missed in pairs if found != missed and missed in account.series]
 
 
 def named(account: TargetAccount, ending: str) -> str | None:
@@ -55,9 +55,9 @@ def named(account: TargetAccount, ending: str) -> str | None:
 
 def _sentences(account: TargetAccount, seconds: Sequence[int]) -> Iterator[str]:
     pairs = cache_pairs(account)
-    for hits, misses in pairs:
-        had, had_not = (_growth(account, name, seconds) for name in (hits, misses))
-        which = "The cache" if len(pairs) == 1 else f"The cache of {hits}"
+    for found, missed in pairs:
+        had, had_not = (_growth(account, name, seconds) for name in (found, missed))
+        which = "The cache" if len(pairs) == 1 else f"The cache of {found}"
         if had is not None and had_not is not None and had + had_not > 0:
             yield f"{which} had {percent(had / (had + had_not))} of {count(had + had_not)} answers."
     if lent := _values(account, "database_connections_in_use", seconds):

@@ -31,8 +31,8 @@ def target_charts(run: Run, timeline: Timeline, incidents: Sequence[Incident], n
     """Up to two charts, of what the target tells."""
     account, steady = run.target_account, set(run.header.steady_seconds())
     charts = []
-    for hits, misses in cache_pairs(account)[:1]:
-        steps = [(a, b, had, had + missed) for a, b, had, missed in _steps(run, timeline, hits, misses)]
+    for found, missed in cache_pairs(account)[:1]:
+        steps = [(a, b, had, had + had_not) for a, b, had, had_not in _steps(run, timeline, found, missed)]
         if share := _ratio([step for step in steps if _middle_s(step) // 1 in steady] or steps):
             title = f"The cache had {percent(share)} of what it was asked for"
             charts.append(

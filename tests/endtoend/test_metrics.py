@@ -25,11 +25,11 @@ def test_metrics(scenario: Make, tmp_path: Path) -> None:
     assert [row["status"] for row in verdict(tmp_path / "run")["objectives"]] == ["PASS"]
     run = Run(tmp_path / "run")
     account = run.target_account
-    hits, misses, opened = account.series.values()
-    told = [n for _, n in misses.points]
+    found, missed, opened = account.series.values()
+    told = [n for _, n in missed.points]
     assert told == [n for n in range(1, len(told) + 3) if n not in (4, 6)]  # each answer once, but for those two
     assert len(told) >= 5
-    assert [n for _, n in hits.points] == [3 * n for n in told]
+    assert [n for _, n in found.points] == [3 * n for n in told]
     assert [n for _, n in opened.points] == told
     reasons = [why for _, why in account.missing]
     assert set(reasons) == {"it is not in Prometheus text format", "there is no answer within 1 s"}
