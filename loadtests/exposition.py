@@ -16,7 +16,7 @@ __all__ = ["MOST_LINES", "MOST_OF_A_NAME", "MOST_SERIES", "Exposition"]
 
 MOST_SERIES = 200
 """Series that are kept of one target."""
-MOST_OF_A_NAME = 20
+MOST_OF_A_NAME = 40
 """Series that are kept of one name: a histogram with a label per route must not leave the others without room."""
 MOST_LINES = 5_000
 """Lines that are read of one answer, buckets and help texts not counted."""

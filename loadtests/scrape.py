@@ -35,7 +35,7 @@ class Scrape:
         ask: fetches the metrics, or raises OSError or ValueError with words that hold no secret.
         clock_s: seconds since the run's start.
         write: takes each line of ``target.jsonl``.
-        tell: takes what a person should know: that metrics are missing, or back, or too many.
+        tell: takes what happened: that metrics are missing, or back.
         redact: takes secrets out of names.
         start: runs the asking elsewhere.
 
@@ -90,7 +90,7 @@ class Scrape:
         self._missing = ""
         if self._exposition.left_out != self._told_of:
             self._told_of = self._exposition.left_out
-            self._tell(f"not all of the target's metrics are kept: {self._told_of}")
+            self._write({"left_out": self._told_of})
 
     def _miss(self, at_s: float, why: str) -> None:
         self._write({"at_s": round(at_s, 3), "missing": why})

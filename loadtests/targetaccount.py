@@ -47,6 +47,8 @@ class TargetAccount:
     series: dict[str, TargetSeries] = field(default_factory=dict)
     missing: list[tuple[float, str]] = field(default_factory=list)
     read_at_s: list[float] = field(default_factory=list)
+    left_out: str = ""
+    """What was first not kept, and why."""
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> TargetAccount:
@@ -56,6 +58,7 @@ class TargetAccount:
         for row in rows:
             for name, kind in row.get("series", ()):
                 order.append(account.series.setdefault(str(name), TargetSeries(str(name), str(kind))))
+            account.left_out = account.left_out or str(row.get("left_out", ""))
             if "missing" in row:
                 account.missing.append((float(row["at_s"]), str(row["missing"])))
             elif "values" in row:

@@ -22,7 +22,7 @@ class TargetTable:
 
     sentences: tuple[str, ...]
     gaps: tuple[str, ...]
-    """What could not be read, and why."""
+    """What could not be read or was not kept, and why."""
     counters: tuple[tuple[str, ...], ...]
     """Series, growth, growth per second, and the mean where a sum stands beside its count."""
     gauges: tuple[tuple[str, ...], ...]
@@ -81,6 +81,8 @@ def _sentences(account: TargetAccount, seconds: Sequence[int]) -> Iterator[str]:
 def _gaps(account: TargetAccount, seconds: Sequence[int]) -> Iterator[str]:
     if not account.read_at_s:
         yield "The target's metrics were never read."
+    if account.left_out:
+        yield f"Not everything was kept: {account.left_out}."
     within = set(seconds)
     reasons = Counter(why for at_s, why in account.missing if at_s // 1 in within)
     if total := reasons.total():

@@ -56,7 +56,7 @@ def test_places_stay():
     ("lines", "kept", "said"),
     [
         ([f"m{i} 1" for i in range(MOST_SERIES + 1)], MOST_SERIES, "more than 200 series"),
-        ([f'm{{k="{i}"}} 1' for i in range(MOST_OF_A_NAME + 1)] + ["z 1"], MOST_OF_A_NAME + 1, "m has more than 20"),
+        ([f'm{{k="{i}"}} 1' for i in range(MOST_OF_A_NAME + 1)] + ["z 1"], MOST_OF_A_NAME + 1, "m has more than 40"),
         (["m 1"] * MOST_LINES + ["z 1"], 1, "more than 5,000 lines"),
         (['m{k="' + "x" * 300 + '"} 1', "z 1"], 1, "longer than 300 characters"),
     ],

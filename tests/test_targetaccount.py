@@ -42,6 +42,7 @@ def test_round_trip(tmp_path):
     writer = RunWriter(tmp_path, HEADER)
     writer.target({"series": [("a", "gauge")], "at_s": 0.5, "values": [1.5]})
     writer.target({"at_s": 1.5, "missing": "it answers 503"})
+    writer.target({"left_out": "too many"})
     writer.target({"series": [("b_total", "counter")], "at_s": 2.5, "values": [None, 7]})
     writer.close(HEADER)
     account = Run(tmp_path).target_account
@@ -49,6 +50,7 @@ def test_round_trip(tmp_path):
         "a": TargetSeries("a", "gauge", [(0.5, 1.5)]),
         "b_total": TargetSeries("b_total", "counter", [(2.5, 7.0)]),
     }
+    assert account.left_out == "too many"
     assert (account.missing, account.read_at_s) == ([(1.5, "it answers 503")], [0.5, 2.5])
 
 

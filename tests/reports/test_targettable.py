@@ -10,13 +10,13 @@ from tests.reports.reading import parse
 from tests.runs import folded, header_of, stream
 
 
-def _run(directory, series, values, missing=()):
+def _run(directory, series, values, missing=(), left_out=""):
     """A minute, read in the middle of each second; values are functions of the second."""
     samples = stream(2, 60)
     writer = RunWriter(directory, header_of(samples, (), {}))
     writer.intervals(folded(samples, ()))
     for second in range(60):
-        new = {"series": series} if second == 0 else {}
+        new = {"series": series, "left_out": left_out} if second == 0 else {}
         if second in missing:
             writer.target({"at_s": second + 0.5, "missing": missing[second]})
         else:
@@ -92,8 +92,12 @@ def test_page(known):
 def test_missing(tmp_path):
     """Seconds without an answer are counted with their reasons."""
     missing = {10: "it answers 503", 11: "it answers 503", 12: "refused", 50: "it answers 503"}
-    table = target_table(_run(tmp_path / "run", [("a", "gauge")], [lambda s: 1], missing), range(10, 40))
-    assert table.gaps == ("In 3 of 30 steady seconds they could not be read: it answers 503 (2 times); refused.",)
+    run = _run(tmp_path / "run", [("a", "gauge")], [lambda s: 1], missing, "there was too much")
+    table = target_table(run, range(10, 40))
+    assert table.gaps == (
+        "Not everything was kept: there was too much.",
+        "In 3 of 30 steady seconds they could not be read: it answers 503 (2 times); refused.",
+    )
 
 
 def test_never(tmp_path):
