@@ -99,7 +99,7 @@ class Scrape:
         self._missing = why
 
 
-def fetch_metrics(scenario: Scenario) -> Ask:
+def fetch_metrics(scenario: Scenario, clock_s: Callable[[], float] = time.monotonic) -> Ask:
     """Something that fetches a target's metrics, in bounded time and size; its errors say nothing of the token."""
     target, token = scenario.target, scenario.secrets.get(scenario.target.metrics_token)
     headers = {"Accept": "text/plain;version=0.0.4"}
@@ -109,10 +109,10 @@ def fetch_metrics(scenario: Scenario) -> Ask:
     opened = opener(tls_verify=target.tls_verify)
 
     def ask() -> bytes:
-        deadline = time.monotonic() + TIMEOUT_S
+        deadline_s = clock_s() + TIMEOUT_S
         try:
             with opened.open(asked, timeout=TIMEOUT_S) as answer:
-                return _read(answer, deadline)
+                return _read(answer, lambda: clock_s() > deadline_s)
         except urllib.error.HTTPError as error:
             raise OSError(f"it answers {error.code}") from None
         except TimeoutError:
@@ -127,12 +127,12 @@ def fetch_metrics(scenario: Scenario) -> Ask:
     return ask
 
 
-def _read(answer: Any, deadline: float) -> bytes:
+def _read(answer: Any, late: Callable[[], bool]) -> bytes:
     body = bytearray()
     while chunk := answer.read1(1 << 16):
         body += chunk
         if len(body) > MOST_BYTES:
             raise OSError(f"it is longer than {MOST_BYTES:,} bytes")
-        if time.monotonic() > deadline:
+        if late():
             raise TimeoutError
     return bytes(body)

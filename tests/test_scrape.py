@@ -141,6 +141,14 @@ def test_refused(answer, said):
         fetch_metrics(_scenario(port, "t0ken"))()
 
 
+def test_drip():
+    """An answer that comes in time byte by byte, but not as a whole, is given up."""
+    port, _ = _answering(b"HTTP/1.0 200 OK\r\n\r\na 1\n")
+    moments_s = iter([5.0, 6.01])
+    with pytest.raises(OSError, match="no answer within 1 s"):
+        fetch_metrics(_scenario(port, "t0ken"), lambda: next(moments_s))()
+
+
 def test_token_is_not_quoted():
     """A token that cannot be sent is not shown by the error that says so."""
     port, _ = _answering(b"")
