@@ -19,7 +19,7 @@ from loadtests.board import Board, Progress
 from loadtests.description import run_header
 from loadtests.duration import NS_PER_S
 from loadtests.generator import Generator
-from loadtests.header import PhaseSpan, RunHeader
+from loadtests.header import RunHeader
 from loadtests.intake import Intake
 from loadtests.job import Job, Role
 from loadtests.monitor import Monitor
@@ -28,6 +28,7 @@ from loadtests.promises import NO_PROMISES, Promises
 from loadtests.redaction import Redactor
 from loadtests.runwriter import RunWriter
 from loadtests.scenario import Scenario
+from loadtests.scrape import Scrape, fetch_metrics
 from loadtests.target import EmbeddedTarget, free_port
 
 __all__ = ["Conducted", "Conductor", "Options"]
@@ -166,7 +167,7 @@ class Conductor:
 
     async def _watch(self) -> None:
         """Once a second: resources, the board, and whether the target still lives."""
-        monitor = Monitor()
+        monitor, scrape = Monitor(), self._scrape()
         port = urlsplit(self._scenario.target.url).port
         target = [self._embedded.process.pid] if self._embedded else monitor.listener(port) if port else []
         while True:
@@ -175,6 +176,8 @@ class Conductor:
             swarm = [child for pid in pids for child in monitor.children(pid)]
             row = await asyncio.to_thread(monitor.read, pids, swarm, target)
             gauges = {n: self._progress.gauge(n) for n in ("users", "waiting", "in_flight", "connections")}
+            if scrape:
+                scrape.poll()
             at_s = self._clock_s()
             if at_s >= 0:
                 self._intake.write(partial(self._writer.resources, {"at_s": at_s, **row, **gauges}))
@@ -184,6 +187,14 @@ class Conductor:
                 self._cut(f"the target ended with code {self._embedded.process.returncode}", "target")
             elif self._intake.unreachable():
                 self._cut("the target could not be reached for some seconds", "target")
+
+    def _scrape(self) -> Scrape | None:
+        if not self._scenario.target.metrics:
+            return None
+        ask = fetch_metrics(self._scenario)
+        write = lambda row: self._intake.write(partial(self._writer.target, row))  # noqa: E731
+        tell = partial(self._intake.event, "metrics")
+        return Scrape(ask, self._clock_s, write, tell, self._redactor)
 
     def _watched(self, watching: asyncio.Task[None]) -> None:
         """Who no longer watches must not say that all was well."""
@@ -224,17 +235,10 @@ class Conductor:
                 state="partial" if partial else "complete",
                 partial=self._partial,
                 fault=self._fault,
-                phases=tuple(_until(header.phases, self._cut_s)) if partial else header.phases,
+                phases=header.phases_until(self._cut_s) if partial else header.phases,
                 ended_wall_s=time.time(),
                 accounting=dict(self._intake.accounting),
                 unloaded=self._intake.unloaded,
             )
         )
         return Conducted(self._writer, self._intake.locust, self._interrupted)
-
-
-def _until(phases: Sequence[PhaseSpan], end_s: float) -> Iterator[PhaseSpan]:
-    """The phases as far as they went."""
-    for phase in phases:
-        if phase.start_s < end_s:
-            yield replace(phase, end_s=min(phase.end_s, end_s))

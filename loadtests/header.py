@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 __all__ = ["PhaseSpan", "RunHeader"]
@@ -69,6 +69,10 @@ class RunHeader:
     def steady(self) -> tuple[PhaseSpan, ...]:
         """The phases that are judged."""
         return tuple(phase for phase in self.phases if phase.kind == "steady")
+
+    def phases_until(self, end_s: float) -> tuple[PhaseSpan, ...]:
+        """The phases as far as they went by then."""
+        return tuple(replace(phase, end_s=min(phase.end_s, end_s)) for phase in self.phases if phase.start_s < end_s)
 
     def steady_seconds(self) -> list[int]:
         """The whole seconds of all steady phases, ascending; objectives are judged on these alone."""

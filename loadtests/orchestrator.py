@@ -47,6 +47,8 @@ async def conduct(scenario: Scenario, options: Options, board: Board) -> Conduct
             stack.push_async_callback(embedded.stop)
             scenario = scenario.model_copy(update={"target": scenario.target.model_copy(update={"url": embedded.url})})
         addresses = allowed_addresses(scenario.target.url, scenario.target.allow)
+        if scenario.target.metrics:
+            allowed_addresses(scenario.target.metrics_url, scenario.target.allow)
         promises = await read_promises(scenario)
         if scenario.contract is not None and scenario.contract.unloaded is not None:
             unloaded = format_ns(scenario.contract.unloaded)

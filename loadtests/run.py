@@ -5,6 +5,7 @@
     counts.jsonl      the exact counts beside them
     events.jsonl      phases, errors, lost workers, one JSON object a line
     resources.csv     generator and target once a second
+    target.jsonl      the target's own metrics once a second, where the scenario names them
     exemplars.jsonl   slowest and failed requests, redacted
     deliveries.jsonl  the swarm's ledger, the last line counts
     verdict.json      objectives and self-checks
@@ -29,6 +30,7 @@ from loadtests.errors import RunError
 from loadtests.header import PhaseSpan, RunHeader
 from loadtests.hlog import read_hlog
 from loadtests.interval import Interval, merge
+from loadtests.targetaccount import TargetAccount
 from loadtests.verdict import RunVerdict
 
 __all__ = ["Run"]
@@ -106,6 +108,12 @@ class Run:
         with self._reading("resources.csv"):
             rows = csv.DictReader(self._lines("resources.csv"))
             return [{name: float(value) for name, value in row.items() if value and name} for row in rows]
+
+    @cached_property
+    def target_account(self) -> TargetAccount:
+        """What the target's own metrics said; empty where they were not asked."""
+        with self._reading("target.jsonl"):
+            return TargetAccount.from_rows(self._jsonl("target.jsonl"))
 
     @cached_property
     def verdict(self) -> RunVerdict | None:

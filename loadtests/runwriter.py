@@ -38,7 +38,7 @@ class RunWriter:
                 self._append(name)
                 for name in ("intervals.hlog", "counts.jsonl", "events.jsonl", "exemplars.jsonl", "deliveries.jsonl")
             )
-            self._resources = self._append("resources.csv")
+            self._resources, self._target = self._append("resources.csv"), self._append("target.jsonl")
         except OSError as error:
             raise RunError(
                 f"cannot write the run directory {directory}: {error.strerror or error}; name a writable one with --out"
@@ -92,10 +92,24 @@ class RunWriter:
         self._resources.write(",".join(cells) + "\n")
         self._resources.flush()
 
+    def target(self, row: Mapping[str, object]) -> None:
+        """Append what the target's own metrics said, or why they could not be read."""
+        self._target.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._target.flush()
+
     def close(self, header: RunHeader) -> None:
         """Write the final header; the caller has set its state."""
         self.header = header
-        for log in (self._hlog, self._counts, self._events, self._exemplars, self._deliveries, self._resources):
+        logs = (
+            self._hlog,
+            self._counts,
+            self._events,
+            self._exemplars,
+            self._deliveries,
+            self._resources,
+            self._target,
+        )
+        for log in logs:
             log.close()
         self._write_json("run.json", _header_json(header))
 

@@ -101,6 +101,15 @@ class Target(_Table):
     tls_verify: bool = True
     check: str = ""
     """Path asked once before the load; any answer will do unless it is a server error."""
+    metrics: str = ""
+    """Path on the target, or a whole URL, of its metrics in Prometheus text format; read once a second."""
+    metrics_token: str = ""
+    """Name of the secret that is sent with it as a bearer token."""
+
+    @property
+    def metrics_url(self) -> str:
+        """Where the metrics are; empty without any."""
+        return self.url.rstrip("/") + self.metrics if self.metrics.startswith("/") else self.metrics
 
 
 class Load(_Table):

@@ -23,6 +23,7 @@ def meaning_mistakes(scenario: Scenario) -> Iterator[Mistake]:
         _name,
         _target,
         _paths,
+        _metrics,
         _load,
         _cap,
         _phases,
@@ -73,6 +74,18 @@ def _paths(scenario: Scenario) -> Iterator[Mistake]:
         yield Mistake(("target", "check"), f'expected a path such as "/{target.check}"')
     if target.embedded is not None and not target.embedded.ready.startswith("/"):
         yield Mistake(("target", "embedded", "ready"), f'expected a path such as "/{target.embedded.ready}"')
+
+
+def _metrics(scenario: Scenario) -> Iterator[Mistake]:
+    target = scenario.target
+    if target.metrics and not target.metrics.startswith("/") and _url_problem(target.metrics):
+        expected = 'a path such as "/metrics", or a whole URL without credentials, ? and #'
+        yield Mistake(("target", "metrics"), f"expected {expected}")
+    if target.metrics_token and target.metrics_token not in scenario.secrets:
+        known = did_you_mean(target.metrics_token, scenario.secrets)
+        yield Mistake(("target", "metrics_token"), f"expected the name of a secret under [secrets]{known}")
+    if target.metrics_token and not target.metrics:
+        yield Mistake(("target", "metrics_token"), "means nothing without target.metrics")
 
 
 def _load(scenario: Scenario) -> Iterator[Mistake]:

@@ -17,13 +17,13 @@ from loadtests.lifeline import die_with_parent
 from loadtests.processlog import ProcessLog
 from loadtests.scenario import Embedded
 
-__all__ = ["EmbeddedTarget", "answers", "fetch", "free_port", "is_taken"]
+__all__ = ["EmbeddedTarget", "answers", "fetch", "free_port", "is_taken", "opener"]
 
 
 def answers(url: str, *, tls_verify: bool, timeout_s: float = 5.0) -> str | None:
     """Ask a URL once; None when it answers (with anything but a server error), else what went wrong."""
     try:
-        with _opener(tls_verify=tls_verify).open(url, timeout=timeout_s):
+        with opener(tls_verify=tls_verify).open(url, timeout=timeout_s):
             return None
     except urllib.error.HTTPError as error:
         return f"it answers {error.code}" if error.code >= 500 else None
@@ -42,14 +42,15 @@ def fetch(url: str, *, tls_verify: bool, timeout_s: float = 10.0) -> bytes:
 
     """
     try:
-        with _opener(tls_verify=tls_verify).open(url, timeout=timeout_s) as answer:
+        with opener(tls_verify=tls_verify).open(url, timeout=timeout_s) as answer:
             found: bytes = answer.read()
             return found
     except (OSError, ValueError) as error:
         raise TargetError(f"{url} cannot be read: {error}") from None
 
 
-def _opener(*, tls_verify: bool) -> urllib.request.OpenerDirector:
+def opener(*, tls_verify: bool) -> urllib.request.OpenerDirector:
+    """What opens URLs without a proxy and goes where it was sent, not where an answer points to."""
     context = ssl.create_default_context()
     if not tls_verify:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

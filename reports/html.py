@@ -14,6 +14,7 @@ from reports.charts.heatmap import heatmap
 from reports.charts.overtime import over_time
 from reports.charts.rates import failures_over_time, offered_and_achieved
 from reports.charts.resources import resource_charts
+from reports.charts.target import target_charts
 from reports.contracttable import contract_rows
 from reports.exemplarrow import slowest
 from reports.failures import failure_rows
@@ -28,6 +29,7 @@ from reports.seriestable import FAILED_PERCENTILES, PERCENTILES, failed_rows, se
 from reports.servertable import server_table
 from reports.subject import Subject, offered, requests, subjects
 from reports.surroundings import facts, raw_files
+from reports.targettable import target_table
 from reports.timeline import Steady, Timeline
 
 __all__ = ["render_report"]
@@ -74,6 +76,7 @@ def render_report(run: Run, directory: Path | None = None) -> str:
         ledger=ledger(run),
         phases=phase_rows(run),
         server=server_table(run, steady),
+        target=target_table(run, steady.seconds),
         contract=contract_rows(run),
         slowest=slowest(run),
         incidents=happened,
@@ -121,5 +124,6 @@ def _run_charts(run: Run, about: Sequence[Subject], timeline: Timeline, happened
         offered_and_achieved(run, offered(run) or names, timeline, happened, "r-rates"),
         failures_over_time(offered(run) or names, timeline, happened, "r-failures"),
         *resource_charts(run, timeline, happened, "r"),
+        *target_charts(run, timeline, happened, "r"),
     ]
     return [chart for chart in charts if chart]

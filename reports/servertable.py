@@ -16,6 +16,8 @@ __all__ = ["ServerTable", "server_table"]
 
 _WHOLE: Final = "total"
 """The part that is no part: the server's whole time."""
+_QUEUE: Final = "pool"
+"""The part in which a request only waits: for a database connection to be free."""
 _MOST_PARTS: Final = 6
 
 
@@ -28,6 +30,7 @@ class ServerTable:
     """
 
     parts: tuple[str, ...]
+    """What waits comes first, then the dearest."""
     rows: tuple[tuple[str, ...], ...]
 
 
@@ -40,7 +43,9 @@ def server_table(run: Run, steady: Steady) -> ServerTable | None:
     for name in told:
         for part, us in steady[name].server_us.items():
             total_us[part] = total_us.get(part, 0) + us
-    largest = sorted((part for part in total_us if part != _WHOLE), key=lambda part: (-total_us[part], part))
+    largest = sorted(
+        (part for part in total_us if part != _WHOLE), key=lambda part: (part != _QUEUE, -total_us[part], part)
+    )
     parts = tuple(largest[:_MOST_PARTS])
     return ServerTable(parts, tuple(_row(name, steady, parts) for name in told))
 
@@ -51,7 +56,8 @@ def _row(name: str, steady: Steady, parts: Sequence[str]) -> tuple[str, ...]:
     service, whole = _mean_us(one.service), one.server_us.get(_WHOLE)
     outside = rest = None
     if whole is not None:
-        outside = max(0.0, service - whole / one.server_n)
+        outside = service - whole / one.server_n
+        outside = outside if outside >= 0 else None  # those asked were slower than all: nothing can be said
         named = sum(us for part, us in one.server_us.items() if part != _WHOLE)
         rest = max(0.0, (whole - named) / one.server_n)
     figures = (_mean_us(one.response), _mean_us(one.lateness), outside, *each, rest)

@@ -25,6 +25,7 @@ CORE = (
     "run",
     "sample",
     "series",
+    "targetaccount",
     "verdict",
 )
 """The core types of ``loadtests``: what ``reports`` may know."""

@@ -50,6 +50,21 @@ def folder(tmp_path, monkeypatch):
         ),
         ("[target]", '[target]\ncheck = "ready"', '4: target.check: expected a path such as "/ready"'),
         (
+            "[target]",
+            '[target]\nmetrics = "metrics"',
+            '4: target.metrics: expected a path such as "/metrics", or a whole URL without credentials, ? and #',
+        ),
+        (
+            "[target]",
+            '[target]\nmetrics = "/metrics"\nmetrics_token = "tokn"',
+            '5: target.metrics_token: expected the name of a secret under [secrets]; did you mean "token"?',
+        ),
+        (
+            "[target]",
+            '[target]\nmetrics_token = "token"',
+            "4: target.metrics_token: means nothing without target.metrics",
+        ),
+        (
             "http://127.0.0.1:8000",
             "127.0.0.1:8000",
             '4: target.url: expected a URL such as "http://localhost:8000", got "127.0.0.1:8000";'

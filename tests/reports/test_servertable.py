@@ -68,3 +68,14 @@ def test_warm_up_is_left_out(tmp_path):
     run = Run(tmp_path / "run")
     ((_, response, _, outside, rest, asked),) = server_table(run, Steady(run)).rows
     assert (response, outside, rest, asked) == ("10.0 ms", "6.00 ms", "4.00 ms", "60")
+
+
+def test_queueing_is_apart(tmp_path):
+    """The wait for a database connection has its own column, the first, beside the generator's delay."""
+    told = {"total": 12_000, "db": 5_000, "pool": 1_000, "auth": 3_000}
+    run = _run(tmp_path / "run", told, stream(2, 60, service_ms=18, late_ms=2))
+    table = server_table(run, Steady(run))
+    assert table.parts == ("pool", "db", "auth")
+    ((_, _, late, _, pool, database, auth, rest, _),) = table.rows
+    assert (late, pool, database, auth, rest) == ("2.00 ms", "1.00 ms", "5.00 ms", "3.00 ms", "3.00 ms")
+    assert "Waited for a connection" in render_report(run)
