@@ -19,6 +19,7 @@ from portal.faults import Faults
 from portal.graphql import endpoint as graphql
 from portal.graphql.sockets import GraphQLSockets
 from portal.headers import SecurityHeaders
+from portal.history import History
 from portal.hub import Hub
 from portal.idempotency import Once
 from portal.lab import Lab
@@ -134,7 +135,7 @@ def _lifespan(
             database = Database(url)
             passwords = Passwords()
             stack.callback(passwords.close)
-            hub = Hub()
+            hub = Hub(history=History(settings.history_frames, settings.history_bytes))
             numbers: Metrics = app.state.metrics
             stack.callback(numbers.registry.unregister, numbers.watch(database, hub, sockets))
             if settings.lab:

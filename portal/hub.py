@@ -5,9 +5,12 @@ or learns that the subscriber's outbox is full, which is that outbox's own affai
 """
 
 import json
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from portal.history import History, Missed
 
 REST = "rest"
 """The publisher of changes made over REST; no client may use the name."""
@@ -38,12 +41,15 @@ class Hub:
     must go on without a gap; so their count is bounded by `max_channels`.
     """
 
-    def __init__(self, max_channels: int = 100_000) -> None:
+    def __init__(self, max_channels: int = 100_000, history: History | None = None) -> None:
+        self._history = history or History()
         self._channels: dict[str, _Channel] = {}
         self._watched: dict[Inbox, set[str]] = {}
         self._max_channels = max_channels
         self.deliver = deliver
         """What hands a frame to subscribers and returns how many refused it; a laboratory puts its own here."""
+        self.epoch = secrets.token_hex(8)
+        """The numbers of one epoch go on without a gap; in another they begin anew."""
         self.published = 0
         """Events numbered."""
         self.dropped = 0
@@ -62,6 +68,20 @@ class Hub:
             watched.add(name)
             last[name] = channel.seq
         return last
+
+    def has(self, subscriber: Inbox, name: str) -> bool:
+        """Whether `subscriber` has the events of a channel."""
+        return name in self._watched.get(subscriber, ())
+
+    def after(self, name: str, seq: int, epoch: str | None = None) -> Missed:
+        """Return what came on a channel after number `seq`.
+
+        A number of another epoch, or one that is still to come, says nothing: then it is all since the first.
+        """
+        channel = self._channels.get(name)
+        last = channel.seq if channel else 0
+        begun_anew = seq > last or epoch not in (None, self.epoch)
+        return self._history.after(name, 0 if begun_anew else seq, last)
 
     def unsubscribe(self, subscriber: Inbox, channels: Iterable[str]) -> dict[str, int]:
         """Send `subscriber` no more events of `channels`; return each channel's last number."""
@@ -108,6 +128,7 @@ class Hub:
         }
         frame = encode(event)
         channel.seq = seq
+        self._history.record(name, frame)
         self.published += 1
         self.dropped += self.deliver(channel.subscribers, frame)
         return seq

@@ -70,6 +70,10 @@ class Settings:
     """Frames that may wait for one socket before it is closed with 1013."""
     queue_bytes: int = 1024 * 1024
     """Bytes that may wait for one socket before it is closed with 1013."""
+    history_frames: int = 256
+    """Events of one channel kept for those who come back."""
+    history_bytes: int = 16 * 1024 * 1024
+    """What the events kept of all channels may weigh."""
     graphql_depth: int = 8
     """The deepest field of a GraphQL operation."""
     graphql_cost: int = 2_000

@@ -6,13 +6,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from portal.credentials import API_KEY_HEADER, authenticate, bearer, demand
-from portal.frames import FrameError, Publish, Subscribe, parse_frame
+from portal.frames import Frame, FrameError, Publish, Subscribe, parse_frame
 from portal.hub import Hub, HubFullError, encode
 from portal.outbox import Outbox
 from portal.principal import AccessError, Principal
@@ -147,45 +148,64 @@ class Session:
             try:
                 if text is None:
                     raise FrameError("frames are text")
-                answer = self._answer(text)
+                self._obey(parse_frame(text))
             except FrameError as error:
                 self._malformed += 1
-                answer = {"type": "error", "id": error.frame_id, "detail": str(error)}
-            self._outbox.put(encode(answer))
+                self._say("error", error.frame_id, detail=str(error))
             if self._malformed >= self._settings.malformed_frames:
                 self._close(ABUSE)
             # Frames that arrive in one packet are read without waiting. Let the writers run between them, or a burst
             # would overflow outboxes whose sockets are perfectly ready.
             await asyncio.sleep(0)
 
-    def _answer(self, text: str) -> dict[str, object]:
-        frame = parse_frame(text)
+    def _obey(self, frame: Frame) -> None:
         try:
             if isinstance(frame, Publish):
-                self._may("agents:write")
-                seq = self._hub.publish(
-                    frame.channel,
-                    publisher=frame.publisher,
-                    publisher_seq=frame.seq,
-                    intended_ns=frame.intended_ns,
-                    sent_ns=frame.sent_ns,
-                    data=frame.data,
-                )
-                return {"type": "published", "id": frame.id, "channel": frame.channel, "seq": seq}
-            if isinstance(frame, Subscribe):
-                self._may("agents:read")
-                return {
-                    "type": "subscribed",
-                    "channels": self._hub.subscribe(self._outbox, frame.channels),
-                    "id": frame.id,
-                }
-            return {
-                "type": "unsubscribed",
-                "channels": self._hub.unsubscribe(self._outbox, frame.channels),
-                "id": frame.id,
-            }
+                self._publish(frame)
+            elif isinstance(frame, Subscribe):
+                self._subscribe(frame)
+            else:
+                self._say("unsubscribed", frame.id, channels=self._hub.unsubscribe(self._outbox, frame.channels))
         except (ValueError, HubFullError, AccessError) as error:
             raise FrameError(str(error), frame.id) from error
+
+    def _publish(self, frame: Publish) -> None:
+        self._may("agents:write")
+        seq = self._hub.publish(
+            frame.channel,
+            publisher=frame.publisher,
+            publisher_seq=frame.seq,
+            intended_ns=frame.intended_ns,
+            sent_ns=frame.sent_ns,
+            data=frame.data,
+        )
+        self._say("published", frame.id, channel=frame.channel, seq=seq)
+
+    def _subscribe(self, frame: Subscribe) -> None:
+        self._may("agents:read")
+        if frame.after is None:
+            self._say("subscribed", frame.id, channels=self._hub.subscribe(self._outbox, frame.channels))
+            return
+        for name in frame.after:
+            if self._hub.has(self._outbox, name):
+                raise ValueError(f"after: {name} is subscribed already; unsubscribe first")
+        last = self._hub.subscribe(self._outbox, frame.channels)
+        # No await from here to the end, so the next event comes after those that are replayed.
+        missed = {name: self._hub.after(name, seq, frame.epoch) for name, seq in frame.after.items()}
+        self._say(
+            "subscribed",
+            frame.id,
+            channels=last,
+            epoch=self._hub.epoch,
+            replayed={name: len(some.frames) for name, some in missed.items()},
+            lost={name: {"from": some.lost[0], "to": some.lost[1]} for name, some in missed.items() if some.lost},
+        )
+        for event in chain.from_iterable(some.frames for some in missed.values()):
+            if not self._outbox.put(event):
+                break
+
+    def _say(self, kind: str, frame_id: str | int | None, **more: object) -> None:
+        self._outbox.put(encode({"type": kind, **more, "id": frame_id}))
 
 
 async def _principal(services: Services, scope: Scope) -> Principal:
