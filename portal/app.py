@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -35,6 +35,7 @@ from portal.passwords import Passwords, hash_demo
 from portal.problems import BodyLimit
 from portal.rate import Buckets
 from portal.ratelimit import RateLimit
+from portal.redisfanout import RedisFanout
 from portal.seed import PASSWORD, seed
 from portal.services import Services
 from portal.settings import Settings, SettingsError
@@ -42,7 +43,7 @@ from portal.slow import Slow, SlowError, check_delays
 from portal.templates import Templates
 from portal.tokens import Tokens
 from portal.versions import Deprecation
-from portal.websocket import AgentSockets
+from portal.websocket import RESTART, AgentSockets
 
 ROUTERS = (
     agents.router,
@@ -75,11 +76,11 @@ def create_app(
     """
     settings = settings or Settings.from_environment(os.environ, host="an unknown address")
     templates = Templates(route for router in ROUTERS for route in router.routes)
-    sockets = AgentSockets()
+    sockets, graphql_sockets = AgentSockets(), GraphQLSockets()
     app = MeasuredFastAPI(
         title="The portal where agents are coordinated",
         version="2",
-        lifespan=_lifespan(settings, sockets, clock, monotonic_ns),
+        lifespan=_lifespan(settings, sockets, graphql_sockets, clock, monotonic_ns),
         redirect_slashes=False,
     )
     app.state.metrics = Metrics()
@@ -88,7 +89,7 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.append(WebSocketRoute("/ws/agents", sockets))
-    app.router.routes.append(WebSocketRoute("/graphql", GraphQLSockets()))
+    app.router.routes.append(WebSocketRoute("/graphql", graphql_sockets))
     app.router.routes.append(Route("/mcp", McpEndpoint()))
     problems.install(app, templates)
     openapi.install(app)
@@ -126,8 +127,16 @@ def create_app(
 
 
 def _lifespan(
-    settings: Settings, sockets: AgentSockets, clock: Callable[[], float], monotonic_ns: Callable[[], int]
+    settings: Settings,
+    sockets: AgentSockets,
+    graphql_sockets: GraphQLSockets,
+    clock: Callable[[], float],
+    monotonic_ns: Callable[[], int],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    def close_sockets() -> None:
+        sockets.close(RESTART)
+        graphql_sockets.close(RESTART)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
@@ -136,6 +145,7 @@ def _lifespan(
             passwords = Passwords()
             stack.callback(passwords.close)
             hub = Hub(history=History(settings.history_frames, settings.history_bytes))
+            shared = RedisFanout(hub, settings.redis_url, close_sockets) if settings.redis_url else None
             numbers: Metrics = app.state.metrics
             stack.callback(numbers.registry.unregister, numbers.watch(database, hub, sockets))
             if settings.lab:
@@ -176,6 +186,7 @@ def _lifespan(
                     failed_logins=Buckets(settings.failed_logins, monotonic_ns),
                     audit=audit,
                     hub=hub,
+                    fanout=shared or hub,
                     external=external,
                     once=Once(database, lambda: int(clock() * 1000)),
                     clock=clock,
@@ -184,7 +195,11 @@ def _lifespan(
                 app.state.mcp_sessions = make_sessions(app.state.services)
                 reload = asyncio.create_task(families.run(asyncio.sleep))
                 try:
-                    async with audit.running(), app.state.mcp_sessions.run():
+                    async with (
+                        audit.running(),
+                        app.state.mcp_sessions.run(),
+                        shared.running() if shared else nullcontext(),
+                    ):
                         yield
                 finally:
                     reload.cancel()

@@ -6,7 +6,7 @@ or learns that the subscriber's outbox is full, which is that outbox's own affai
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -42,6 +42,8 @@ class Hub:
     """
 
     def __init__(self, max_channels: int = 100_000, history: History | None = None) -> None:
+        self.is_connected = True
+        """A portal that is the only one hears all of its events."""
         self._history = history or History()
         self._channels: dict[str, _Channel] = {}
         self._watched: dict[Inbox, set[str]] = {}
@@ -128,9 +130,7 @@ class Hub:
         }
         frame = encode(event)
         channel.seq = seq
-        self._history.record(name, frame)
-        self.published += 1
-        self.dropped += self.deliver(channel.subscribers, frame)
+        self._tell(name, channel, frame)
         return seq
 
     def announce(self, name: str, data: dict[str, Any], now_ns: int) -> int:
@@ -142,11 +142,43 @@ class Hub:
         channel.rest_seq += 1
         return seq
 
+    def take(self, name: str, seq: int, frame: str) -> bool:
+        """Deliver an event that was numbered elsewhere, or say that it is not the next of its channel."""
+        channel = self._channels.setdefault(name, _Channel())
+        if seq != channel.seq + 1:
+            return False
+        channel.seq = seq
+        self._tell(name, channel, frame)
+        return True
+
+    def begin(self, epoch: str, numbers: Mapping[str, int]) -> None:
+        """Start from numbers that were given elsewhere, with no history. Nobody may be subscribed."""
+        self.epoch = epoch
+        self._history.clear()
+        for channel in self._channels.values():
+            channel.seq = 0
+        for name, seq in numbers.items():
+            self._channels.setdefault(name, _Channel()).seq = seq
+
+    def restore(self, name: str, seq: int, frame: str) -> None:
+        """Add an event that was delivered elsewhere to the history."""
+        self._channels.setdefault(name, _Channel()).seq = seq
+        self._history.record(name, frame)
+
+    def check_room(self, name: str) -> None:
+        """Raise HubFullError if there cannot be a channel of this name."""
+        if name not in self._channels and len(self._channels) >= self._max_channels:
+            raise HubFullError(f"there are {self._max_channels} channels already")
+
+    def _tell(self, name: str, channel: _Channel, frame: str) -> None:
+        self._history.record(name, frame)
+        self.published += 1
+        self.dropped += self.deliver(channel.subscribers, frame)
+
     def _channel(self, name: str) -> _Channel:
         channel = self._channels.get(name)
         if channel is None:
-            if len(self._channels) >= self._max_channels:
-                raise HubFullError(f"there are {self._max_channels} channels already")
+            self.check_room(name)
             channel = self._channels[name] = _Channel()
         return channel
 

@@ -11,6 +11,7 @@ from portal.apikeys import ApiKeys
 from portal.audit import Audit
 from portal.database import Database
 from portal.families import Families
+from portal.fanout import Fanout
 from portal.hub import Hub
 from portal.idempotency import Once
 from portal.mcp.external import External
@@ -34,6 +35,8 @@ class Services:
     """One bucket per account and address; a failed login takes a token."""
     audit: Audit
     hub: Hub
+    fanout: Fanout
+    """The hub itself, where this portal is the only one."""
     external: External
     once: Once
     clock: Callable[[], float]

@@ -34,6 +34,8 @@ class Settings:
     """The address that is bound; it decides whether laboratory switches are allowed."""
     database_url: str | None = field(default=None, repr=False)
     """An async SQLAlchemy URL; None means a fresh SQLite file that is removed at stop."""
+    redis_url: str | None = field(default=None, repr=False)
+    """A Redis shared by all portals of one database (`PORTAL_REDIS_URL`); None means that this portal is alone."""
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
     """The key that signs tokens; random at each start unless given."""
     access_token_s: int = 3_600
@@ -106,6 +108,8 @@ class Settings:
         for name, is_on in (("PORTAL_SLOW", self.delays), ("PORTAL_LAB", self.lab)):
             if is_on and not is_loopback(self.host):
                 raise SettingsError(f"{name} is a laboratory switch and is refused on {self.host}: bind to loopback")
+        if self.redis_url is not None and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
+            raise SettingsError("PORTAL_REDIS_URL must begin with redis://, rediss:// or unix://")
         if self.log not in ("text", "json"):
             raise SettingsError(f"PORTAL_LOG must be text or json and is {self.log!r}")
         if self.metrics_token is not None and len(self.metrics_token) < METRICS_TOKEN_CHARACTERS:
@@ -152,6 +156,7 @@ class Settings:
             raise SettingsError(f"PORTAL_RATE_LIMIT: {error}") from error
         given = {
             "database_url": environ.get("PORTAL_DATABASE_URL"),
+            "redis_url": environ.get("PORTAL_REDIS_URL"),
             "secret": environ.get("PORTAL_SECRET"),
             "mcp_hosts": tuple(environ.get("PORTAL_MCP_HOSTS", "").split()),
             "external": environ.get("PORTAL_EXTERNAL"),

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from portal.credentials import API_KEY_HEADER, authenticate, bearer, demand
+from portal.fanout import Fanout
 from portal.frames import Frame, FrameError, Publish, Subscribe, parse_frame
 from portal.hub import Hub, HubFullError, encode
 from portal.outbox import Outbox
@@ -39,6 +40,8 @@ OVERSIZE = Closing(1009, "the frame is too long")
 """The client sent more than is read."""
 FAILED = Closing(1011, "the portal failed")
 """A fault of ours."""
+RESTART = Closing(1012, "events do not arrive here: connect again")
+"""The portal has lost the other portals."""
 SLOW = Closing(1013, "too slow: the queue is full, connect again later")
 """The client reads more slowly than its channels speak."""
 
@@ -59,6 +62,11 @@ class AgentSockets:
         """How many frames wait, over all sockets."""
         return sum(session.frames_queued for session in self.open)
 
+    def close(self, closing: Closing) -> None:
+        """Close every socket."""
+        for session in self.open:
+            session.close(closing)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
         services: Services = scope["app"].state.services
@@ -66,14 +74,17 @@ class AgentSockets:
         try:
             principal = await _principal(services, scope)
         except AccessError as error:
-            await _deny(scope, receive, send, str(error))
+            await _deny(scope, receive, send, 403, str(error))
             return
-        await send({"type": "websocket.accept"})
+        if not services.fanout.is_connected:
+            await _deny(scope, receive, send, 503, "events do not arrive here at the moment")
+            return
         target, request_id = f"WS {scope['path']}", Headers(scope=scope).get("X-Request-ID")
         may = partial(demand, services, principal, target=target, request_id=request_id)
-        session = Session(services.hub, services.settings, receive, send, may)
-        self.open.add(session)
+        session = Session(services.hub, services.settings, receive, send, may, services.fanout)
+        self.open.add(session)  # before it is accepted, or it could miss that all are closed
         try:
+            await send({"type": "websocket.accept"})
             await session.run()
         finally:
             self.open.discard(session)
@@ -86,15 +97,22 @@ class Session:
     """
 
     def __init__(
-        self, hub: Hub, settings: Settings, receive: Receive, send: Send, may: Callable[[AccessScope], None]
+        self,
+        hub: Hub,
+        settings: Settings,
+        receive: Receive,
+        send: Send,
+        may: Callable[[AccessScope], None],
+        fanout: Fanout | None = None,
     ) -> None:
         self._hub = hub
+        self._fanout = fanout or hub
         self._settings = settings
         self._receive = receive
         self._send = send
         self._may = may
         self._closing: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
-        self._outbox = Outbox(settings.queue_frames, settings.queue_bytes, lambda: self._close(SLOW))
+        self._outbox = Outbox(settings.queue_frames, settings.queue_bytes, lambda: self.close(SLOW))
         self._malformed = 0
 
     @property
@@ -118,13 +136,14 @@ class Session:
         for task in (reader, writer):
             if not task.cancelled() and (error := task.exception()) is not None:
                 _log.error("a socket failed", exc_info=error)
-                self._close(FAILED)
+                self.close(FAILED)
         if self._closing.done():
             closing = self._closing.result()
             with contextlib.suppress(OSError):  # the client may have gone first
                 await self._send({"type": "websocket.close", "code": closing.code, "reason": closing.reason})
 
-    def _close(self, closing: Closing) -> None:
+    def close(self, closing: Closing) -> None:
+        """Have the socket closed; the first reason counts."""
         if not self._closing.done():
             self._closing.set_result(closing)
 
@@ -143,25 +162,25 @@ class Session:
                 return
             text = message.get("text")
             if len(text or message.get("bytes") or "") > self._settings.frame_bytes:
-                self._close(OVERSIZE)
+                self.close(OVERSIZE)
                 return
             try:
                 if text is None:
                     raise FrameError("frames are text")
-                self._obey(parse_frame(text))
+                await self._obey(parse_frame(text))
             except FrameError as error:
                 self._malformed += 1
                 self._say("error", error.frame_id, detail=str(error))
             if self._malformed >= self._settings.malformed_frames:
-                self._close(ABUSE)
+                self.close(ABUSE)
             # Frames that arrive in one packet are read without waiting. Let the writers run between them, or a burst
             # would overflow outboxes whose sockets are perfectly ready.
             await asyncio.sleep(0)
 
-    def _obey(self, frame: Frame) -> None:
+    async def _obey(self, frame: Frame) -> None:
         try:
             if isinstance(frame, Publish):
-                self._publish(frame)
+                await self._publish(frame)
             elif isinstance(frame, Subscribe):
                 self._subscribe(frame)
             else:
@@ -169,9 +188,9 @@ class Session:
         except (ValueError, HubFullError, AccessError) as error:
             raise FrameError(str(error), frame.id) from error
 
-    def _publish(self, frame: Publish) -> None:
+    async def _publish(self, frame: Publish) -> None:
         self._may("agents:write")
-        seq = self._hub.publish(
+        seq = self._fanout.publish(
             frame.channel,
             publisher=frame.publisher,
             publisher_seq=frame.seq,
@@ -179,6 +198,8 @@ class Session:
             sent_ns=frame.sent_ns,
             data=frame.data,
         )
+        if not isinstance(seq, int):
+            seq = await seq
         self._say("published", frame.id, channel=frame.channel, seq=seq)
 
     def _subscribe(self, frame: Subscribe) -> None:
@@ -216,8 +237,8 @@ async def _principal(services: Services, scope: Scope) -> Principal:
     return await authenticate(services, headers)
 
 
-async def _deny(scope: Scope, receive: Receive, send: Send, detail: str) -> None:
+async def _deny(scope: Scope, receive: Receive, send: Send, status: int, detail: str) -> None:
     if "websocket.http.response" in scope.get("extensions", {}):
-        await Problem(403, scope["path"], detail)(scope, receive, send)
+        await Problem(status, scope["path"], detail)(scope, receive, send)
     else:  # the server then answers a bare 403 itself
         await send({"type": "websocket.close", "code": ABUSE.code, "reason": detail})
