@@ -38,12 +38,13 @@ from portal.ratelimit import RateLimit
 from portal.redisfanout import RedisFanout
 from portal.seed import PASSWORD, seed
 from portal.services import Services
+from portal.session import RESTART
 from portal.settings import Settings, SettingsError
 from portal.slow import Slow, SlowError, check_delays
 from portal.templates import Templates
 from portal.tokens import Tokens
 from portal.versions import Deprecation
-from portal.websocket import RESTART, AgentSockets
+from portal.websocket import AgentSockets
 
 ROUTERS = (
     agents.router,

@@ -27,8 +27,8 @@ from portal.graphql.schema import schema
 from portal.outbox import Outbox
 from portal.principal import AccessError
 from portal.services import Services
+from portal.session import FAILED, OVERSIZE, SLOW, Closing
 from portal.settings import Settings
-from portal.websocket import FAILED, OVERSIZE, SLOW, Closing
 
 INIT_S = 10
 """How long a client may take to say `connection_init`, in seconds."""
