@@ -10,9 +10,10 @@ from itertools import chain
 from starlette.types import Receive, Send
 
 from portal.fanout import Fanout
-from portal.frames import Frame, FrameError, Publish, Subscribe, parse_frame
+from portal.frames import Frame, FrameError, Publish, Subscribe, Unsubscribe, parse_frame
 from portal.hub import Hub, HubFullError, encode
 from portal.outbox import Outbox
+from portal.presence import CHANNEL, Presence
 from portal.principal import AccessError
 from portal.rights import Action
 from portal.settings import Settings
@@ -54,9 +55,11 @@ class Session:
         send: Send,
         may: Callable[[str, Action], None],
         fanout: Fanout | None = None,
+        presence: Presence | None = None,
     ) -> None:
         self._hub = hub
         self._fanout = fanout or hub
+        self._presence = presence or Presence()
         self._settings = settings
         self._receive = receive
         self._send = send
@@ -78,6 +81,7 @@ class Session:
             await asyncio.wait((reader, writer, self._closing), return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._hub.leave(self._outbox)
+            self._presence.unwatch(self._outbox)
             # The writer may be waiting for a client that does not read. Servers wait before they write, so a frame
             # is sent whole or not at all, and the close frame that follows does not fall into the middle of one.
             reader.cancel()
@@ -134,7 +138,7 @@ class Session:
             elif isinstance(frame, Subscribe):
                 self._subscribe(frame)
             else:
-                self._say("unsubscribed", frame.id, channels=self._hub.unsubscribe(self._outbox, frame.channels))
+                self._unsubscribe(frame)
         except (ValueError, HubFullError, AccessError) as error:
             raise FrameError(str(error), frame.id) from error
 
@@ -155,26 +159,37 @@ class Session:
     def _subscribe(self, frame: Subscribe) -> None:
         for name in frame.channels:
             self._may(name, "subscribe")
-        if frame.after is None:
-            self._say("subscribed", frame.id, channels=self._hub.subscribe(self._outbox, frame.channels))
-            return
-        for name in frame.after:
+            if name.startswith("presence.") and name != CHANNEL:
+                raise ValueError(f"{name}: there is no such channel, only {CHANNEL}")
+        after = frame.after or {}
+        for name in after:
+            if name == CHANNEL:
+                raise ValueError(f"after: {name} keeps nothing, it is told anew to whoever subscribes")
             if self._hub.has(self._outbox, name):
                 raise ValueError(f"after: {name} is subscribed already; unsubscribe first")
-        last = self._hub.subscribe(self._outbox, frame.channels)
+        last = self._hub.subscribe(self._outbox, (name for name in frame.channels if name != CHANNEL))
         # No await from here to the end, so the next event comes after those that are replayed.
-        missed = {name: self._hub.after(name, seq, frame.epoch) for name, seq in frame.after.items()}
-        self._say(
-            "subscribed",
-            frame.id,
-            channels=last,
-            epoch=self._hub.epoch,
-            replayed={name: len(some.frames) for name, some in missed.items()},
-            lost={name: {"from": some.lost[0], "to": some.lost[1]} for name, some in missed.items() if some.lost},
-        )
+        missed = {name: self._hub.after(name, seq, frame.epoch) for name, seq in after.items()}
+        resumed = {
+            "epoch": self._hub.epoch,
+            "replayed": {name: len(some.frames) for name, some in missed.items()},
+            "lost": {name: {"from": some.lost[0], "to": some.lost[1]} for name, some in missed.items() if some.lost},
+        }
+        watches = CHANNEL in frame.channels
+        last |= {CHANNEL: self._presence.seq} if watches else {}
+        self._say("subscribed", frame.id, channels=last, **({} if frame.after is None else resumed))
+        if watches:
+            self._presence.watch(self._outbox)
         for event in chain.from_iterable(some.frames for some in missed.values()):
             if not self._outbox.put(event):
                 break
+
+    def _unsubscribe(self, frame: Unsubscribe) -> None:
+        last = self._hub.unsubscribe(self._outbox, (name for name in frame.channels if name != CHANNEL))
+        if CHANNEL in frame.channels:
+            self._presence.unwatch(self._outbox)
+            last[CHANNEL] = self._presence.seq
+        self._say("unsubscribed", frame.id, channels=last)
 
     def _say(self, kind: str, frame_id: str | int | None, **more: object) -> None:
         self._outbox.put(encode({"type": kind, **more, "id": frame_id}))

@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from portal.credentials import API_KEY_HEADER, authenticate, bearer, demand_channel
+from portal.presence import Presence
 from portal.principal import AccessError, Principal
 from portal.problems import Problem
 from portal.services import Services
@@ -23,6 +24,7 @@ class AgentSockets:
     def __init__(self) -> None:
         self.open: set[Session] = set()
         """The sockets accepted and not ended."""
+        self.presence = Presence()
 
     @property
     def frames_queued(self) -> int:
@@ -48,13 +50,15 @@ class AgentSockets:
             return
         target, request_id = f"WS {scope['path']}", Headers(scope=scope).get("X-Request-ID")
         may = partial(demand_channel, services, principal, target=target, request_id=request_id)
-        session = Session(services.hub, services.settings, receive, send, may, services.fanout)
+        session = Session(services.hub, services.settings, receive, send, may, services.fanout, self.presence)
         self.open.add(session)  # before it is accepted, or it could miss that all are closed
+        self.presence.enter(principal.who)
         try:
             await send({"type": "websocket.accept"})
             await session.run()
         finally:
             self.open.discard(session)
+            self.presence.leave(principal.who)
 
 
 async def _principal(services: Services, scope: Scope) -> Principal:
