@@ -72,6 +72,10 @@ class Settings:
     """Frames that may wait for one socket before it is closed with 1013."""
     queue_bytes: int = 1024 * 1024
     """Bytes that may wait for one socket before it is closed with 1013."""
+    ping_interval_s: float = 20.0
+    """How often a socket is pinged."""
+    ping_timeout_s: float = 20.0
+    """How long a pong may take before the socket is closed with 1011."""
     history_frames: int = 256
     """Events of one channel kept for those who come back."""
     history_bytes: int = 16 * 1024 * 1024
