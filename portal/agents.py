@@ -99,7 +99,7 @@ async def change(portal: Services, agent_id: int, body: AgentPatch, if_match: st
         row = await revise(connection, agents, agent_id, changes, if_match=if_match, version=body.version)
     # No await between the commit and the announcement: on SQLite, where one writer commits in order, the events of an
     # agent leave in the order of its versions.
-    portal.hub.announce(f"agent.{agent_id}", AgentView.model_validate(row).model_dump(), portal.monotonic_ns())
+    portal.fanout.announce(f"agent.{agent_id}", AgentView.model_validate(row).model_dump(), portal.monotonic_ns())
     return row
 
 

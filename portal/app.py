@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -20,6 +20,7 @@ from portal.faults import Faults
 from portal.graphql import endpoint as graphql
 from portal.graphql.sockets import GraphQLSockets
 from portal.headers import SecurityHeaders
+from portal.history import History
 from portal.hub import Hub
 from portal.idempotency import Once
 from portal.lab import Lab
@@ -36,8 +37,10 @@ from portal.problems import BodyLimit
 from portal.rate import Buckets
 from portal.ratelimit import RateLimit
 from portal.rediscache import RedisCache
+from portal.redisfanout import RedisFanout
 from portal.seed import PASSWORD, seed
 from portal.services import Services
+from portal.session import RESTART
 from portal.settings import Settings, SettingsError
 from portal.slow import Slow, SlowError, check_delays
 from portal.templates import Templates
@@ -76,11 +79,11 @@ def create_app(
     """
     settings = settings or Settings.from_environment(os.environ, host="an unknown address")
     templates = Templates(route for router in ROUTERS for route in router.routes)
-    sockets = AgentSockets()
+    sockets, graphql_sockets = AgentSockets(), GraphQLSockets()
     app = MeasuredFastAPI(
         title="The portal where agents are coordinated",
         version="2",
-        lifespan=_lifespan(settings, sockets, clock, monotonic_ns),
+        lifespan=_lifespan(settings, sockets, graphql_sockets, clock, monotonic_ns),
         redirect_slashes=False,
     )
     app.state.metrics = Metrics()
@@ -89,7 +92,7 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.append(WebSocketRoute("/ws/agents", sockets))
-    app.router.routes.append(WebSocketRoute("/graphql", GraphQLSockets()))
+    app.router.routes.append(WebSocketRoute("/graphql", graphql_sockets))
     app.router.routes.append(Route("/mcp", McpEndpoint()))
     problems.install(app, templates)
     openapi.install(app)
@@ -127,8 +130,16 @@ def create_app(
 
 
 def _lifespan(
-    settings: Settings, sockets: AgentSockets, clock: Callable[[], float], monotonic_ns: Callable[[], int]
+    settings: Settings,
+    sockets: AgentSockets,
+    graphql_sockets: GraphQLSockets,
+    clock: Callable[[], float],
+    monotonic_ns: Callable[[], int],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    def close_sockets() -> None:
+        sockets.close(RESTART)
+        graphql_sockets.close(RESTART)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
@@ -141,7 +152,8 @@ def _lifespan(
             )
             passwords = Passwords()
             stack.callback(passwords.close)
-            hub = Hub()
+            hub = Hub(history=History(settings.history_frames, settings.history_bytes))
+            shared = RedisFanout(hub, settings.redis_url, close_sockets) if settings.redis_url else None
             numbers: Metrics = app.state.metrics
             stack.callback(numbers.registry.unregister, numbers.watch(database, hub, sockets, cache))
             if settings.lab:
@@ -183,6 +195,7 @@ def _lifespan(
                     audit=audit,
                     cache=cache,
                     hub=hub,
+                    fanout=shared or hub,
                     external=external,
                     once=Once(database, lambda: int(clock() * 1000)),
                     clock=clock,
@@ -191,7 +204,11 @@ def _lifespan(
                 app.state.mcp_sessions = make_sessions(app.state.services)
                 reload = asyncio.create_task(families.run(asyncio.sleep))
                 try:
-                    async with audit.running(), app.state.mcp_sessions.run():
+                    async with (
+                        audit.running(),
+                        app.state.mcp_sessions.run(),
+                        shared.running() if shared else nullcontext(),
+                    ):
                         yield
                 finally:
                     reload.cancel()

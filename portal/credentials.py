@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from portal.principal import SCOPES_OF, AccessError, Principal, Scope
+from portal.rights import Action, may, scope_of
 from portal.services import Services
 from portal.tokens import TokenError
 
@@ -51,3 +52,13 @@ def demand(services: Services, principal: Principal, scope: Scope, target: str, 
     except AccessError:
         services.audit.note(principal.who, f"scope {scope}", target, "refused", request_id)
         raise
+
+
+def demand_channel(
+    services: Services, principal: Principal, channel: str, action: Action, target: str, request_id: str | None = None
+) -> None:
+    """Require a right on a channel, and note in the audit log whom it was refused."""
+    demand(services, principal, scope_of(channel, action), target, request_id)
+    if not may(principal, channel, action):
+        services.audit.note(principal.who, f"{action} {channel}", target, "refused", request_id)
+        raise AccessError(f"{principal.who} may not {action} {channel}", status=403)

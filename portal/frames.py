@@ -18,6 +18,9 @@ Publisher = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 """Nanoseconds of the client's own clock, carried but not read."""
 
+After = Annotated[dict[Channel, Annotated[int, Field(ge=0, lt=2**63)]], Field(max_length=1_000)] | None
+"""The last number that the client has seen of a channel."""
+
 
 class _Frame(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -26,10 +29,12 @@ class _Frame(BaseModel):
 
 
 class Subscribe(_Frame):
-    """Asks for the events of channels."""
+    """Asks for the events of channels, and for those that came after a number that the client has seen."""
 
     type: Literal["subscribe"]
     channels: Channels
+    after: After = None
+    epoch: Annotated[str, StringConstraints(max_length=64)] | None = None
 
 
 class Unsubscribe(_Frame):
@@ -75,6 +80,9 @@ def parse_frame(text: str) -> Frame:
         raise FrameError(f"{place}: {first['msg']}" if place else first["msg"], _frame_id(text)) from error
     if isinstance(frame, Publish) and frame.publisher == REST:
         raise FrameError(f"publisher: {REST!r} is the portal's own name", frame.id)
+    if isinstance(frame, Subscribe):
+        for name in (frame.after or {}).keys() - set(frame.channels):
+            raise FrameError(f"after: {name} is not among the channels", frame.id)
     return frame
 
 

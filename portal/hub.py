@@ -5,9 +5,12 @@ or learns that the subscriber's outbox is full, which is that outbox's own affai
 """
 
 import json
-from collections.abc import Iterable
+import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from portal.history import History, Missed
 
 REST = "rest"
 """The publisher of changes made over REST; no client may use the name."""
@@ -38,12 +41,17 @@ class Hub:
     must go on without a gap; so their count is bounded by `max_channels`.
     """
 
-    def __init__(self, max_channels: int = 100_000) -> None:
+    def __init__(self, max_channels: int = 100_000, history: History | None = None) -> None:
+        self.is_connected = True
+        """A portal that is the only one hears all of its events."""
+        self._history = history or History()
         self._channels: dict[str, _Channel] = {}
         self._watched: dict[Inbox, set[str]] = {}
         self._max_channels = max_channels
         self.deliver = deliver
         """What hands a frame to subscribers and returns how many refused it; a laboratory puts its own here."""
+        self.epoch = secrets.token_hex(8)
+        """The numbers of one epoch go on without a gap; in another they begin anew."""
         self.published = 0
         """Events numbered."""
         self.dropped = 0
@@ -62,6 +70,20 @@ class Hub:
             watched.add(name)
             last[name] = channel.seq
         return last
+
+    def has(self, subscriber: Inbox, name: str) -> bool:
+        """Whether `subscriber` has the events of a channel."""
+        return name in self._watched.get(subscriber, ())
+
+    def after(self, name: str, seq: int, epoch: str | None = None) -> Missed:
+        """Return what came on a channel after number `seq`.
+
+        A number of another epoch, or one that is still to come, says nothing: then it is all since the first.
+        """
+        channel = self._channels.get(name)
+        last = channel.seq if channel else 0
+        begun_anew = seq > last or epoch not in (None, self.epoch)
+        return self._history.after(name, 0 if begun_anew else seq, last)
 
     def unsubscribe(self, subscriber: Inbox, channels: Iterable[str]) -> dict[str, int]:
         """Send `subscriber` no more events of `channels`; return each channel's last number."""
@@ -108,8 +130,7 @@ class Hub:
         }
         frame = encode(event)
         channel.seq = seq
-        self.published += 1
-        self.dropped += self.deliver(channel.subscribers, frame)
+        self._tell(name, channel, frame)
         return seq
 
     def announce(self, name: str, data: dict[str, Any], now_ns: int) -> int:
@@ -121,11 +142,43 @@ class Hub:
         channel.rest_seq += 1
         return seq
 
+    def take(self, name: str, seq: int, frame: str) -> bool:
+        """Deliver an event that was numbered elsewhere, or say that it is not the next of its channel."""
+        channel = self._channels.setdefault(name, _Channel())
+        if seq != channel.seq + 1:
+            return False
+        channel.seq = seq
+        self._tell(name, channel, frame)
+        return True
+
+    def begin(self, epoch: str, numbers: Mapping[str, int]) -> None:
+        """Start from numbers that were given elsewhere, with no history. Nobody may be subscribed."""
+        self.epoch = epoch
+        self._history.clear()
+        for channel in self._channels.values():
+            channel.seq = 0
+        for name, seq in numbers.items():
+            self._channels.setdefault(name, _Channel()).seq = seq
+
+    def restore(self, name: str, seq: int, frame: str) -> None:
+        """Add an event that was delivered elsewhere to the history."""
+        self._channels.setdefault(name, _Channel()).seq = seq
+        self._history.record(name, frame)
+
+    def check_room(self, name: str) -> None:
+        """Raise HubFullError if there cannot be a channel of this name."""
+        if name not in self._channels and len(self._channels) >= self._max_channels:
+            raise HubFullError(f"there are {self._max_channels} channels already")
+
+    def _tell(self, name: str, channel: _Channel, frame: str) -> None:
+        self._history.record(name, frame)
+        self.published += 1
+        self.dropped += self.deliver(channel.subscribers, frame)
+
     def _channel(self, name: str) -> _Channel:
         channel = self._channels.get(name)
         if channel is None:
-            if len(self._channels) >= self._max_channels:
-                raise HubFullError(f"there are {self._max_channels} channels already")
+            self.check_room(name)
             channel = self._channels[name] = _Channel()
         return channel
 

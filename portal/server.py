@@ -62,6 +62,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.close_timer.cancel()
             self.close_timer = asyncio.get_running_loop().call_later(self.close_timeout, self.transport.abort)
 
+    def keepalive_timeout(self) -> None:
+        """Close with 1011 because no pong came; what a dead peer will never read must not hold the connection."""
+        super().keepalive_timeout()
+        asyncio.get_running_loop().call_later(self.close_timeout, self.transport.abort)
+
     def shutdown(self) -> None:
         """Close with 1012 because the server stops."""
         try:
@@ -116,6 +121,8 @@ def make_server(app: FastAPI, settings: Settings, listener: socket.socket, log_l
         http="httptools",
         ws=SocketProtocol,
         ws_max_size=settings.frame_bytes,
+        ws_ping_interval=settings.ping_interval_s,
+        ws_ping_timeout=settings.ping_timeout_s,
         ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,

@@ -12,6 +12,7 @@ from portal.audit import Audit
 from portal.cache import Cache
 from portal.database import Database
 from portal.families import Families
+from portal.fanout import Fanout
 from portal.hub import Hub
 from portal.idempotency import Once
 from portal.mcp.external import External
@@ -36,6 +37,8 @@ class Services:
     audit: Audit
     cache: Cache
     hub: Hub
+    fanout: Fanout
+    """The hub itself, where this portal is the only one."""
     external: External
     once: Once
     clock: Callable[[], float]

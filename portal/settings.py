@@ -34,6 +34,8 @@ class Settings:
     """The address that is bound; it decides whether laboratory switches are allowed."""
     database_url: str | None = field(default=None, repr=False)
     """An async SQLAlchemy URL; None means a fresh SQLite file that is removed at stop."""
+    redis_url: str | None = field(default=None, repr=False)
+    """A Redis shared by all portals of one database (`PORTAL_REDIS_URL`); None means that this portal is alone."""
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
     """The key that signs tokens; random at each start unless given."""
     access_token_s: int = 3_600
@@ -54,8 +56,6 @@ class Settings:
     """Who holds it may read `/metrics`; None shows them to loopback only."""
     log: str = "text"
     """How the log is written: `text`, or `json` with a line for each request."""
-    redis_url: str | None = field(default=None, repr=False)
-    """A Redis shared by all portals of one database (`PORTAL_REDIS_URL`); None where this one is the only portal."""
     cache_rows: int = 10_000
     """Rows kept in memory where there is no Redis (`PORTAL_CACHE_ROWS`); 0 is none."""
     cache_ttl_s: float = 30.0
@@ -80,6 +80,14 @@ class Settings:
     """Frames that may wait for one socket before it is closed with 1013."""
     queue_bytes: int = 1024 * 1024
     """Bytes that may wait for one socket before it is closed with 1013."""
+    ping_interval_s: float = 20.0
+    """How often a socket is pinged."""
+    ping_timeout_s: float = 20.0
+    """How long a pong may take before the socket is closed with 1011."""
+    history_frames: int = 256
+    """Events of one channel kept for those who come back."""
+    history_bytes: int = 16 * 1024 * 1024
+    """What the events kept of all channels may weigh."""
     graphql_depth: int = 8
     """The deepest field of a GraphQL operation."""
     graphql_cost: int = 2_000
@@ -112,12 +120,12 @@ class Settings:
         for name, is_on in (("PORTAL_SLOW", self.delays), ("PORTAL_LAB", self.lab)):
             if is_on and not is_loopback(self.host):
                 raise SettingsError(f"{name} is a laboratory switch and is refused on {self.host}: bind to loopback")
+        if self.redis_url is not None and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
+            raise SettingsError("PORTAL_REDIS_URL must begin with redis://, rediss:// or unix://")
         if self.log not in ("text", "json"):
             raise SettingsError(f"PORTAL_LOG must be text or json and is {self.log!r}")
         if self.metrics_token is not None and len(self.metrics_token) < METRICS_TOKEN_CHARACTERS:
             raise SettingsError(f"PORTAL_METRICS_TOKEN must be at least {METRICS_TOKEN_CHARACTERS} characters long")
-        if self.redis_url is not None and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
-            raise SettingsError("PORTAL_REDIS_URL must begin with redis://, rediss:// or unix://")
         self._check_external()
 
     def _check_external(self) -> None:

@@ -1,45 +1,17 @@
-"""`/ws/agents`: one socket, its reader and its one writer."""
+"""`/ws/agents`: who comes in, and all who are in."""
 
-import asyncio
-import contextlib
-import logging
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from portal.credentials import API_KEY_HEADER, authenticate, bearer, demand
-from portal.frames import FrameError, Publish, Subscribe, parse_frame
-from portal.hub import Hub, HubFullError, encode
-from portal.outbox import Outbox
+from portal.credentials import API_KEY_HEADER, authenticate, bearer, demand_channel
+from portal.presence import Presence
 from portal.principal import AccessError, Principal
-from portal.principal import Scope as AccessScope
 from portal.problems import Problem
 from portal.services import Services
-from portal.settings import Settings
-
-_log = logging.getLogger("portal")
-
-
-@dataclass(frozen=True)
-class Closing:
-    """Why the portal closes a socket (RFC 6455, section 7.4, and IANA's registry of close codes)."""
-
-    code: int
-    reason: str
-
-
-ABUSE = Closing(1008, "too many malformed frames")
-"""The client does not speak the protocol."""
-OVERSIZE = Closing(1009, "the frame is too long")
-"""The client sent more than is read."""
-FAILED = Closing(1011, "the portal failed")
-"""A fault of ours."""
-SLOW = Closing(1013, "too slow: the queue is full, connect again later")
-"""The client reads more slowly than its channels speak."""
+from portal.session import ABUSE, Closing, Session
 
 
 class AgentSockets:
@@ -52,11 +24,17 @@ class AgentSockets:
     def __init__(self) -> None:
         self.open: set[Session] = set()
         """The sockets accepted and not ended."""
+        self.presence = Presence()
 
     @property
     def frames_queued(self) -> int:
         """How many frames wait, over all sockets."""
         return sum(session.frames_queued for session in self.open)
+
+    def close(self, closing: Closing) -> None:
+        """Close every socket."""
+        for session in self.open:
+            session.close(closing)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
@@ -65,127 +43,22 @@ class AgentSockets:
         try:
             principal = await _principal(services, scope)
         except AccessError as error:
-            await _deny(scope, receive, send, str(error))
+            await _deny(scope, receive, send, 403, str(error))
             return
-        await send({"type": "websocket.accept"})
+        if not services.fanout.is_connected:
+            await _deny(scope, receive, send, 503, "events do not arrive here at the moment")
+            return
         target, request_id = f"WS {scope['path']}", Headers(scope=scope).get("X-Request-ID")
-        may = partial(demand, services, principal, target=target, request_id=request_id)
-        session = Session(services.hub, services.settings, receive, send, may)
-        self.open.add(session)
+        may = partial(demand_channel, services, principal, target=target, request_id=request_id)
+        session = Session(services.hub, services.settings, receive, send, may, services.fanout, self.presence)
+        self.open.add(session)  # before it is accepted, or it could miss that all are closed
+        self.presence.enter(principal.who)
         try:
+            await send({"type": "websocket.accept"})
             await session.run()
         finally:
             self.open.discard(session)
-
-
-class Session:
-    """One accepted socket, from its first frame to its last.
-
-    `may` raises `AccessError` for what the client has no right to.
-    """
-
-    def __init__(
-        self, hub: Hub, settings: Settings, receive: Receive, send: Send, may: Callable[[AccessScope], None]
-    ) -> None:
-        self._hub = hub
-        self._settings = settings
-        self._receive = receive
-        self._send = send
-        self._may = may
-        self._closing: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
-        self._outbox = Outbox(settings.queue_frames, settings.queue_bytes, lambda: self._close(SLOW))
-        self._malformed = 0
-
-    @property
-    def frames_queued(self) -> int:
-        """How many frames wait for the client."""
-        return len(self._outbox)
-
-    async def run(self) -> None:
-        """Read and write until the client goes or the portal closes the socket."""
-        reader = asyncio.create_task(self._read())
-        writer = asyncio.create_task(self._write())
-        try:
-            await asyncio.wait((reader, writer, self._closing), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._hub.leave(self._outbox)
-            # The writer may be waiting for a client that does not read. Servers wait before they write, so a frame
-            # is sent whole or not at all, and the close frame that follows does not fall into the middle of one.
-            reader.cancel()
-            writer.cancel()
-            await asyncio.wait((reader, writer))
-        for task in (reader, writer):
-            if not task.cancelled() and (error := task.exception()) is not None:
-                _log.error("a socket failed", exc_info=error)
-                self._close(FAILED)
-        if self._closing.done():
-            closing = self._closing.result()
-            with contextlib.suppress(OSError):  # the client may have gone first
-                await self._send({"type": "websocket.close", "code": closing.code, "reason": closing.reason})
-
-    def _close(self, closing: Closing) -> None:
-        if not self._closing.done():
-            self._closing.set_result(closing)
-
-    async def _write(self) -> None:
-        try:
-            while True:
-                frame = await self._outbox.take()
-                await self._send({"type": "websocket.send", "text": frame})
-        except OSError:  # the client is gone (ASGI 2.4); the reader hears of it too
-            return
-
-    async def _read(self) -> None:
-        while not self._closing.done():
-            message = await self._receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            text = message.get("text")
-            if len(text or message.get("bytes") or "") > self._settings.frame_bytes:
-                self._close(OVERSIZE)
-                return
-            try:
-                if text is None:
-                    raise FrameError("frames are text")
-                answer = self._answer(text)
-            except FrameError as error:
-                self._malformed += 1
-                answer = {"type": "error", "id": error.frame_id, "detail": str(error)}
-            self._outbox.put(encode(answer))
-            if self._malformed >= self._settings.malformed_frames:
-                self._close(ABUSE)
-            # Frames that arrive in one packet are read without waiting. Let the writers run between them, or a burst
-            # would overflow outboxes whose sockets are perfectly ready.
-            await asyncio.sleep(0)
-
-    def _answer(self, text: str) -> dict[str, object]:
-        frame = parse_frame(text)
-        try:
-            if isinstance(frame, Publish):
-                self._may("agents:write")
-                seq = self._hub.publish(
-                    frame.channel,
-                    publisher=frame.publisher,
-                    publisher_seq=frame.seq,
-                    intended_ns=frame.intended_ns,
-                    sent_ns=frame.sent_ns,
-                    data=frame.data,
-                )
-                return {"type": "published", "id": frame.id, "channel": frame.channel, "seq": seq}
-            if isinstance(frame, Subscribe):
-                self._may("agents:read")
-                return {
-                    "type": "subscribed",
-                    "channels": self._hub.subscribe(self._outbox, frame.channels),
-                    "id": frame.id,
-                }
-            return {
-                "type": "unsubscribed",
-                "channels": self._hub.unsubscribe(self._outbox, frame.channels),
-                "id": frame.id,
-            }
-        except (ValueError, HubFullError, AccessError) as error:
-            raise FrameError(str(error), frame.id) from error
+            self.presence.leave(principal.who)
 
 
 async def _principal(services: Services, scope: Scope) -> Principal:
@@ -196,8 +69,8 @@ async def _principal(services: Services, scope: Scope) -> Principal:
     return await authenticate(services, headers)
 
 
-async def _deny(scope: Scope, receive: Receive, send: Send, detail: str) -> None:
+async def _deny(scope: Scope, receive: Receive, send: Send, status: int, detail: str) -> None:
     if "websocket.http.response" in scope.get("extensions", {}):
-        await Problem(403, scope["path"], detail)(scope, receive, send)
+        await Problem(status, scope["path"], detail)(scope, receive, send)
     else:  # the server then answers a bare 403 itself
         await send({"type": "websocket.close", "code": ABUSE.code, "reason": detail})

@@ -27,8 +27,8 @@ from portal.graphql.schema import schema
 from portal.outbox import Outbox
 from portal.principal import AccessError
 from portal.services import Services
+from portal.session import FAILED, OVERSIZE, SLOW, Closing
 from portal.settings import Settings
-from portal.websocket import FAILED, OVERSIZE, SLOW, Closing
 
 INIT_S = 10
 """How long a client may take to say `connection_init`, in seconds."""
@@ -149,6 +149,12 @@ class GraphQLSockets(GraphQL[Context, None]):
             connection_init_wait_timeout=timedelta(seconds=init_s),
             max_subscriptions_per_connection=MAX_OPERATIONS,
         )
+        self._open: set[Wire] = set()
+
+    def close(self, closing: Closing) -> None:
+        """Close every socket."""
+        for wire in self._open:
+            wire.close(closing)
 
     async def on_ws_connect(self, context: Context) -> UnsetType:
         """Ask for the token, in `connection_init` or else in the handshake."""
@@ -174,11 +180,13 @@ class GraphQLSockets(GraphQL[Context, None]):
                 return {"type": "websocket.disconnect", "code": OVERSIZE.code}
             return message
 
+        self._open.add(wire)
         reader = asyncio.ensure_future(self.run(WebSocket(scope, receive_bounded, wire.send), context=context))
         writer = asyncio.create_task(wire.write())
         try:
             await asyncio.wait((reader, writer, wire.closing), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._open.discard(wire)
             # As on /ws/agents: nobody sends any more when the close frame leaves.
             reader.cancel()
             writer.cancel()

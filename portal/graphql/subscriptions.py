@@ -28,6 +28,8 @@ class Subscription:
         """Follow an agent's channel; what clients publish there themselves is no change of it."""
         info.context.demand("agents:read")
         services, settings = info.context.services, info.context.services.settings
+        if not services.fanout.is_connected:
+            raise RefusedError("UNAVAILABLE", "events do not arrive here at the moment")
         outbox = Outbox(settings.queue_frames, settings.queue_bytes, info.context.on_overflow)
         try:
             services.hub.subscribe(outbox, [f"agent.{key_of(id)}"])

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from portal.app import create_app
+from portal.local.redis import binary, redis
 from portal.seed import PASSWORD
 from portal.settings import Settings
 
@@ -30,6 +31,15 @@ def portal() -> Iterator[TestClient]:
 def anonymous(portal: TestClient) -> TestClient:
     """The same portal without a token."""
     return TestClient(portal.app, raise_server_exceptions=False)
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis for this process's tests; each names channels of its own."""
+    if binary() is None:
+        pytest.skip("no Redis: python -m portal.local.install installs it")
+    with redis() as url:
+        yield url
 
 
 @pytest.fixture

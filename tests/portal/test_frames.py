@@ -50,6 +50,9 @@ def test_the_three_frames_are_understood() -> None:
         '{"type":"subscribe","channels":["agent.%s"]}' % ("1" * 64),
         '{"type":"subscribe","channels":["agent.1"],"id":{}}',
         '{"type":"subscribe","channels":["agent.1"],"colour":"red"}',
+        '{"type":"subscribe","channels":["agent.1"],"after":{"agent.2":1}}',
+        '{"type":"subscribe","channels":["agent.1"],"after":{"agent.1":-1}}',
+        '{"type":"subscribe","channels":["agent.1"],"after":["agent.1"]}',
         json.dumps({"type": "subscribe", "channels": [f"agent.{i}" for i in range(1001)]}),
     ],
 )

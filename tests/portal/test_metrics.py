@@ -12,8 +12,9 @@ from starlette.types import Message
 from portal.hub import Hub
 from portal.metrics import LAG_INTERVAL_S, Metrics
 from portal.outbox import Outbox
+from portal.session import Session
 from portal.settings import Settings
-from portal.websocket import AgentSockets, Session
+from portal.websocket import AgentSockets
 
 TOKEN = "a token for the scraper"
 
@@ -92,7 +93,7 @@ def test_what_waits_for_sockets_is_counted() -> None:
             sending.set()
             await asyncio.Future()
 
-        session = Session(hub, Settings(), receive, send, lambda scope: None)
+        session = Session(hub, Settings(), receive, send, lambda channel, action: None)
         sockets.open.add(session)
         running = asyncio.create_task(session.run())
         await sending.wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -135,6 +136,52 @@ def test_stopping_closes_sockets_with_1012() -> None:
             assert await _close_code(client) == 1012
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("reads", [True, False], ids=["answers no ping", "reads nothing either"])
+def test_a_dead_peer_is_dropped(reads: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A raw socket that knows no pong is pinged, closed with 1011 and forgotten, be its buffers full or empty."""
+    monkeypatch.setattr(server_module, "CLOSE_TIMEOUT_S", 0.01)
+
+    async def scene() -> None:
+        few = Settings(agents=1, tasks=1, accounts=1, ping_interval_s=0.02, ping_timeout_s=0.02)
+        app = create_app(few)
+        async with _serving(app, few) as (server, url), asyncio.timeout(DEADLINE_S):
+            reader, writer = await _raw_socket(url, (await _sign_in(url))["Authorization"])
+            hub = app.state.services.hub
+            while not hub.subscribers("agent.1"):
+                await asyncio.sleep(0)
+            if not reads:
+                for sequence in range(16):
+                    fields = {"publisher": "p", "publisher_seq": sequence, "intended_ns": 0, "sent_ns": 0}
+                    hub.publish("agent.1", data={"filler": "x" * 60_000}, **fields)
+            while server.server_state.connections or hub.subscribers("agent.1"):
+                await asyncio.sleep(0)
+            if reads:
+                heard = await reader.read()
+                assert b"\x89\x04" in heard  # a ping of four bytes (RFC 6455, section 5.2)
+                assert heard.endswith(b"\x88\x18\x03\xf3keepalive ping timeout")  # 1011 (section 7.4.1)
+            writer.close()
+
+    asyncio.run(scene())
+
+
+async def _raw_socket(url: str, authorization: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Subscribe to agent.1 by hand (RFC 6455, sections 4.1 and 5.2), and read no more than a few kB ahead."""
+    host, port = url.removeprefix("http://").split(":")
+    peer = socket.socket()
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # or the kernel reads a megabyte for us
+    peer.connect((host, int(port)))
+    reader, writer = await asyncio.open_connection(sock=peer, limit=1024)
+    writer.write(
+        f"GET /ws/agents HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+        f"Authorization: {authorization}\r\n\r\n".encode()
+    )
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+    frame = b'{"type":"subscribe","channels":["agent.1"]}'
+    writer.write(bytes((0x81, 0x80 | len(frame), 0, 0, 0, 0)) + frame)  # masked with zeros
+    return reader, writer
 
 
 def test_without_a_token_the_handshake_is_403_and_too_long_a_frame_1009() -> None:

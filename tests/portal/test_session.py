@@ -8,8 +8,8 @@ import pytest
 from starlette.types import Message
 
 from portal.hub import Hub
+from portal.session import Session
 from portal.settings import Settings
-from portal.websocket import Session
 
 
 def _publish(seq: int) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def _publish(seq: int) -> dict[str, Any]:
     return frame | {"intended_ns": 5, "sent_ns": 6, "data": {"n": seq}}
 
 
-def _may(scope: str) -> None:
+def _may(channel: str, action: str) -> None:
     """Let every client do everything."""
 
 

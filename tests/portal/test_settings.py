@@ -49,6 +49,7 @@ def test_secrets_are_not_shown() -> None:
     [
         ("PORTAL_SECRET", "short"),
         ("PORTAL_SLOW", "nonsense"),
+        ("PORTAL_REDIS_URL", "localhost:6379"),
         ("PORTAL_ACCESS_TOKEN_S", "0"),
         ("PORTAL_ACCESS_TOKEN_S", "1h"),
         ("PORTAL_RATE_LIMIT", "600"),
