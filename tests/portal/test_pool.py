@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import Connection, create_engine, text
 
 from portal.__main__ import main
 from portal.app import create_app
@@ -66,3 +68,45 @@ def test_a_database_that_is_not_there(
     assert "does not answer" in err
     assert err.count("\n") == 1
     assert "secret" not in err
+
+
+@pytest.mark.parametrize("action", [["migrate"], ["--port", "0"]])
+def test_a_newer_portals_database(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, action: list[str]
+) -> None:
+    """It is left as it is, and the revision that is not known is named."""
+    monkeypatch.setenv("PORTAL_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/p.db")
+    assert main(["migrate"]) == 0
+    engine = create_engine(f"sqlite:///{tmp_path}/p.db")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert main(action) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "cannot be migrated" in err
+    assert "'9999'" in err
+    assert err.count("\n") == 1
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+    engine.dispose()
+
+
+@pytest.mark.services
+@pytest.mark.skipif(binaries() is None, reason="no PostgreSQL: python -m portal.local.install installs it")
+def test_a_database_that_goes_while_it_is_migrated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence and the same exit code, whether the portal was to migrate or to serve."""
+
+    def lose(connection: Connection) -> None:
+        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    monkeypatch.setattr("portal.__main__.migrate", lose)
+    with postgres() as named:
+        monkeypatch.setenv("PORTAL_DATABASE_URL", named)
+        for action in (["migrate"], ["--port", "0"]):
+            assert main(action) == 2
+            out, err = capsys.readouterr()
+            assert out == ""
+            assert "cannot be migrated" in err
+            assert err.count("\n") == 1
