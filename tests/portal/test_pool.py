@@ -6,11 +6,17 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, insert, select, text
 
 from portal.__main__ import main
+from portal.agents import new_row
 from portal.app import create_app
+from portal.changes import RowKey
+from portal.database import Database
 from portal.local.postgres import binaries, postgres
+from portal.models import agents, metadata
+from portal.revision import revise
+from portal.schemas import NewAgent
 from portal.seed import PASSWORD
 from portal.settings import Settings
 
@@ -47,6 +53,30 @@ def test_a_full_pool_is_told_and_soon_over(url: str | None) -> None:
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
             assert "wait for the database" in refused.json()["detail"]
             assert (await client.patch("/api/v1/agents/1", json={"name": "a"})).status_code == 200
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("door", ["write", "transaction"])
+def test_a_change_is_told_of_when_others_can_see_it(url: str | None, tmp_path: Path, door: str) -> None:
+    """Sooner, and a reader could copy the old row after it was forgotten."""
+
+    async def scene() -> None:
+        seen: list[str] = []
+
+        async def tell(changed: set[RowKey]) -> None:
+            async with database.read() as connection:
+                seen.append(await connection.scalar(select(agents.c.name)))
+
+        database = Database(url or f"sqlite+aiosqlite:///{tmp_path}/p.db", on_change=tell)
+        async with database.transaction() as connection:
+            await connection.run_sync(metadata.create_all)
+            await connection.execute(insert(agents).values(new_row(NewAgent(name="old"), 0)))
+        async with getattr(database, door)() as connection:
+            await revise(connection, agents, 1, {"name": "new"})
+            assert seen == []
+        assert seen == ["new"]
+        await database.close()
 
     asyncio.run(scene())
 
