@@ -9,10 +9,12 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from portal.app import create_app
 from portal.database import Database, DatabaseUrlError, check_reachable
 from portal.logs import JsonFormatter
-from portal.migrations import migrate
+from portal.migrations import MigrationError, migrate
 from portal.server import BindError, bind, make_server
 from portal.settings import Settings, SettingsError
 
@@ -46,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         app = create_app(settings)
         listener = bind(options.host, options.port)
+        if settings.database_url is not None:
+            asyncio.run(_migrate(settings.database_url))  # what is in its way is told here; the start finds it done
     except (SettingsError, DatabaseUrlError, BindError) as error:
         print(f"portal: {error}", file=sys.stderr)
         return USAGE_ERROR
@@ -75,6 +79,8 @@ async def _migrate(url: str) -> None:
     try:
         async with database.transaction() as connection:
             await connection.run_sync(migrate)
+    except (MigrationError, SQLAlchemyError, OSError) as error:
+        raise DatabaseUrlError.of(url, "cannot be migrated", error) from error
     finally:
         await database.close()
 

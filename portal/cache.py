@@ -24,6 +24,8 @@ class Cache(Protocol):
     """Reads that found their row here."""
     misses: int
     """Reads that went to the database."""
+    forgotten: int
+    """Rows that were to be forgotten."""
 
     async def read(self, key: RowKey, load: Load) -> Any | None:
         """Return a row, with its columns as attributes: the copy, or what `load` reads."""
@@ -55,6 +57,7 @@ class MemoryCache:
         self._leases: dict[RowKey, set[object]] = {}
         self.hits = 0
         self.misses = 0
+        self.forgotten = 0
 
     def __len__(self) -> int:
         return len(self._copies)
@@ -79,6 +82,7 @@ class MemoryCache:
 
     async def forget(self, keys: set[RowKey]) -> None:
         """Hold copies of these rows no more."""
+        self.forgotten += len(keys)
         for key in keys:
             self._copies.pop(key, None)
             self._leases.pop(key, None)

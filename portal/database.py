@@ -27,6 +27,13 @@ POOL_WAIT_S = 10.0
 class DatabaseUrlError(ValueError):
     """A database URL that cannot be used, told in one sentence."""
 
+    @classmethod
+    def of(cls, url: str, what: str, error: Exception) -> "DatabaseUrlError":
+        """Tell what cannot be done, and the cause as the driver tells it; never the password."""
+        name = make_url(url).render_as_string(hide_password=True)
+        cause = " ".join(str(getattr(error, "orig", None) or error).split())
+        return cls(f"the database {name} {what}: {cause}")
+
 
 class Database:
     """The portal's database.
@@ -128,13 +135,19 @@ class _Lent:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         try:
-            if self._on_change is not None:
-                current.reset(self._token)
-                if self._changed:
-                    await self._on_change(self._changed)
-            return await self._manager.__aexit__(kind, error, traceback)
+            try:
+                await self._tell()
+            finally:  # who is cancelled while telling gives the connection back all the same
+                suppressed = await self._manager.__aexit__(kind, error, traceback)
+            return suppressed
         finally:
             self._use.__exit__(kind, error, traceback)
+
+    async def _tell(self) -> None:
+        if self._on_change is not None:
+            current.reset(self._token)
+            if self._changed:
+                await self._on_change(self._changed)
 
 
 def check_url(url: str) -> None:
@@ -158,9 +171,7 @@ async def check_reachable(url: str) -> None:
     try:
         await database.ping()
     except (SQLAlchemyError, OSError) as error:
-        cause = getattr(error, "orig", None) or error
-        name = named.render_as_string(hide_password=True)
-        raise DatabaseUrlError(f"the database {name} does not answer: {cause}") from error
+        raise DatabaseUrlError.of(url, "does not answer", error) from error
     finally:
         await database.close()
 

@@ -62,10 +62,11 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class CacheCounters(Protocol):
-    """What is asked of a cache: how often it had the answer."""
+    """What is asked of a cache: how often it had the answer, and how many rows it was to forget."""
 
     hits: int
     misses: int
+    forgotten: int
 
 
 class Metrics:
@@ -151,6 +152,7 @@ class _Readings(Collector):
         if self._cache is not None:
             yield CounterMetricFamily("portal_cache_hits", "Answers the cache had.", self._cache.hits)
             yield CounterMetricFamily("portal_cache_misses", "Answers it had not.", self._cache.misses)
+            yield CounterMetricFamily("portal_cache_forgotten", "Rows forgotten for a write.", self._cache.forgotten)
 
 
 @router.get("/metrics", include_in_schema=False)

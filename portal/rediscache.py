@@ -11,6 +11,7 @@ import json
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from sqlalchemy import make_url
 
 from portal.cache import Load
 from portal.changes import RowKey
@@ -52,7 +54,7 @@ class _UnavailableError(Exception):
 
 
 class RedisCache:
-    """The copies of all portals of one database. `database_url` keeps those of other databases apart."""
+    """The copies of all portals of one database; `database_url` says which, whoever it signs in as."""
 
     def __init__(self, url: str, database_url: str, *, ttl_s: float, monotonic_ns: Callable[[], int]) -> None:
         self._redis = Redis.from_url(
@@ -64,7 +66,7 @@ class RedisCache:
         )
         self._read = self._redis.register_script(_READ)
         self._leave = self._redis.register_script(_LEAVE)
-        self._prefix = f"portal:{hashlib.sha256(database_url.encode()).hexdigest()[:16]}"
+        self._prefix = f"portal:{hashlib.sha256(_database(database_url).encode()).hexdigest()[:16]}"
         self._ttl_ms = int(ttl_s * 1000)
         self._clock_ns = monotonic_ns
         self._left_alone_until_ns = 0
@@ -72,6 +74,7 @@ class RedisCache:
         self._is_out = False
         self.hits = 0
         self.misses = 0
+        self.forgotten = 0
 
     async def read(self, key: RowKey, load: Load) -> Any | None:
         """Return a row."""
@@ -95,6 +98,7 @@ class RedisCache:
 
     async def forget(self, keys: set[RowKey]) -> None:
         """Remove the copies of these rows, or remember that they could not be removed."""
+        self.forgotten += len(keys)
         names = [name for key in keys for name in self._keys(key)]
         with timed("cache"):
             try:
@@ -138,3 +142,11 @@ class RedisCache:
         names = [name async for name in self._redis.scan_iter(f"{self._prefix}:*", count=1_000)]
         for start in range(0, len(names), 1_000):
             await self._redis.delete(*names[start : start + 1_000])
+
+
+def _database(url: str) -> str:
+    """Name the database itself: who signs in, how, and from which folder a file is named does not matter."""
+    named = make_url(url)
+    if named.get_backend_name() == "sqlite":
+        return str(Path(named.database or "").resolve())
+    return f"{named.host}:{named.port or ''}/{named.database}"

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -206,7 +207,12 @@ def test_two_portals_share_one_redis_and_two_databases_do_not(redis_url: str) ->
 
     async def scene() -> None:
         one, two, other = (
-            RedisCache(redis_url, database, ttl_s=30, monotonic_ns=Clock()) for database in ("a", "a", "b")
+            RedisCache(redis_url, database, ttl_s=30, monotonic_ns=Clock())
+            for database in (
+                "postgresql+asyncpg://reader:old@db/portal",
+                "postgresql+asyncpg://writer:new@db/portal",
+                "postgresql+asyncpg://reader:old@db/other",
+            )
         )
         table, elsewhere = Table(), Table(version=50)
         await two.read(KEY, table.load)  # the first use of each removes what an earlier life left
@@ -228,6 +234,30 @@ def test_two_portals_share_one_redis_and_two_databases_do_not(redis_url: str) ->
 
 
 @pytest.mark.services
+def test_one_name_in_two_folders_is_two_files(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite's relative URLs mean another database in each folder; a full path means one in all."""
+
+    def open_in(folder: str, url: str) -> RedisCache:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / folder)
+        return RedisCache(redis_url, url, ttl_s=30, monotonic_ns=Clock())
+
+    async def scene() -> None:
+        here, there = (open_in(folder, "sqlite+aiosqlite:///p.db") for folder in ("here", "there"))
+        also_here = open_in("there", f"sqlite+aiosqlite:///{tmp_path}/here/p.db")
+        for cache in (here, there, also_here):  # the first use of each removes what an earlier life left
+            await cache.forget({KEY})
+        table = Table()
+        for cache in (here, there, also_here):
+            await cache.read(KEY, table.load)
+        assert (here.hits, there.hits, also_here.hits) == (0, 0, 1)
+        for cache in (here, there, also_here):
+            await cache.close()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.services
 @pytest.mark.skipif(binary() is None, reason="no Redis: python -m portal.local.install installs it")
 def test_without_redis_the_database_is_read_and_afterwards_no_copy_is_trusted(
     caplog: pytest.LogCaptureFixture,
@@ -236,7 +266,7 @@ def test_without_redis_the_database_is_read_and_afterwards_no_copy_is_trusted(
 
     async def scene(url: str) -> None:
         clock, table = Clock(), Table()
-        cache = RedisCache(url, "a", ttl_s=3_600, monotonic_ns=clock)
+        cache = RedisCache(url, "sqlite:///a", ttl_s=3_600, monotonic_ns=clock)
         await cache.read(KEY, table.load)
         await cache.read(KEY, table.load)
         assert table.reads == 1
@@ -320,10 +350,12 @@ def test_every_write_is_seen_by_the_next_read(
 
 
 def test_the_metrics_tell_of_the_cache(open_portal: Callable[..., TestClient]) -> None:
-    """Two reads of one row: a miss and a hit."""
+    """Two reads of one row are a miss and a hit; a change makes it forget the row."""
     portal = open_portal()
     for _ in range(2):
         portal.get("/api/v1/agents/3")
+    portal.post("/api/v1/agents/3/heartbeat")
     metrics = TestClient(portal.app, client=("127.0.0.1", 1)).get("/metrics").text
     assert "portal_cache_hits_total 1.0" in metrics
     assert "portal_cache_misses_total 1.0" in metrics
+    assert "portal_cache_forgotten_total 1.0" in metrics

@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, text
 from starlette.testclient import TestClient
 
 from portal.app import create_app
+from portal.changes import RowKey, note_change
 from portal.database import Database, temporary_url
 from portal.models import accounts, metadata
 from portal.seed import PASSWORD
@@ -89,6 +90,36 @@ def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
         return names
 
     assert asyncio.run(scene()) == ["kept"]
+
+
+@pytest.mark.parametrize("door", ["write", "transaction"])
+def test_who_is_cancelled_while_telling_of_a_change_gives_the_connection_back(tmp_path: Path, door: str) -> None:
+    """Or SQLite's one writer would be gone for good."""
+
+    async def scene() -> None:
+        telling = asyncio.Event()
+
+        async def tell(changed: set[RowKey]) -> None:
+            assert changed == {("accounts", 1)}
+            telling.set()
+            await asyncio.Event().wait()
+
+        database = Database(f"sqlite+aiosqlite:///{tmp_path}/p.db", on_change=tell)
+
+        async def write() -> None:
+            async with getattr(database, door)():
+                note_change(accounts, 1)
+
+        writing = asyncio.create_task(write())
+        await telling.wait()
+        assert database.connections_in_use == 1
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        assert database.connections_in_use == 0
+        await database.close()
+
+    asyncio.run(scene())
 
 
 def test_a_named_database_keeps_its_rows(tmp_path: Path) -> None:

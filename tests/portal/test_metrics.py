@@ -116,15 +116,16 @@ def test_a_delivery_that_is_refused_counts_as_dropped() -> None:
 
 
 def test_a_cache_is_read_where_there_is_one(open_portal: Callable[..., TestClient]) -> None:
-    """Any object with `hits` and `misses`."""
+    """Any object with `hits`, `misses` and `forgotten`."""
 
     class Counters:
-        hits, misses = 5, 7
+        hits, misses, forgotten = 5, 7, 3
 
     metrics, services = Metrics(), open_portal().app.state.services  # type: ignore[attr-defined]
     metrics.watch(services.database, services.hub, AgentSockets(), Counters())
     assert metrics.registry.get_sample_value("portal_cache_hits_total") == 5
     assert metrics.registry.get_sample_value("portal_cache_misses_total") == 7
+    assert metrics.registry.get_sample_value("portal_cache_forgotten_total") == 3
 
 
 def test_lag_is_how_late_the_loop_wakes() -> None:

@@ -2,13 +2,21 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import Connection, create_engine, insert, select, text
 
 from portal.__main__ import main
+from portal.agents import new_row
 from portal.app import create_app
+from portal.changes import RowKey
+from portal.database import Database
 from portal.local.postgres import binaries, postgres
+from portal.models import agents, metadata
+from portal.revision import revise
+from portal.schemas import NewAgent
 from portal.seed import PASSWORD
 from portal.settings import Settings
 
@@ -49,6 +57,30 @@ def test_a_full_pool_is_told_and_soon_over(url: str | None) -> None:
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize("door", ["write", "transaction"])
+def test_a_change_is_told_of_when_others_can_see_it(url: str | None, tmp_path: Path, door: str) -> None:
+    """Sooner, and a reader could copy the old row after it was forgotten."""
+
+    async def scene() -> None:
+        seen: list[str] = []
+
+        async def tell(changed: set[RowKey]) -> None:
+            async with database.read() as connection:
+                seen.append(await connection.scalar(select(agents.c.name)))
+
+        database = Database(url or f"sqlite+aiosqlite:///{tmp_path}/p.db", on_change=tell)
+        async with database.transaction() as connection:
+            await connection.run_sync(metadata.create_all)
+            await connection.execute(insert(agents).values(new_row(NewAgent(name="old"), 0)))
+        async with getattr(database, door)() as connection:
+            await revise(connection, agents, 1, {"name": "new"})
+            assert seen == []
+        assert seen == ["new"]
+        await database.close()
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize("action", [["migrate"], ["--port", "0"]])
 @pytest.mark.parametrize(
     "named",
@@ -66,3 +98,45 @@ def test_a_database_that_is_not_there(
     assert "does not answer" in err
     assert err.count("\n") == 1
     assert "secret" not in err
+
+
+@pytest.mark.parametrize("action", [["migrate"], ["--port", "0"]])
+def test_a_newer_portals_database(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, action: list[str]
+) -> None:
+    """It is left as it is, and the revision that is not known is named."""
+    monkeypatch.setenv("PORTAL_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/p.db")
+    assert main(["migrate"]) == 0
+    engine = create_engine(f"sqlite:///{tmp_path}/p.db")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert main(action) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "cannot be migrated" in err
+    assert "'9999'" in err
+    assert err.count("\n") == 1
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+    engine.dispose()
+
+
+@pytest.mark.services
+@pytest.mark.skipif(binaries() is None, reason="no PostgreSQL: python -m portal.local.install installs it")
+def test_a_database_that_goes_while_it_is_migrated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence and the same exit code, whether the portal was to migrate or to serve."""
+
+    def lose(connection: Connection) -> None:
+        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    monkeypatch.setattr("portal.__main__.migrate", lose)
+    with postgres() as named:
+        monkeypatch.setenv("PORTAL_DATABASE_URL", named)
+        for action in (["migrate"], ["--port", "0"]):
+            assert main(action) == 2
+            out, err = capsys.readouterr()
+            assert out == ""
+            assert "cannot be migrated" in err
+            assert err.count("\n") == 1
