@@ -59,7 +59,7 @@ def test_the_time_is_that_of_the_clock() -> None:
     value = metrics.registry.get_sample_value
     assert value("portal_request_seconds_sum", labels) == 0.0025
     assert value("portal_request_seconds_bucket", labels | {"le": "0.002"}) == 0
-    assert value("portal_request_seconds_bucket", labels | {"le": "0.003"}) == 1
+    assert value("portal_request_seconds_bucket", labels | {"le": "0.005"}) == 1
 
 
 def test_sockets_and_events_are_counted(open_portal: Callable[..., TestClient]) -> None:
