@@ -138,6 +138,10 @@ def _lifespan(
         sockets.close(RESTART)
         graphql_sockets.close(RESTART)
 
+    def revoke(credential: str) -> None:
+        sockets.revoke(credential)
+        graphql_sockets.revoke(credential)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
@@ -172,6 +176,8 @@ def _lifespan(
                     clock=clock,
                 )
                 await families.load()
+                api_keys = ApiKeys(database, clock=clock, monotonic_ns=monotonic_ns)
+                families.on_revoked = api_keys.on_revoked = revoke
                 app.state.services = Services(
                     settings=settings,
                     database=database,
@@ -183,7 +189,7 @@ def _lifespan(
                         clock=clock,
                     ),
                     families=families,
-                    api_keys=ApiKeys(database, clock=clock, monotonic_ns=monotonic_ns),
+                    api_keys=api_keys,
                     failed_logins=Buckets(settings.failed_logins, monotonic_ns),
                     audit=audit,
                     hub=hub,

@@ -39,6 +39,8 @@ RESTART = Closing(1012, "events do not arrive here: connect again")
 """The portal has lost the other portals."""
 SLOW = Closing(1013, "too slow: the queue is full, connect again later")
 """The client reads more slowly than its channels speak."""
+REVOKED = Closing(4401, "the login has ended, or the key has been revoked")
+"""What opened the socket is not accepted any more; the code is one of those for private use."""
 
 
 class Session:

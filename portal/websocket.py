@@ -11,7 +11,7 @@ from portal.presence import Presence
 from portal.principal import AccessError, Principal
 from portal.problems import Problem
 from portal.services import Services
-from portal.session import ABUSE, Closing, Session
+from portal.session import ABUSE, REVOKED, Closing, Session
 
 
 class AgentSockets:
@@ -25,6 +25,7 @@ class AgentSockets:
         self.open: set[Session] = set()
         """The sockets accepted and not ended."""
         self.presence = Presence()
+        self._credentials: dict[Session, str] = {}
 
     @property
     def frames_queued(self) -> int:
@@ -35,6 +36,12 @@ class AgentSockets:
         """Close every socket."""
         for session in self.open:
             session.close(closing)
+
+    def revoke(self, credential: str) -> None:
+        """Close the sockets that a credential opened."""
+        for session, its in self._credentials.items():
+            if its == credential:
+                session.close(REVOKED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
@@ -52,12 +59,14 @@ class AgentSockets:
         may = partial(demand_channel, services, principal, target=target, request_id=request_id)
         session = Session(services.hub, services.settings, receive, send, may, services.fanout, self.presence)
         self.open.add(session)  # before it is accepted, or it could miss that all are closed
+        self._credentials[session] = principal.credential
         self.presence.enter(principal.who)
         try:
             await send({"type": "websocket.accept"})
             await session.run()
         finally:
             self.open.discard(session)
+            del self._credentials[session]
             self.presence.leave(principal.who)
 
 
