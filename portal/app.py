@@ -77,7 +77,8 @@ def create_app(
     """
     settings = settings or Settings.from_environment(os.environ, host="an unknown address")
     templates = Templates(route for router in ROUTERS for route in router.routes)
-    sockets, graphql_sockets = AgentSockets(), GraphQLSockets()
+    sockets = AgentSockets(Buckets(settings.rate_limit, monotonic_ns) if settings.rate_limit else None)
+    graphql_sockets = GraphQLSockets()
     app = MeasuredFastAPI(
         title="The portal where agents are coordinated",
         version="2",

@@ -46,7 +46,7 @@ REVOKED = Closing(4401, "the login has ended, or the key has been revoked")
 class Session:
     """One accepted socket, from its first frame to its last.
 
-    `may` raises `AccessError` for what the client has no right to.
+    `may` raises `AccessError` for what the client has no right to, and `admit` for a frame that is one too many.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Session:
         may: Callable[[str, Action], None],
         fanout: Fanout | None = None,
         presence: Presence | None = None,
+        admit: Callable[[], None] = lambda: None,
     ) -> None:
         self._hub = hub
         self._fanout = fanout or hub
@@ -66,6 +67,7 @@ class Session:
         self._receive = receive
         self._send = send
         self._may = may
+        self._admit = admit
         self._closing: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
         self._outbox = Outbox(settings.queue_frames, settings.queue_bytes, lambda: self.close(SLOW))
         self._malformed = 0
@@ -135,6 +137,7 @@ class Session:
 
     async def _obey(self, frame: Frame) -> None:
         try:
+            self._admit()
             if isinstance(frame, Publish):
                 await self._publish(frame)
             elif isinstance(frame, Subscribe):
