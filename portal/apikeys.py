@@ -39,6 +39,8 @@ class ApiKeys:
         self._clock = clock
         self._monotonic_ns = monotonic_ns
         self._cache: OrderedDict[int, tuple[Row[Any], int]] = OrderedDict()  # with the time it is believed until
+        self.on_revoked: Callable[[str], None] = lambda who: None
+        """Called with the principal's name of each key that is revoked here."""
 
     async def create(
         self, name: str, scopes: Iterable[Scope], *, made_by: str, expires_at_ms: int | None
@@ -80,6 +82,7 @@ class ApiKeys:
         if row is None:
             return False
         self._remember(row)
+        self.on_revoked(f"key:{key_id}")
         return True
 
     async def _row(self, key_id: int) -> Row[Any] | None:

@@ -79,7 +79,8 @@ def create_app(
     """
     settings = settings or Settings.from_environment(os.environ, host="an unknown address")
     templates = Templates(route for router in ROUTERS for route in router.routes)
-    sockets, graphql_sockets = AgentSockets(), GraphQLSockets()
+    sockets = AgentSockets(Buckets(settings.rate_limit, monotonic_ns) if settings.rate_limit else None)
+    graphql_sockets = GraphQLSockets()
     app = MeasuredFastAPI(
         title="The portal where agents are coordinated",
         version="2",
@@ -140,6 +141,10 @@ def _lifespan(
         sockets.close(RESTART)
         graphql_sockets.close(RESTART)
 
+    def revoke(credential: str) -> None:
+        sockets.revoke(credential)
+        graphql_sockets.revoke(credential)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
@@ -179,6 +184,8 @@ def _lifespan(
                     clock=clock,
                 )
                 await families.load()
+                api_keys = ApiKeys(database, clock=clock, monotonic_ns=monotonic_ns)
+                families.on_revoked = api_keys.on_revoked = revoke
                 app.state.services = Services(
                     settings=settings,
                     database=database,
@@ -190,7 +197,7 @@ def _lifespan(
                         clock=clock,
                     ),
                     families=families,
-                    api_keys=ApiKeys(database, clock=clock, monotonic_ns=monotonic_ns),
+                    api_keys=api_keys,
                     failed_logins=Buckets(settings.failed_logins, monotonic_ns),
                     audit=audit,
                     cache=cache,

@@ -42,6 +42,8 @@ class Families:
         self._life_s = max(access_token_s, refresh_token_s)
         self._clock = clock
         self._revoked_until_s: dict[str, float] = {}
+        self.on_revoked: Callable[[str], None] = lambda family: None
+        """Called once with each family that is revoked, here or elsewhere."""
 
     async def load(self) -> None:
         """Delete the families whose last token has expired, and learn which were revoked, here or elsewhere."""
@@ -53,7 +55,10 @@ class Families:
             await connection.execute(delete(families).where(families.c.expires_at_ms <= now_ms))
             rows = (await connection.execute(revoked.order_by(families.c.revoked_at_ms))).all()
         # Added to what is known, never instead of it: a revocation under way is known before it is in the table.
+        news = [row.family_id for row in rows if row.family_id not in self._revoked_until_s]
         self._revoked_until_s |= {row.family_id: (row.revoked_at_ms + life_ms) / 1000 for row in rows}
+        for family in news:
+            self.on_revoked(family)
 
     async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Load again and again, until cancelled."""
@@ -83,6 +88,7 @@ class Families:
                 break
             del self._revoked_until_s[oldest]
         self._revoked_until_s[family] = now_s + self._access_token_s
+        self.on_revoked(family)
         values = {"family": family, "now_ms": int(now_s * 1000), "expires_at_ms": self._expires_at_ms()}
         async with self._database.write() as connection:
             await connection.execute(_revoke, values)

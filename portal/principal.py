@@ -50,6 +50,11 @@ class Principal:
     family: str | None = None
     """The login that the access token comes from; None for an API key."""
 
+    @property
+    def credential(self) -> str:
+        """What is revoked to end this principal's sockets: a login's family, or a key's name."""
+        return self.family or self.who
+
     def require(self, scope: Scope) -> None:
         """Return if this may be done, raise `AccessError` (403) if not."""
         if scope not in self.scopes:

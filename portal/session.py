@@ -39,12 +39,14 @@ RESTART = Closing(1012, "events do not arrive here: connect again")
 """The portal has lost the other portals."""
 SLOW = Closing(1013, "too slow: the queue is full, connect again later")
 """The client reads more slowly than its channels speak."""
+REVOKED = Closing(4401, "the login has ended, or the key has been revoked")
+"""What opened the socket is not accepted any more; the code is one of those for private use."""
 
 
 class Session:
     """One accepted socket, from its first frame to its last.
 
-    `may` raises `AccessError` for what the client has no right to.
+    `may` raises `AccessError` for what the client has no right to, and `admit` for a frame that is one too many.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Session:
         may: Callable[[str, Action], None],
         fanout: Fanout | None = None,
         presence: Presence | None = None,
+        admit: Callable[[], None] = lambda: None,
     ) -> None:
         self._hub = hub
         self._fanout = fanout or hub
@@ -64,6 +67,7 @@ class Session:
         self._receive = receive
         self._send = send
         self._may = may
+        self._admit = admit
         self._closing: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
         self._outbox = Outbox(settings.queue_frames, settings.queue_bytes, lambda: self.close(SLOW))
         self._malformed = 0
@@ -133,6 +137,7 @@ class Session:
 
     async def _obey(self, frame: Frame) -> None:
         try:
+            self._admit()
             if isinstance(frame, Publish):
                 await self._publish(frame)
             elif isinstance(frame, Subscribe):

@@ -10,8 +10,9 @@ from portal.credentials import API_KEY_HEADER, authenticate, bearer, demand_chan
 from portal.presence import Presence
 from portal.principal import AccessError, Principal
 from portal.problems import Problem
+from portal.rate import Buckets
 from portal.services import Services
-from portal.session import ABUSE, Closing, Session
+from portal.session import ABUSE, REVOKED, Closing, Session
 
 
 class AgentSockets:
@@ -21,10 +22,12 @@ class AgentSockets:
     problem.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, frames: Buckets | None = None) -> None:
+        self._frames = frames  # one bucket per principal, who may have many sockets
         self.open: set[Session] = set()
         """The sockets accepted and not ended."""
         self.presence = Presence()
+        self._credentials: dict[Session, str] = {}
 
     @property
     def frames_queued(self) -> int:
@@ -35,6 +38,12 @@ class AgentSockets:
         """Close every socket."""
         for session in self.open:
             session.close(closing)
+
+    def revoke(self, credential: str) -> None:
+        """Close the sockets that a credential opened."""
+        for session, its in self._credentials.items():
+            if its == credential:
+                session.close(REVOKED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
@@ -50,15 +59,35 @@ class AgentSockets:
             return
         target, request_id = f"WS {scope['path']}", Headers(scope=scope).get("X-Request-ID")
         may = partial(demand_channel, services, principal, target=target, request_id=request_id)
-        session = Session(services.hub, services.settings, receive, send, may, services.fanout, self.presence)
+        session = Session(
+            services.hub,
+            services.settings,
+            receive,
+            send,
+            may,
+            services.fanout,
+            self.presence,
+            partial(self._admit, principal.who),
+        )
         self.open.add(session)  # before it is accepted, or it could miss that all are closed
+        self._credentials[session] = principal.credential
         self.presence.enter(principal.who)
         try:
             await send({"type": "websocket.accept"})
             await session.run()
         finally:
             self.open.discard(session)
+            del self._credentials[session]
             self.presence.leave(principal.who)
+
+    def _admit(self, who: str) -> None:
+        if self._frames is None or (level := self._frames.take(who)).allowed:
+            return
+        rate = self._frames.rate
+        raise AccessError(
+            f"too many frames: {rate.count} in {rate.period_s} s are allowed, try again in {level.retry_after_s} s",
+            status=429,
+        )
 
 
 async def _principal(services: Services, scope: Scope) -> Principal:

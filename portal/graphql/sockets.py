@@ -27,7 +27,7 @@ from portal.graphql.schema import schema
 from portal.outbox import Outbox
 from portal.principal import AccessError
 from portal.services import Services
-from portal.session import FAILED, OVERSIZE, SLOW, Closing
+from portal.session import FAILED, OVERSIZE, REVOKED, SLOW, Closing
 from portal.settings import Settings
 
 INIT_S = 10
@@ -149,12 +149,18 @@ class GraphQLSockets(GraphQL[Context, None]):
             connection_init_wait_timeout=timedelta(seconds=init_s),
             max_subscriptions_per_connection=MAX_OPERATIONS,
         )
-        self._open: set[Wire] = set()
+        self._open: dict[Wire, Context] = {}
 
     def close(self, closing: Closing) -> None:
         """Close every socket."""
         for wire in self._open:
             wire.close(closing)
+
+    def revoke(self, credential: str) -> None:
+        """Close the sockets that a credential opened."""
+        for wire, context in self._open.items():
+            if context.principal is not None and context.principal.credential == credential:
+                wire.close(REVOKED)
 
     async def on_ws_connect(self, context: Context) -> UnsetType:
         """Ask for the token, in `connection_init` or else in the handshake."""
@@ -180,13 +186,13 @@ class GraphQLSockets(GraphQL[Context, None]):
                 return {"type": "websocket.disconnect", "code": OVERSIZE.code}
             return message
 
-        self._open.add(wire)
+        self._open[wire] = context
         reader = asyncio.ensure_future(self.run(WebSocket(scope, receive_bounded, wire.send), context=context))
         writer = asyncio.create_task(wire.write())
         try:
             await asyncio.wait((reader, writer, wire.closing), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._open.discard(wire)
+            del self._open[wire]
             # As on /ws/agents: nobody sends any more when the close frame leaves.
             reader.cancel()
             writer.cancel()

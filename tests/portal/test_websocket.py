@@ -8,6 +8,8 @@ import pytest
 from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
+from portal.rate import Rate
+
 
 def _publish(seq: int, channel: str = "agent.7", **more: Any) -> dict[str, Any]:
     frame = {"type": "publish", "id": seq, "channel": channel, "publisher": "p3", "seq": seq}
@@ -152,3 +154,20 @@ def test_a_frame_that_is_too_long_closes_with_1009(open_portal: Callable[..., Te
     with portal.websocket_connect("/ws/agents") as socket:
         socket.send_text(" " * 101)
         assert _close_code(socket) == 1009
+
+
+def test_frames_are_limited_per_principal(open_portal: Callable[..., TestClient]) -> None:
+    """Over all of its sockets, by a bucket of its own beside that of requests; a refused frame is not obeyed."""
+    now_ns = [0]
+    portal = open_portal({"rate_limit": Rate(3, 60)}, monotonic_ns=lambda: now_ns[0])
+    with portal.websocket_connect("/ws/agents") as socket, portal.websocket_connect("/ws/agents") as other:
+        for seq in range(3):
+            socket.send_json(_publish(seq))
+            assert socket.receive_json()["seq"] == seq + 1
+        other.send_json(_publish(3))
+        refusal = other.receive_json()
+        assert (refusal["type"], refusal["id"]) == ("error", 3)
+        assert "try again in 20 s" in refusal["detail"]  # 60 s / 3
+        now_ns[0] += 20 * 10**9
+        other.send_json(_publish(3))
+        assert other.receive_json()["seq"] == 4
