@@ -51,19 +51,22 @@ class Bracket:
         return f"; too little evidence, it takes about {seconds:,} s of steady state"
 
 
-def bracket(upper: Side, lower: Side, budget: float, with_own: bool, material: bool) -> Bracket:
+def bracket(upper: Side, lower: Side, budget: float, own_from_us: float | None, material: bool) -> Bracket:
     """Gate both readings of a share of bad requests against its budget.
 
     Args:
         upper: timed from when requests were due, what never started counted as bad.
         lower: timed from when they left.
         budget: the share that may be bad.
-        with_own: whether the slowest requests of the readings bear on their waves (see ``effective.own_series``).
+        own_from_us: from which time on the slowest requests of the readings bear on their waves (see
+            ``effective.own_series``); None where they do not.
         material: whether the generator's lateness can matter to the objective.
 
     """
-    above = gate(upper.counts, upper.bad, budget, own=upper.own(budget) if with_own else ())
-    below = gate(lower.counts, lower.bad, budget, own=lower.own(budget) if with_own else ())
+    above, below = (
+        gate(side.counts, side.bad, budget, own=() if own_from_us is None else side.own(budget, own_from_us))
+        for side in (upper, lower)
+    )
     if above.status is Decision.PASS:
         status = Status.PASS
     elif below.status is Decision.FAIL:

@@ -17,6 +17,7 @@ from scipy.special import ndtri, stdtrit
 
 __all__ = [
     "BLOCKS",
+    "NEAR",
     "RARE",
     "IntArray",
     "design_effect",
@@ -33,6 +34,13 @@ RARE = 20
 """Below this many events a wave is noise: the spread is taken over blocks instead."""
 BLOCKS = 20
 """How many blocks a series of rare events is cut into."""
+
+NEAR = 0.25
+"""Own slow requests bear on a latency limit when the slowest B of them begin at this share of it, or above.
+
+How requests of 20 ms crowd together says nothing of how those over 200 ms would. And where the truth is at the limit,
+the slowest B begin near it, whatever the service: a factor of four is more than runs of a minute scatter by.
+"""
 
 
 def waves(seconds: int) -> int:

@@ -33,9 +33,10 @@ class Side:
     failed: IntArray
     histograms: tuple[Histogram, ...]
 
-    def own(self, budget: float) -> list[IntArray]:
+    def own(self, budget: float, from_us: float = 0.0) -> list[IntArray]:
         """The slowest requests of the side itself (see ``effective.own_series``).
 
+        There are none if the quickest of the slowest B took less than ``from_us``; a failed one took for ever.
         Their edges follow from the whole run's counts alone, so no table of seconds and buckets is made: an
         eight-hour run takes little memory too.
         """
@@ -45,6 +46,9 @@ class Side:
         failed = self.failed.sum(keepdims=True)
         above = failed + np.cumsum(total.counts[::-1])[::-1]  # of the edge below each bucket; strictly falling
         chosen = [int(n[0]) for n in own_series(total.counts[np.newaxis], failed, budget)]
+        slow = total.index[above <= chosen[0]]  # where the slowest B are; nowhere if all of them failed
+        if slow.size and int(bucket_lowest_us(slow[0])) < from_us:
+            return []
         return [self._beyond(total.index[above > n].max(initial=-1) + 1) for n in chosen]
 
     def _beyond(self, bucket: int) -> IntArray:

@@ -18,7 +18,7 @@ from scipy.special import stdtrit
 from loadtests.bracket import Bracket, bracket
 from loadtests.breach import breaches, checked
 from loadtests.duration import format_ns
-from loadtests.effective import waves
+from loadtests.effective import NEAR, waves
 from loadtests.evidence import Evidence
 from loadtests.gate import LEAST_SECONDS, GateResult, quantile_bounds
 from loadtests.health import slip_is_material
@@ -90,7 +90,7 @@ def _latency(run: Run, objective: Objective, names: list[str], label: str) -> Ve
         return _without_data(objective, label, "it had no request in the steady state")
     budget, percentile = objective.budget or 0.0, objective.percentile or 0.0
     material = slip_is_material(evidence, limit_ns)
-    both = bracket(*evidence.latency_sides(limit_ns), budget, with_own=True, material=material)
+    both = bracket(*evidence.latency_sides(limit_ns), budget, limit_ns / 1000 * NEAR, material=material)
     low, high = quantile_bounds(percentile, both.upper.n_effective)
     ends = [evidence.percentile_us(p) for p in (percentile, low, high)]
     observed, lower, upper = (None if end is None else end * 1000.0 for end in ends)
@@ -108,8 +108,8 @@ def _share(run: Run, objective: Objective, names: list[str], label: str) -> Verd
     if not evidence.total.count:
         return _without_data(objective, label, "it had no request in the steady state")
     sides = evidence.lost_sides() if objective.metric == "lost" else evidence.failure_sides()
-    with_own = objective.metric == "errors" and evidence.timeouts_of_a_queue(budget)
-    both = bracket(*sides, budget, with_own, material=slip_is_material(evidence, None))
+    own_from_us = 0.0 if objective.metric == "errors" and evidence.timeouts_of_a_queue(budget) else None
+    both = bracket(*sides, budget, own_from_us, material=slip_is_material(evidence, None))
     shown, happened = both.shown, "were lost" if objective.metric == "lost" else "failed"
     said = f"{shown.bad:,} of {shown.n:,} {happened}, {_percent(shown.observed or 0.0)} against {_percent(budget)}"
     sure = f"the truth most likely lies {_between(shown)}"

@@ -149,6 +149,13 @@ def test_own_series(rows, budget):
     assert [series.tolist() for series in lower.own(budget)] == slow
 
 
+def test_own_series_far_below_the_limit():
+    """They are left out together when the slowest B begin below: here at 16 us, of requests of 1 to 20 us."""
+    (upper, _) = Evidence(_microseconds([(us, us) for us in range(1, 21)]), ["GET /a"]).latency_sides(LIMIT_NS)
+    assert [int(series.sum()) for series in upper.own(0.25, 16)] == [5, 10, 10]
+    assert upper.own(0.25, 16.5) == []
+
+
 def test_own_series_of_a_long_run_take_little_memory():
     """Two hours in a thousand buckets need a few counts a second, not a table of seconds and buckets (58 MB)."""
     rng = np.random.default_rng(5)

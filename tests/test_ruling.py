@@ -1,5 +1,7 @@
 """Objectives against runs whose right verdict is known."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -460,3 +462,30 @@ def test_contract_under_load(unloaded, reason):
     for violation in ("x", None):
         run.intervals["GET /a"][0].add_checked(violation)
     assert _one(run, "contract == 0").reason == reason
+
+
+def _one_slow_spell(service_ms):
+    """Five requests a second for a minute: 10 ms, but for twelve seconds in a row."""
+    return [
+        sample(t + k / 5, service_ms=service_ms if 20 <= t < 32 else 10.0)
+        for t, k in itertools.product(range(60), range(5))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("service_ms", "status", "n_effective"), [(49, Status.PASS, 300), (51, Status.INCONCLUSIVE, None)]
+)
+def test_a_spell_far_below_the_limit_is_no_evidence_about_it(service_ms, status, n_effective):
+    """A fifth of the requests in one spell: under a quarter of the 200 ms they do not matter, above it they do."""
+    verdict = _one(remember_run(_one_slow_spell(service_ms), [P95]), P95)
+    assert verdict.status is status
+    if n_effective:
+        assert verdict.n_effective == n_effective  # each request counts for itself: not one was bad
+    else:
+        assert verdict.n_effective < 60
+
+
+def test_a_far_limit_mutated(monkeypatch):
+    """Mutation: were every own slow request taken for evidence, a service at a quarter of its limit would not pass."""
+    monkeypatch.setattr(ruling, "NEAR", 0.0)
+    assert _one(remember_run(_one_slow_spell(49), [P95]), P95).status is Status.INCONCLUSIVE
