@@ -54,7 +54,7 @@ fix: $(STAMP) ## Mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-smoke: $(STAMP) ## The main job: 120 users and 64 live connections on every system of the portal for 75 s
+smoke: $(STAMP) ## The main job: 120 users and 64 live connections on every system of the portal for a minute
 	$(RUN) $(PORTAL)/smoke.toml $(OPTIONS)
 
 load: $(STAMP) ## Ten minutes at the usual load

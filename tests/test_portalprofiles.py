@@ -13,7 +13,7 @@ PORTAL = Path(__file__).parents[1] / "scenarios" / "portal"
 
 # name: (seconds of each phase, seconds of steady state, peak of the offered rate per s, expected arrivals)
 PROFILES = {
-    "smoke": ([15, 75, 5], 75, 100, 100 * 95),
+    "smoke": ([15, 60, 5], 60, 100, 100 * 80),
     "load": ([30, 600, 5], 600, 100, 100 * 635),
     "stress": ([15, *[60] * 6, 10], 360, 600, 100 * (15 + 60 * (1 + 2 + 3 + 4 + 5 + 6) + 10)),
     "spike": ([15, 60, 30, 90, 5], 180, 400, 100 * (15 + 60 + 4 * 30 + 90 + 5)),
