@@ -15,7 +15,7 @@ from loadtests.errors import ExitCode
 from loadtests.run import Run
 from tests.endtoend.harness import loadtests, server, summary
 
-pytestmark = [pytest.mark.slow, pytest.mark.timed]
+pytestmark = pytest.mark.slow
 
 Make = Callable[..., Path]
 
@@ -33,6 +33,7 @@ def test_exit_codes_are_public() -> None:
     }
 
 
+@pytest.mark.timed
 def test_one_line_against_any_url(tmp_path: Path) -> None:
     """A healthy URL, half a minute: PASS, exit 0, every planned request sent, figures and pages on disk."""
     out = tmp_path / "run"
@@ -86,6 +87,7 @@ def test_an_objective_on_nothing_never_passes(scenario: Make, tmp_path: Path) ->
     assert "no series matches" in done.stdout
 
 
+@pytest.mark.timed
 def test_closed_model(tmp_path: Path) -> None:
     """Without --rate each user sends again when it is answered; the run and its page say that it is closed."""
     with server("hub") as (url, _):
@@ -101,6 +103,7 @@ def test_closed_model(tmp_path: Path) -> None:
     assert "closed" in (tmp_path / "run" / "report.html").read_text()
 
 
+@pytest.mark.timed
 def test_scenario_with_users_and_swarm(scenario: Make, tmp_path: Path) -> None:
     """Both user clients and a swarm over two processes: everything is delivered, everything accounted for."""
     with server("hub") as (url, _):

@@ -17,7 +17,7 @@ def test_one_slow_route_is_named_and_no_other(tmp_path: Path) -> None:
         "run",
         ROOT / "scenarios" / "portal" / "smoke.toml",
         "--duration",
-        "25s",
+        "31s",
         "--out",
         tmp_path / "run",
         timeout_s=180,
