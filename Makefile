@@ -39,11 +39,11 @@ $(STAMP): pyproject.toml constraints.txt
 setup: $(STAMP) ## Make the virtual environment with the pinned versions
 
 test: $(STAMP) ## Run all tests, the slow ones too
-	$(BIN)/python -m pytest -m 'not timed' --numprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -m 'not timed' --numprocesses 3 --dist worksteal
 	$(BIN)/python -m pytest -m timed
 
 test-quick: $(STAMP) ## Run the tests without the long simulations
-	$(BIN)/python -m pytest -m 'not slow' --numprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses 3 --dist worksteal
 
 check: $(STAMP) ## Lint, types and format, read-only
 	$(BIN)/ruff check .
