@@ -22,7 +22,7 @@ $(error DB is sqlite or postgres, CACHE is memory or redis; here they are $(DB) 
 endif
 RUN := $(if $(strip $(SERVERS)),$(BIN)/python -m portal.local $(SERVERS) -- )$(BIN)/loadtests run
 
-.PHONY: help setup test test-quick check fix smoke load stress spike soak bench report trend clean
+.PHONY: help setup test test-long test-quick check fix smoke load stress spike soak bench report trend clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -39,8 +39,11 @@ $(STAMP): pyproject.toml constraints.txt
 setup: $(STAMP) ## Make the virtual environment with the pinned versions
 
 test: $(STAMP) ## Run all tests, the slow ones too
-	$(BIN)/python -m pytest -m 'not timed' --numprocesses 3 --dist worksteal
-	$(BIN)/python -m pytest -m timed
+	$(BIN)/python -m pytest -m 'not timed' --numprocesses 3 --maxschedchunk 4
+	$(BIN)/python -m pytest -m 'timed and not long'
+
+test-long: $(STAMP) ## Run the tests that CI has no time for: one slow route in the main job
+	$(BIN)/python -m pytest -m long
 
 test-quick: $(STAMP) ## Run the tests without the long simulations
 	$(BIN)/python -m pytest -m 'not slow' --numprocesses 3 --dist worksteal

@@ -8,7 +8,7 @@ import pytest
 
 from tests.endtoend.harness import ROOT, loadtests, summary, verdict
 
-pytestmark = [pytest.mark.slow, pytest.mark.timed]
+pytestmark = [pytest.mark.slow, pytest.mark.timed, pytest.mark.long]
 
 
 def test_one_slow_route_is_named_and_no_other(tmp_path: Path) -> None:
