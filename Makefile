@@ -39,10 +39,10 @@ $(STAMP): pyproject.toml constraints.txt
 setup: $(STAMP) ## Make the virtual environment with the pinned versions
 
 test: $(STAMP) ## Run all tests, the slow ones too
-	$(BIN)/python -m pytest -m 'not timed' --numprocesses 3 --maxschedchunk 4
+	$(BIN)/python -m pytest -m 'not timed' --numprocesses 3 --dist worksteal
 	$(BIN)/python -m pytest -m 'timed and not long'
 
-test-long: $(STAMP) ## Run the tests that CI has no time for: one slow route in the main job
+test-long: $(STAMP) ## Run the tests that CI has no time for: one slow route in the main job, freezes and leaks, mutants of the schedule
 	$(BIN)/python -m pytest -m long
 
 test-quick: $(STAMP) ## Run the tests without the long simulations

@@ -105,6 +105,7 @@ def test_slow_failing_hanging_and_misdelivered(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.long
 def test_freezes_leaks_and_closed_sockets(tmp_path: Path) -> None:
     """All stands still for a second in five, each request leaves 256 KiB and a descriptor, sockets close after 80.
 

@@ -57,6 +57,7 @@ def test_stall_is_seen_as_its_users_felt_it(tmp_path: Path, capsys: pytest.Captu
     assert locust["GET /"]["p90"] < 100
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "line", "mutated"),
     [
