@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from portal.database import POOL_CONNECTIONS, POOL_WAIT_S
 from portal.rate import Rate, RateError, parse_rate
 from portal.slow import Delay, SlowError, parse_delays
 
@@ -60,9 +61,9 @@ class Settings:
     """Rows kept in memory where there is no Redis (`PORTAL_CACHE_ROWS`); 0 is none."""
     cache_ttl_s: float = 30.0
     """How long a copy of a row is kept."""
-    pool_connections: int = 20
+    pool_connections: int = POOL_CONNECTIONS
     """Connections to a database other than SQLite (`PORTAL_POOL`)."""
-    pool_wait_s: float = 10.0
+    pool_wait_s: float = POOL_WAIT_S
     """How long a request waits for a connection before it is answered 503 (`PORTAL_POOL_WAIT_S`)."""
     agents: int = 1_000
     """Agents seeded into an empty database."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -50,15 +50,6 @@ class Table:
         """Read the row."""
         self.reads += 1
         return None if self.version is None else Row(agent_id=7, name="ä", note=None, version=self.version)
-
-
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    """A server for this file's tests."""
-    if binary() is None:
-        pytest.skip("no Redis: python -m portal.local.install installs it")
-    with redis() as url:
-        yield url
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.services)])

@@ -15,6 +15,7 @@ from portal.database import Database, temporary_url
 from portal.models import accounts, metadata
 from portal.seed import PASSWORD
 from portal.settings import Settings
+from tests.portal.inprocess import signed_in
 
 
 def test_the_temporary_file_goes_with_its_journal() -> None:
@@ -181,14 +182,7 @@ def test_a_hundred_clients_write_at_once_without_an_error_or_a_lost_update() -> 
             assert written.status_code == 412
 
     async def scene() -> None:
-        app = create_app(Settings(agents=30, tasks=60, accounts=1))
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://portal") as client,
-        ):
-            form = {"username": "user000", "password": PASSWORD}
-            token = (await client.post("/api/v1/auth/token", data=form)).json()["access_token"]
-            client.headers["Authorization"] = f"Bearer {token}"
+        async with signed_in(Settings(agents=30, tasks=60, accounts=1)) as (_, client):
             await client.patch("/api/v1/agents/2", json={"name": "0"})
             seen: Counter[int] = Counter()
             await asyncio.gather(

@@ -4,21 +4,19 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from sqlalchemy import Connection, create_engine, insert, select, text
 
 from portal.__main__ import main
 from portal.agents import new_row
-from portal.app import create_app
 from portal.changes import RowKey
 from portal.database import Database
 from portal.local.postgres import binaries, postgres
 from portal.models import agents, metadata
 from portal.revision import revise
 from portal.schemas import NewAgent
-from portal.seed import PASSWORD
 from portal.settings import Settings
+from tests.portal.inprocess import signed_in
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.services)])
@@ -40,14 +38,7 @@ def test_a_full_pool_is_told_and_soon_over(url: str | None) -> None:
         settings = Settings(
             database_url=url, pool_connections=1, pool_wait_s=0.05, cache_rows=0, agents=3, tasks=3, accounts=1
         )
-        app = create_app(settings)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://portal") as client,
-        ):
-            form = {"username": "user000", "password": PASSWORD}
-            token = (await client.post("/api/v1/auth/token", data=form)).json()["access_token"]
-            client.headers["Authorization"] = f"Bearer {token}"
+        async with signed_in(settings) as (app, client):
             async with app.state.services.database.write():
                 refused = await client.patch("/api/v1/agents/1", json={"name": "a"})
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")

@@ -4,18 +4,17 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from portal.app import create_app
 from portal.database import Database
 from portal.local.postgres import binaries, postgres
 from portal.migrations import migrate
 from portal.models import metadata
-from portal.seed import PASSWORD, agent_rows
+from portal.seed import agent_rows
 from portal.settings import Settings
+from tests.portal.inprocess import signed_in
 
 pytestmark = [
     pytest.mark.services,
@@ -58,14 +57,7 @@ def test_rest_essentials(url: str) -> None:
     """Seeded rows, numbers after them, conflicts, an agent that is not there, and no update lost."""
 
     async def scene() -> None:
-        app = create_app(Settings(database_url=url, agents=30, tasks=60, accounts=1))
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://portal") as client,
-        ):
-            form = {"username": "user000", "password": PASSWORD}
-            token = (await client.post("/api/v1/auth/token", data=form)).json()["access_token"]
-            client.headers["Authorization"] = f"Bearer {token}"
+        async with signed_in(Settings(database_url=url, agents=30, tasks=60, accounts=1)) as (_, client):
             assert (await client.get("/api/v1/agents?limit=200")).json()["items"] == agent_rows(30)
             assert (await client.post("/api/v1/agents", json={"name": "new"})).headers[
                 "Location"

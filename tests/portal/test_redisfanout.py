@@ -13,13 +13,12 @@ from redis import Redis
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from portal.app import create_app
 from portal.eventstream import EventStream, Outgoing
 from portal.hub import Hub
 from portal.redisfanout import RedisFanout
-from portal.seed import PASSWORD
 from portal.services import Services
 from portal.settings import Settings
+from tests.portal.inprocess import signed_in
 
 pytestmark = pytest.mark.services
 
@@ -65,14 +64,7 @@ class Gate:
 
 @asynccontextmanager
 async def _portal(url: str) -> AsyncIterator[tuple[Services, httpx.AsyncClient]]:
-    app = create_app(Settings(redis_url=url, agents=30, tasks=60, accounts=1))
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://portal") as client,
-    ):
-        form = {"username": "user000", "password": PASSWORD}
-        token = (await client.post("/api/v1/auth/token", data=form)).json()["access_token"]
-        client.headers["Authorization"] = f"Bearer {token}"
+    async with signed_in(Settings(redis_url=url, agents=30, tasks=60, accounts=1)) as (app, client):
         yield app.state.services, client
 
 
