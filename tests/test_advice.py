@@ -129,7 +129,7 @@ def test_no_request_planned(steady_s):
     assert "decide nothing" in sentence if steady_s == 0 else sentence.endswith("it takes 82 to pass")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     budget=st.sampled_from([0.1, 0.05, 0.01, 0.001]),
     latency=st.booleans(),
@@ -143,7 +143,7 @@ def test_longer_is_never_worse(budget, latency, requests, steady_s, longer):
         assert advise("x", budget, latency, requests * longer, steady_s * longer) is None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(budget=st.sampled_from([0.1, 0.05, 0.01, 0.001]), requests=st.integers(1, 6_000), steady_s=st.integers(20, 90))
 def test_no_advice_where_a_clean_run_passes(budget, requests, steady_s):
     """An error objective needs no advice exactly where the gate would pass a run without errors."""

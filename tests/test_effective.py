@@ -56,7 +56,7 @@ def test_rare_events_use_blocks(events, df):
     assert effective_share(series, EVERY_SECOND) == pytest.approx(student_factor(df))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(run=runs(30))
 def test_doubled_counts(run):
     """Twice the requests in the same seconds never count as fewer, and the share at worst halves."""
@@ -72,7 +72,7 @@ def test_doubled_counts(run):
 _requests = st.lists(st.tuples(st.integers(0, 9), st.one_of(st.none(), st.integers(0, 6))), max_size=60)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(requests=_requests, budget=st.sampled_from([0.4, 0.1, 0.05, 0.01, 0.001]))
 def test_own_series_by_the_oracle(requests, budget):
     """The own series are those found by trying every edge on single requests."""

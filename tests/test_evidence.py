@@ -53,7 +53,7 @@ def _rows(side):
     return np.stack([side.counts, side.bad, side.failed], axis=1).tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(samples=samples_of, names=st.sampled_from([("GET /a",), ("GET /b",), ("GET /a", "GET /b")]))
 def test_sides(samples, names):
     """Both readings of a series or a pool hold what a loop over its samples counts, to the nanosecond."""
@@ -62,7 +62,7 @@ def test_sides(samples, names):
     assert tuple(_rows(side) for side in sides) == _slow_sides(samples, names)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(samples=samples_of)
 def test_failure_sides(samples):
     """Where only failures are bad, those are the bad ones; what never started is so on the upper side alone."""
@@ -73,7 +73,7 @@ def test_failure_sides(samples):
         assert [side.counts.tolist(), side.bad.tolist()] == [[row[0] for row in slow], [row[2] for row in slow]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(samples=samples_of)
 def test_the_truth_lies_between(samples):
     """The upper side has every bad request of the lower one, and what never started besides."""
@@ -109,7 +109,7 @@ def test_only_whole_steady_seconds_count():
     assert Evidence(run, ["GET /a"]).total.count == 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     service_ms=st.lists(st.floats(190, 210) | st.sampled_from([200.0, 200.064, 200.128]), min_size=1, max_size=60),
     limit_ms=st.sampled_from([195, 200, 200.1, 205]),
@@ -139,7 +139,7 @@ def _microseconds(rows):
 rows_of = st.lists(st.tuples(st.integers(0, 59), st.integers(1, 30) | st.none()), min_size=1, max_size=50)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows=rows_of, budget=st.sampled_from([0.5, 0.1, 0.05, 0.01, 0.001]))
 def test_own_series(rows, budget):
     """The run's own slowest requests are those that a count request by request finds."""
@@ -169,7 +169,7 @@ def test_own_series_of_a_long_run_take_little_memory():
     assert peak < 4e6
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows=rows_of, percentile=st.sampled_from([1, 50, 90, 95, 99, 99.9]) | st.floats(0.1, 99.9))
 def test_percentile(rows, percentile):
     """A percentile is the value of rank ceil(p n) of the sorted times, failures last; among those there is none."""

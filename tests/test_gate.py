@@ -135,7 +135,7 @@ def test_student_factor_forgotten(monkeypatch):
     assert f"{gate(EVERY_SECOND, bad, budget).n_effective:.1f}" == "7200.0"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(run=runs(), budget=BUDGETS, latency=st.booleans(), burst=st.sampled_from([1.0, 2.0, 30.0]))
 def test_agrees_with_the_oracle(run, budget, latency, burst):
     """Any run, however odd, gives the oracle's effective number, bounds and decision."""
@@ -150,7 +150,7 @@ def test_agrees_with_the_oracle(run, budget, latency, burst):
     assert found.status.value == decision
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(run=st.sampled_from([40, 60, 80]).flatmap(lambda t: runs(t, t)), budget=BUDGETS)
 def test_time_reversed(run, budget):
     """Reading the seconds backwards changes nothing: waves change sign, blocks mirror."""
@@ -161,7 +161,7 @@ def test_time_reversed(run, budget):
     assert forwards.status is backwards.status
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(run=runs(30), budget=st.sampled_from([0.05, 0.01, 0.001]))
 def test_everything_bad_fails(run, budget):
     """When every request is bad the run fails, however few there were."""
@@ -169,7 +169,7 @@ def test_everything_bad_fails(run, budget):
     assert gate(counts, counts, budget).status is Decision.FAIL
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(run=runs(), budget=BUDGETS)
 def test_bounds_hold_the_observed_fraction(run, budget):
     """The observed fraction lies between its bounds, and effective requests are never more than real ones."""

@@ -71,7 +71,7 @@ def test_the_plan_of_these_runs():
 ORDER = ["PASS", "INCONCLUSIVE", "INVALID", "FAIL"]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(kinds=st.lists(st.sampled_from([GOOD, SLOW, OPEN, LATE]), min_size=1, max_size=3))
 def test_the_worst_objective_decides(kinds):
     """Of several objectives FAIL outweighs INVALID, that INCONCLUSIVE, and that PASS."""
@@ -81,7 +81,7 @@ def test_the_worst_objective_decides(kinds):
     assert len(verdict.verdicts) == len(kinds)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     kind=st.sampled_from([GOOD, SLOW, OPEN, LATE, []]),
     befell=st.sampled_from([{}, CUT, LOST, BUSY, CUT | {"fault": "target"}, {"state": "running"}]),
@@ -91,7 +91,7 @@ def test_without_an_objective_nothing_passes(kind, befell):
     assert judge(remember_run(kind, **befell)).status is not Status.PASS
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     kind=st.sampled_from([GOOD, SLOW, OPEN, LATE]),
     seconds=st.integers(0, 60),
@@ -174,7 +174,7 @@ def test_strict_json(directory):
     json.dumps(summarise(run, verdict), allow_nan=False)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     samples=st.lists(
         st.builds(

@@ -150,7 +150,7 @@ SCOPES = st.sampled_from(["each", "pool"])
 NAMES = st.sampled_from(["GET /a", "POST /a", "ws deliver", "task Buyer", "arrival Buyer", "GET /[x]"])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     line=LINES | COUNT_LINES,
     scope=SCOPES,
@@ -165,7 +165,7 @@ def test_what_matches_no_series_never_passes(line, scope, names, glob):
     assert verdict.reason == f'no series matches "{glob}", so nothing can be said'
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     line=LINES,
     scope=SCOPES,

@@ -77,7 +77,7 @@ def test_only_the_steady_state():
     assert (list(series), series["GET /a"]["count"]) == (["GET /a"], 35 * 20)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(times_us=st.lists(st.integers(1, 59_000_000), min_size=1, max_size=60), late_us=st.integers(0, 5000))
 def test_percentiles(times_us, late_us):
     """A percentile is the sorted list's value of rank ceil(p n), at most one bucket (1/1024 of it, 1 us) above."""

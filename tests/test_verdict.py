@@ -32,7 +32,7 @@ run_verdicts = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(verdict=run_verdicts)
 def test_json(verdict):
     """A run's verdict through strict JSON and back is the same verdict, floats to the last bit."""

@@ -36,7 +36,6 @@ def test_every_answer_is_as_described(client: TestClient, label: str) -> None:
         max_examples=3,
         derandomize=True,
         database=None,
-        deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
