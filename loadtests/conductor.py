@@ -30,6 +30,7 @@ from loadtests.runwriter import RunWriter
 from loadtests.scenario import Scenario
 from loadtests.scrape import Scrape, fetch_metrics
 from loadtests.target import EmbeddedTarget, free_port
+from loadtests.vitals import Vitals
 
 __all__ = ["Conducted", "Conductor", "Options"]
 
@@ -167,11 +168,13 @@ class Conductor:
 
     async def _watch(self) -> None:
         """Once a second: resources, the board, and whether the target still lives."""
-        monitor, scrape = Monitor(), self._scrape()
+        monitor, scrape, vitals = Monitor(), self._scrape(), Vitals()
         port = urlsplit(self._scenario.target.url).port
         target = [self._embedded.process.pid] if self._embedded else monitor.listener(port) if port else []
         while True:
-            await asyncio.sleep(1 - time.monotonic() % 1)
+            due_ns = (time.monotonic_ns() // NS_PER_S + 1) * NS_PER_S
+            await asyncio.sleep((due_ns - time.monotonic_ns()) / NS_PER_S)
+            vitals.woke(due_ns)
             pids = self._generator.pids
             swarm = [child for pid in pids for child in monitor.children(pid)]
             row = await asyncio.to_thread(monitor.read, pids, swarm, target)
@@ -181,6 +184,7 @@ class Conductor:
             at_s = self._clock_s()
             if at_s >= 0:
                 self._intake.write(partial(self._writer.resources, {"at_s": at_s, **row, **gauges}))
+                self._intake.write(partial(self._writer.vitals, "orchestrator", vitals.row(self._t0_ns)))
             self._progress.at_s, self._progress.resources = max(0.0, at_s), row
             self._board.show(self._progress)
             if self._embedded and self._embedded.process.returncode is not None:

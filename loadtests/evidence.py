@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -65,11 +65,14 @@ class Evidence:
         run: the run.
         names: the series pooled here.
         stray: series of arrivals that never started and whose series is therefore not known; they count as bad.
+        without: seconds that are left out.
 
     """
 
-    def __init__(self, run: Run, names: Sequence[str], stray: Sequence[str] = ()) -> None:
-        seconds = run.header.steady_seconds()
+    def __init__(
+        self, run: Run, names: Sequence[str], stray: Sequence[str] = (), without: Collection[int] = ()
+    ) -> None:
+        seconds = [second for second in run.header.steady_seconds() if second not in without]
         self.names = tuple(names)
         self._timeout_s = run.header.timeout_s
         self._parts = [

@@ -8,16 +8,18 @@ import numpy as np
 
 from loadtests.duration import format_ns
 from loadtests.evidence import Evidence
+from loadtests.lapse import BUSY_PERCENT
 from loadtests.objective import Objective
 from loadtests.run import Run
 from loadtests.series import DELIVER, PUBLICATIONS, is_raised, is_request, is_stray, on_plan
 from loadtests.verdict import Check
+from loadtests.vitalcheck import check_vitals
 
 __all__ = ["check_run", "slip_is_material"]
 
 BLOCK_S = 10
 LEAST_ACHIEVED, LEAST_ACHIEVED_IN_BLOCK = 0.99, 0.95
-BUSY_PERCENT, BUSY_SHARE = 90.0, 0.05
+BUSY_SHARE = 0.05
 DEFAULT_LIMIT_NS = 200_000_000
 LEDGER = ("expected", "delivered", "lost", "received", "duplicated", "late", "outside", "foreign")
 
@@ -44,6 +46,7 @@ def check_run(run: Run, objectives: Sequence[Objective]) -> Iterator[Check]:
     yield from _generator_cpu(run)
     yield from _user_code(run)
     yield from _clamped(run)
+    yield from check_vitals(run, min((o.limit_ns for o in objectives if o.limit_ns), default=DEFAULT_LIMIT_NS))
     yield _length(run)
 
 

@@ -68,6 +68,8 @@ class Intake:
             self.event(event["kind"], event["text"])
             if event["kind"] in ("lost", "member error"):
                 self._cut(event["text"], "generator")
+        if "vitals" in batch:
+            self.write(partial(self._writer.vitals, batch["source"], batch["vitals"]))
         if "gauges" in batch:
             self._progress.gauges[batch["source"]] = batch["gauges"]
         if "ledger" in batch:

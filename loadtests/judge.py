@@ -20,6 +20,9 @@ from loadtests.verdict import Check, RunVerdict, Status, Verdict
 
 __all__ = ["judge"]
 
+STARVED = ("cpu", "loop", "pool", "steal")
+"""Checks that tell of a generator too slow for its own load."""
+
 
 def judge(run: Run, extra: Sequence[Objective] = ()) -> RunVerdict:
     """Judge a run on its own objectives, and on ``extra`` ones."""
@@ -31,8 +34,6 @@ def judge(run: Run, extra: Sequence[Objective] = ()) -> RunVerdict:
         objectives.append(parse_objective("foreign == 0", series=DELIVER))  # corruption fails a run unasked
     verdicts = tuple(verdict for objective in objectives for verdict in rule(run, objective))
     checks = tuple(check_run(run, objectives))
-    if any(check.name == "cpu" and not check.ok for check in checks):
-        verdicts = tuple(_cannot_blame_target(verdict) for verdict in verdicts)
     if verdicts and {verdict.status for verdict in verdicts} <= {Status.PASS, Status.FAIL}:
         checks = tuple(_without_consequence(check) for check in checks)
     verdict = RunVerdict(_status(run, verdicts, checks), "", verdicts, checks, run.header.partial)
@@ -53,6 +54,8 @@ def _status(run: Run, verdicts: Sequence[Verdict], checks: Sequence[Check]) -> S
         return Status.FAIL
     if Status.INVALID in found or any(check.name == "plan" for check in broken):
         return Status.INVALID
+    if run.header.model == "closed" and any(check.name in STARVED for check in broken):
+        return Status.INVALID  # it sent less than it would have: no plan tells how much
     return Status.PASS if found == {Status.PASS} and run.header.state == "complete" else Status.INCONCLUSIVE
 
 
@@ -61,11 +64,3 @@ def _without_consequence(check: Check) -> Check:
     if check.name != "lateness" or check.ok:
         return check
     return replace(check, ok=True, value=f"{check.value}; timed from either moment every verdict is the same")
-
-
-def _cannot_blame_target(verdict: Verdict) -> Verdict:
-    """Times measured by a starved generator are too long by an unknown amount: a PASS stands, a FAIL does not."""
-    if verdict.status is not Status.FAIL:
-        return verdict
-    reason = f"{verdict.reason}; but the generator had no CPU left, so part of that is its own"
-    return replace(verdict, status=Status.INVALID, reason=reason)

@@ -16,6 +16,7 @@ from locust.env import Environment
 
 from loadtests.answersample import AnswerSample
 from loadtests.arrival import ArrivalLine
+from loadtests.clientpool import PoolWaits
 from loadtests.duration import NS_PER_S
 from loadtests.job import Job
 from loadtests.locustuser import Requests
@@ -26,6 +27,7 @@ from loadtests.sample import Outcome
 from loadtests.series import series_name
 from loadtests.swarmchild import SwarmChild
 from loadtests.unloadedpass import UnloadedPass
+from loadtests.vitals import PROBE_S, Vitals
 
 __all__ = ["LocustLoad"]
 
@@ -53,6 +55,7 @@ class LocustLoad:
         if job.scenario.contract is not None:
             self._sample = AnswerSample(job.promises, job.scenario.contract, job.scenario.seed + job.shard)
         self._unloaded = UnloadedPass(job)
+        self._vitals, self._pool_waits = Vitals(), PoolWaits()
         self._swarm_lost_told = False
         self._over = False
 
@@ -94,6 +97,9 @@ class LocustLoad:
         if self._swarm:
             self._swarm.tell({"order": "start", "t0_ns": t0_ns})
         self._line = self._make_line()
+        self._vitals.watch_collector()
+        self._pool_waits.watch()
+        gevent.spawn(self._probe)
 
     def run(self, runner: Any) -> None:
         """Drive the share to its end and post the last batch; :meth:`begin` comes first."""
@@ -113,7 +119,11 @@ class LocustLoad:
         accounting = {
             name: getattr(self._line.accounting, name) for name in ("offered", "started", "dropped", "unsent")
         }
-        accounting |= {"requests_begun": self._requests.begun, "requests_in_flight": in_flight}
+        accounting |= {
+            "requests_begun": self._requests.begun,
+            "requests_in_flight": in_flight,
+            "in_flight_us": self._requests.in_flight_ns // 1000,
+        }
         if isinstance(self._model, OpenModel):
             accounting["planned"] = self._plan().fingerprint()[0]
         swarm_dead = self._swarm.finish() if self._swarm else None
@@ -177,6 +187,7 @@ class LocustLoad:
             before, offered = offered, self._offered()
             self._outbox.post(
                 **self._log.take(),
+                vitals=self._vitals.row(self._t0_ns) | {"pool_waits": self._pool_waits.take()},
                 gauges={
                     "offered_per_s": offered - before,
                     "users": runner.user_count,
@@ -184,6 +195,13 @@ class LocustLoad:
                     "in_flight": len(self._requests.under_way),
                 },
             )
+
+    def _probe(self) -> None:
+        """See how late this process's loop gets to what is due."""
+        while not self._over:
+            due_ns = time.monotonic_ns() + round(PROBE_S * NS_PER_S)
+            gevent.sleep(PROBE_S)
+            self._vitals.woke(due_ns)
 
     def _offered(self) -> int:
         """Arrivals that came due so far; in a closed model, requests that began."""

@@ -46,6 +46,8 @@ class Requests:
 
     def __init__(self) -> None:
         self.begun = 0
+        self.in_flight_ns = 0
+        """Time that ended requests were under way, the integral of how many were."""
         self.closing = False
         self.under_way: dict[int, tuple[int, int, object]] = {}
         self._numbers = itertools.count(1)
@@ -57,12 +59,13 @@ class Requests:
         self.under_way[number] = (intended_ns, started_ns, user)
         return number
 
-    def end(self, number: int | None) -> None:
-        """It ended; one without a number was never seen to begin."""
+    def end(self, number: int | None, took_ns: int) -> None:
+        """It ended; one without a number was never seen to begin, and took as long as it says."""
         if number is None:
             self.begun += 1
-        else:
-            self.under_way.pop(number, None)
+            self.in_flight_ns += took_ns
+        elif stamps := self.under_way.pop(number, None):
+            self.in_flight_ns += time.monotonic_ns() - stamps[1]
 
     def forget(self, user: object) -> None:
         """A user's code raised in the middle of a request: it will not be heard of again, the exception will."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import psutil
 
+from loadtests.machine import Machine
+
 __all__ = ["Monitor"]
 
 
@@ -14,6 +16,7 @@ class Monitor:
 
     def __init__(self) -> None:
         self._processes: dict[int, psutil.Process] = {}
+        self._machine = Machine()
         psutil.cpu_percent()
 
     def _read(self, pids: Iterable[int]) -> tuple[list[float], float, int]:
@@ -46,7 +49,7 @@ class Monitor:
             row |= {"target_cpu_percent": sum(target_cpu), "target_rss_bytes": target_rss}
         if target_fds:  # they are not shown of every process
             row["target_fds"] = target_fds
-        return row | {"machine_cpu_percent": psutil.cpu_percent()}
+        return row | {"machine_cpu_percent": psutil.cpu_percent()} | self._machine.read()
 
     @staticmethod
     def children(pid: int) -> list[int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from loadtests.health import BUSY_PERCENT, BUSY_SHARE
+from loadtests.health import BUSY_SHARE
+from loadtests.lapse import BUSY_PERCENT
 from loadtests.run import Run
 
 __all__ = ["remedy"]

@@ -67,7 +67,7 @@ class RequestLog:
         now = time.monotonic_ns()
         for number, (intended_ns, started_ns, user) in list(self._requests.under_way.items()):
             self._recorder.record(stray_of(type(user).__name__), intended_ns, started_ns, now, int(Outcome.TIMEOUT))
-            self._requests.end(number)
+            self._requests.end(number, now - started_ns)
 
     def event(self, kind: str, text: str) -> None:
         """Note something that happened."""
@@ -113,11 +113,11 @@ class RequestLog:
     ) -> None:
         elapsed_ns = round(response_time * 1e6)
         if context and "started_ns" in context:
-            self._requests.end(context["request"])
+            self._requests.end(context["request"], elapsed_ns)
             intended_ns, started_ns = context["intended_ns"], context["started_ns"]
         else:  # fired by an author's own client: it began when it says it did
             started_ns = intended_ns = time.monotonic_ns() - elapsed_ns
-            self._requests.end(None)
+            self._requests.end(None, elapsed_ns)
         outcome, error = Outcome.OK, ""
         if exception is not None:
             outcome, error = classify(exception, status or getattr(response, "status_code", None))

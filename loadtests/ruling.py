@@ -7,7 +7,7 @@ an objective failed, the last when it could not be decided.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -21,7 +21,8 @@ from loadtests.duration import format_ns
 from loadtests.effective import NEAR, waves
 from loadtests.evidence import Evidence
 from loadtests.gate import LEAST_SECONDS, GateResult, quantile_bounds
-from loadtests.health import slip_is_material
+from loadtests.health import DEFAULT_LIMIT_NS, slip_is_material
+from loadtests.lapse import lapses, worst_lapse
 from loadtests.objective import Kind, Objective
 from loadtests.run import Run
 from loadtests.series import DELIVER, is_request, is_stray, is_swarm
@@ -56,10 +57,24 @@ def rule(run: Run, objective: Objective) -> Iterator[Verdict]:
         yield _without_data(objective, objective.series, f'no series matches "{objective.series}"')
     elif objective.scope == "each" or len(names) == 1:
         for name in names:
-            yield _RULES[objective.kind](run, objective, [name], name)
+            yield _doubted(run, objective, [name], name)
     else:
-        verdict = _RULES[objective.kind](run, objective, names, objective.series)
+        verdict = _doubted(run, objective, names, objective.series)
         yield replace(verdict, notes=(f"{len(names)} series together", *verdict.notes))
+
+
+def _doubted(run: Run, objective: Objective, names: list[str], label: str) -> Verdict:
+    """What the whole steady state says; but a FAIL must stand without the seconds in which the generator lapsed."""
+    judged = _RULES[objective.kind]
+    verdict = judged(run, objective, names, label, frozenset())
+    if verdict.status is not Status.FAIL:
+        return verdict
+    found = lapses(run, objective.limit_ns or DEFAULT_LIMIT_NS)
+    lapsed = frozenset[int]().union(*(lapse.seconds for lapse in found))
+    if not lapsed or judged(run, objective, names, label, lapsed).status is Status.FAIL:
+        return verdict
+    doubt = f"but without the {len(lapsed)} s in which the generator itself lapsed it does not: {worst_lapse(found)}"
+    return replace(verdict, status=Status.INVALID, reason=f"{verdict.reason}; {doubt}")
 
 
 def _stray(run: Run, names: list[str]) -> list[str]:
@@ -67,8 +82,8 @@ def _stray(run: Run, names: list[str]) -> list[str]:
     return [name for name in run.intervals if is_stray(name)] if any(map(is_request, names)) else []
 
 
-def _evidence(run: Run, names: list[str]) -> Evidence:
-    return Evidence(run, names, _stray(run, names))
+def _evidence(run: Run, names: list[str], without: Collection[int]) -> Evidence:
+    return Evidence(run, names, _stray(run, names), without)
 
 
 def _without_data(objective: Objective, label: str, reason: str) -> Verdict:
@@ -84,8 +99,8 @@ def _without_data(objective: Objective, label: str, reason: str) -> Verdict:
     )
 
 
-def _latency(run: Run, objective: Objective, names: list[str], label: str) -> Verdict:
-    evidence, limit_ns = _evidence(run, names), int(objective.limit)
+def _latency(run: Run, objective: Objective, names: list[str], label: str, without: Collection[int]) -> Verdict:
+    evidence, limit_ns = _evidence(run, names, without), int(objective.limit)
     if not evidence.total.count:
         return _without_data(objective, label, "it had no request in the steady state")
     budget, percentile = objective.budget or 0.0, objective.percentile or 0.0
@@ -103,8 +118,8 @@ def _latency(run: Run, objective: Objective, names: list[str], label: str) -> Ve
     return _share_verdict(objective, label, both, f"{said}; {sure}", observed, lower, upper)
 
 
-def _share(run: Run, objective: Objective, names: list[str], label: str) -> Verdict:
-    evidence, budget = _evidence(run, names), objective.budget or 0.0
+def _share(run: Run, objective: Objective, names: list[str], label: str, without: Collection[int]) -> Verdict:
+    evidence, budget = _evidence(run, names, without), objective.budget or 0.0
     if not evidence.total.count:
         return _without_data(objective, label, "it had no request in the steady state")
     sides = evidence.lost_sides() if objective.metric == "lost" else evidence.failure_sides()
@@ -153,7 +168,7 @@ def _share_verdict(
     )
 
 
-def _count(run: Run, objective: Objective, names: list[str], label: str) -> Verdict:
+def _count(run: Run, objective: Objective, names: list[str], label: str, without: Collection[int]) -> Verdict:
     """A count over the whole run, warm-up included, and of the contract before it too: one is one too many."""
     happened = _HAPPENED[objective.metric]
     if objective.metric in _LEDGER:
@@ -167,7 +182,7 @@ def _count(run: Run, objective: Objective, names: list[str], label: str) -> Verd
     else:
         never_started = objective.metric == "dropped"
         counted = [*names, *(_stray(run, names) if never_started else ())]
-        intervals = [i for name in counted for i in run.intervals[name].values()]
+        intervals = [i for name in counted for s, i in run.intervals[name].items() if s not in without]
         n = sum(i.count for i in intervals)
         found = sum(i.never_started if never_started else i.error_count + i.timeouts for i in intervals)
     if not (n or found):
@@ -190,9 +205,9 @@ def _count(run: Run, objective: Objective, names: list[str], label: str) -> Verd
     )
 
 
-def _throughput(run: Run, objective: Objective, names: list[str], label: str) -> Verdict:
+def _throughput(run: Run, objective: Objective, names: list[str], label: str, without: Collection[int]) -> Verdict:
     """Mean successes per second; what never started might have been one, so a FAIL must stand with it counted in."""
-    evidence = _evidence(run, names)
+    evidence = _evidence(run, names, without)
     completed = evidence.completed_per_s()
     if not (evidence.total.count or completed.any()):
         return _without_data(objective, label, "it had no request in the steady state")

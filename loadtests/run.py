@@ -5,6 +5,7 @@
     counts.jsonl      the exact counts beside them
     events.jsonl      phases, errors, lost workers, one JSON object a line
     resources.csv     generator and target once a second
+    vitals.jsonl      how the generator's processes fared, once a second each
     target.jsonl      the target's own metrics once a second, where the scenario names them
     exemplars.jsonl   slowest and failed requests, redacted
     deliveries.jsonl  the swarm's ledger, the last line counts
@@ -108,6 +109,11 @@ class Run:
         with self._reading("resources.csv"):
             rows = csv.DictReader(self._lines("resources.csv"))
             return [{name: float(value) for name, value in row.items() if value and name} for row in rows]
+
+    @cached_property
+    def vitals(self) -> list[dict[str, Any]]:
+        """How each process of the generator fared, second by second (see :mod:`loadtests.vitals`)."""
+        return self._jsonl("vitals.jsonl")
 
     @cached_property
     def target_account(self) -> TargetAccount:

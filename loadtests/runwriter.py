@@ -38,7 +38,9 @@ class RunWriter:
                 self._append(name)
                 for name in ("intervals.hlog", "counts.jsonl", "events.jsonl", "exemplars.jsonl", "deliveries.jsonl")
             )
-            self._resources, self._target = self._append("resources.csv"), self._append("target.jsonl")
+            self._resources, self._target, self._vitals = (
+                self._append(name) for name in ("resources.csv", "target.jsonl", "vitals.jsonl")
+            )
         except OSError as error:
             raise RunError(
                 f"cannot write the run directory {directory}: {error.strerror or error}; name a writable one with --out"
@@ -97,6 +99,11 @@ class RunWriter:
         self._target.write(json.dumps(row, ensure_ascii=False) + "\n")
         self._target.flush()
 
+    def vitals(self, source: str, row: Mapping[str, float]) -> None:
+        """Append how a process of ours fared."""
+        self._vitals.write(json.dumps({"source": source, **{n: float(f"{v:.6g}") for n, v in row.items()}}) + "\n")
+        self._vitals.flush()
+
     def close(self, header: RunHeader) -> None:
         """Write the final header; the caller has set its state."""
         self.header = header
@@ -108,6 +115,7 @@ class RunWriter:
             self._deliveries,
             self._resources,
             self._target,
+            self._vitals,
         )
         for log in logs:
             log.close()

@@ -61,7 +61,7 @@ def _invalid(run: Run, verdict: RunVerdict) -> str:
     broken = {check.name: check for check in verdict.checks if not check.ok}
     fatal = [check for check in broken.values() if check.fatal]
     if fatal:
-        finding, mend = _REMEDIES[fatal[0].name]
+        finding, mend = _REMEDIES.get(fatal[0].name, ("{}", fatal[0].remedy))
         return f"{finding.format(fatal[0].value)}, so nothing is said of the target: {mend}"
     if run.header.fault == "generator":
         return "the generator failed, so nothing is said of the target: see generator.log, then make the run again"
@@ -69,9 +69,10 @@ def _invalid(run: Run, verdict: RunVerdict) -> str:
     if "plan" in broken or not spoilt:
         kept = broken["plan"].value
         return f"the generator did not keep its plan ({kept}), so nothing is said of the target: {remedy(run)}"
-    if "cpu" in broken:
-        return f"{_share_of(spoilt, verdict)} failed, but the generator had no CPU to spare: {remedy(run)}"
     closest = max(spoilt, key=_nearness)
+    if "itself lapsed" in closest.reason:
+        told = [check.remedy for check in broken.values() if check.remedy]
+        return f"{_what(closest)}: {closest.reason.split('; ')[-1]}; {told[0] if told else remedy(run)}"
     return f"requests left late by the generator's own fault, which decides {_what(closest)}: {remedy(run)}"
 
 

@@ -23,6 +23,7 @@ from loadtests.feed import read_feeds
 from loadtests.framesample import FrameSample
 from loadtests.job import Job
 from loadtests.outbox import Outbox
+from loadtests.vitals import Vitals, probe_asyncio
 
 __all__ = ["Swarm", "stream_name"]
 
@@ -44,6 +45,7 @@ class Swarm:
             self.books.frames = FrameSample(messages, check.sample, job.scenario.seed + job.shard)
         self.ending = asyncio.Event()
         self._outbox = outbox
+        self._vitals = Vitals()
         self._told_fault = False
         self._connections = list(self._make_connections())
 
@@ -70,6 +72,8 @@ class Swarm:
         ) as http:
             tasks = [asyncio.create_task(connection.run(http)) for connection in self._connections]
             folding = asyncio.create_task(self._fold_each_second())
+            self._vitals.watch_collector()
+            probing = asyncio.create_task(probe_asyncio(self._vitals))
             end_ns = self.t0_ns + scenario.duration_ns
             await self._until_the_end(folding, max(0.0, (end_ns - time.monotonic_ns()) / NS_PER_S + GRACE_S))
             stopped_early = self.ending.is_set()
@@ -80,6 +84,7 @@ class Swarm:
                 await asyncio.sleep(scenario.swarm.drain / NS_PER_S)
             await self._leave(tasks)
             folding.cancel()
+            probing.cancel()
         accounting: Counter[str] = Counter()
         for connection in self._connections:
             accounting.update(connection.publisher.finish(ended_ns, stopped_early))
@@ -126,5 +131,6 @@ class Swarm:
             intervals=[interval.to_json() for interval in self.books.recorder.fold()],
             ledger=self.books.ledger.counts.to_json(),
             gauges={"connections": self.books.connected},
+            vitals=self._vitals.row(self.t0_ns),
             **more,
         )

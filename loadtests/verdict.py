@@ -76,6 +76,8 @@ class Check:
     ok: bool
     fatal: bool = False
     """A breach makes the whole run INVALID, whatever the objectives say."""
+    remedy: str = ""
+    """What to do about a breach."""
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def write_run(
     return Run(directory)
 
 
-def remember_run(samples, lines=(), *, known=None, deliveries=None, events=(), resources=(), **changes):
+def remember_run(samples, lines=(), *, known=None, deliveries=None, events=(), resources=(), vitals=(), **changes):
     """The same run without a disk, for tests that need many of them."""
     objectives = parsed(lines)
     run = Run.__new__(Run)
@@ -117,5 +117,6 @@ def remember_run(samples, lines=(), *, known=None, deliveries=None, events=(), r
         by_second[part.second] = merge([*before, part], series=part.series, second=part.second)
     run.events = [{"at_s": 1.0, "kind": kind, "text": text} for kind, text in events]
     run.resources = [dict(row) for row in resources]
+    run.vitals = [dict(row) for row in vitals]
     run.deliveries = deliveries or {}
     return run

@@ -1,0 +1,209 @@
+"""The self-checks of the generator's own processes and machine: was anything of ours in the way of the clock?"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from loadtests.lapse import NO_MEANS, Lapse, lapses, worst_lapse
+from loadtests.run import Run
+from loadtests.series import is_request, is_stray
+from loadtests.verdict import Check
+
+__all__ = ["check_vitals"]
+
+LATE_SHARE = LAPSED_SHARE = 0.01
+CLOCK_STEP_MS, CLOCK_DRIFT_PPM = 1.0, 50.0
+MOST_PORTS_PERCENT = MOST_DESCRIPTORS_PERCENT = 70.0
+COLLECTOR_SHARE = 0.02
+STEAL_PERCENT = 2.0
+LITTLE_SHARE, LITTLE_US = 0.02, 1000.0
+
+
+def check_vitals(run: Run, limit_ns: int) -> Iterator[Check]:
+    """Every check that the processes' own readings allow, against the tightest latency limit."""
+    found = lapses(run, limit_ns)
+    steady = set(run.header.steady_seconds())
+    rows = [  # a row tells of the second before it
+        row for row in run.vitals if row["source"] != "orchestrator" and math.floor(row["at_s"]) - 1 in steady
+    ]
+    if rows:
+        yield _loop(run, rows, [lapse for lapse in found if lapse.check == "loop"], limit_ns)
+        yield _collector(rows, limit_ns)
+        yield from _descriptors(rows)
+    yield from _clock(run)
+    yield from _pool(found)
+    yield from _machine(run, [lapse for lapse in found if lapse.check in ("steal", "throttle")])
+    yield from _means(run)
+    yield from _little(run)
+    yield from _network(run)
+
+
+def _loop(run: Run, rows: list[dict[str, float]], stood: list[Lapse], limit_ns: int) -> Check:
+    """G2: every process's probe wakes on time."""
+    probes, late = (sum(row[name] for row in rows) for name in ("probes", "late_probes"))
+    share = late / probes if probes else 0.0
+    lapsed = set().union(*(lapse.seconds for lapse in stood))
+    value = f"{100 * share:.2g} % of {probes:,.0f} looks over 5 ms late"
+    if stood:
+        value += f"; {worst_lapse(stood)}"
+    return Check(
+        "loop",
+        "The event loops kept time",
+        value,
+        f"at most 1 % over 5 ms, and 1 % of seconds with {limit_ns / 20e6:.3g} ms",
+        share <= LATE_SHARE and len(lapsed) <= LAPSED_SHARE * len(run.header.steady_seconds()),
+        remedy="look for users' or members' code that computes or blocks; else share the load among more processes "
+        "(--processes) or give it a quieter machine",
+    )
+
+
+def _collector(rows: list[dict[str, float]], limit_ns: int) -> Check:
+    """G5: the garbage collector's pauses, for information."""
+    worst = max(row["collector_worst_ms"] for row in rows)
+    total = sum(row["collector_ms"] for row in rows) / len(rows)
+    text = f"at most {worst:.2g} ms at once, {total:.2g} ms a second"
+    if worst * 1e6 > COLLECTOR_SHARE * limit_ns:
+        text += ", long beside the limit: users' code makes much garbage"
+    return Check("collector", "The garbage collector was brief", text, "2 % of the limit; told only", ok=True)
+
+
+def _descriptors(rows: list[dict[str, float]]) -> Iterator[Check]:
+    """G9: open files against their limit."""
+    shares = {
+        row["source"]: 100 * row["descriptors"] / row["descriptors_limit"] for row in rows if "descriptors" in row
+    }
+    if shares:
+        who = max(shares, key=lambda source: shares[source])
+        yield Check(
+            "descriptors",
+            "There were files to spare",
+            f"{who} had {shares[who]:.0f} % of its descriptors open",
+            "70 %",
+            shares[who] <= MOST_DESCRIPTORS_PERCENT,
+            remedy="raise the limit (ulimit -n) before the run",
+        )
+
+
+def _clock(run: Run) -> Iterator[Check]:
+    """G10: the wall clock neither stepped nor drifted against the monotonic one, from which all times are taken."""
+    steps: list[tuple[float, str, float]] = []
+    drifts = [0.0]
+    for source in {row["source"] for row in run.vitals}:
+        rows = [row for row in run.vitals if row["source"] == source]
+        offset = np.array([row["clock_offset_ms"] for row in rows])
+        at_s = np.array([row["at_s"] for row in rows])
+        if len(rows) > 1:
+            by_ms = np.abs(np.diff(offset)) - np.diff(at_s) * CLOCK_DRIFT_PPM / 1000
+            k = int(by_ms.argmax())
+            steps.append((float(by_ms[k]), source, float(at_s[k + 1])))
+            if at_s[-1] - at_s[0] >= 30:
+                drifts.append(float(abs(offset[-1] - offset[0]) / (at_s[-1] - at_s[0]) * 1000))
+    if steps:
+        step_ms, source, at_s_ = max(steps)
+        stepped = step_ms > CLOCK_STEP_MS
+        text = f"drift {max(drifts):.1f} ppm" + (
+            f"; it was set by {step_ms:.3g} ms at {at_s_:.0f} s" if stepped else ""
+        )
+        yield Check(
+            "clock step",
+            "The clock was left alone",
+            text,
+            "50 ppm, no step over 1 ms",
+            not stepped and max(drifts) <= CLOCK_DRIFT_PPM,
+            fatal=True,
+            remedy="let nothing set the clock during a run (NTP should slew), then make it again",
+        )
+
+
+def _pool(found: list[Lapse]) -> Iterator[Check]:
+    """G7: no request queues for a connection of the client's own pool."""
+    for lapse in found:
+        if lapse.check == "pool":
+            yield Check(
+                "pool",
+                "No request waited in the client",
+                worst_lapse([lapse]),
+                "0.1 % of the requests",
+                ok=False,
+                remedy="give every user a connection of its own: no shared client_pool, or one with as many as users",
+            )
+
+
+def _machine(run: Run, found: list[Lapse]) -> Iterator[Check]:
+    """G6: the machine's time was ours."""
+    steal = [row["steal_percent"] for row in run.resources if "steal_percent" in row]
+    if steal or found:
+        mean = float(np.mean(steal)) if steal else 0.0
+        text = f"{mean:.2g} % of its time went to others" + (f"; {worst_lapse(found)}" if found else "")
+        yield Check(
+            "steal",
+            "The machine was ours",
+            text,
+            "2 % stolen, no CPU quota reached",
+            mean <= STEAL_PERCENT and not any(lapse.check == "throttle" for lapse in found),
+            remedy="run on a host with less company, or raise the container's CPU quota",
+        )
+
+
+def _means(run: Run) -> Iterator[Check]:
+    """G8, G9: ports and descriptors never ran out, and retransmissions as far as the machine tells."""
+    failed = sum(
+        interval.errors.get(kind, 0)
+        for by_second in run.intervals.values()
+        for interval in by_second.values()
+        for kind in NO_MEANS
+    )
+    ports = max((row.get("ports_percent", 0.0) for row in run.resources), default=0.0)
+    if failed or ports:
+        lost = {n: sum(row.get(n, 0.0) for row in run.resources) for n in ("retransmits", "listen_overflows")}
+        text = f"{ports:.0f} % of the ports in use" + (
+            f", {failed:,} requests found none, or no descriptor" if failed else ""
+        )
+        text += "".join(
+            f"; {count:,.0f} {name.replace('_', ' ')} on this machine" for name, count in lost.items() if count
+        )
+        yield Check(
+            "means",
+            "There were ports to spare",
+            text,
+            "70 %, none failed",
+            not failed and ports <= MOST_PORTS_PERCENT,
+            fatal=bool(failed),
+            remedy="keep connections alive, raise the limit of open files (ulimit -n), or widen "
+            "net.ipv4.ip_local_port_range",
+        )
+
+
+def _little(run: Run) -> Iterator[Check]:
+    """G11: the time that requests were under way is the time that was recorded (L = lambda W)."""
+    under_way_us = run.header.accounting.get("in_flight_us")
+    recorded = [i.service for n, by in run.intervals.items() if is_request(n) or is_stray(n) for i in by.values()]
+    n = sum(histogram.total for histogram in recorded)
+    if under_way_us is None or not n:
+        return
+    recorded_us = sum((histogram.mean_us() or 0.0) * histogram.total for histogram in recorded)
+    allowed_us = max(LITTLE_SHARE * under_way_us, LITTLE_US * n)
+    yield Check(
+        "little",
+        "Time under way is time recorded",
+        f"{under_way_us / 1e6:,.1f} s under way, {recorded_us / 1e6:,.1f} s recorded (L = λ·W)",
+        "within 2 %, or 1 ms a request",
+        abs(under_way_us - recorded_us) <= allowed_us,
+        remedy="times are missing or were counted twice: make the run again, and report it should it happen twice",
+    )
+
+
+def _network(run: Run) -> Iterator[Check]:
+    """G14: loopback is no network."""
+    host = urlsplit(run.header.target).hostname or ""
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if loopback:
+        yield Check("network", "No network in these times", "the target is on this machine", "told only", ok=True)

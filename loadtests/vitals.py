@@ -1,0 +1,129 @@
+"""How a process of the generator itself fares: its event loop, its collector, its processor, its descriptors, its clock.
+
+A probe sleeps for 10 ms over and over and tells how late it woke: nothing else in the process can have run on time
+while it could not. One row a second goes with the batches into the run (``vitals.jsonl``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["LATE_NS", "PROBE_S", "Vitals", "probe_asyncio"]
+
+PROBE_S = 0.01
+LATE_NS = 5_000_000
+"""A probe that wakes later than this counts as late."""
+_SCHEDSTAT = Path("/proc/self/schedstat")
+_DESCRIPTORS = Path("/proc/self/fd")
+
+
+class Vitals:
+    """Collects between two rows; everything is told in the row of the second in which it was noticed.
+
+    Args:
+        clock_ns: CLOCK_MONOTONIC.
+        wall_ns: CLOCK_REALTIME, which somebody may set.
+        scheduled_ns: of the main thread so far, nanoseconds on a processor and in line for one; None where unknown.
+
+    """
+
+    def __init__(
+        self,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+        wall_ns: Callable[[], int] = time.time_ns,
+        scheduled_ns: Callable[[], tuple[int, int] | None] = lambda: _scheduled_ns(),
+    ) -> None:
+        self._clock_ns = clock_ns
+        self._wall_ns = wall_ns
+        self._scheduled_ns = scheduled_ns
+        self._offset_ns = wall_ns() - clock_ns()
+        self._taken_ns = clock_ns()
+        self._scheduled = scheduled_ns()
+        self._collecting_since_ns = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._probes = self._late = self._worst_ns = self._worst_at_ns = 0
+        self._collections_ns = self._longest_collection_ns = 0
+
+    def watch_collector(self) -> None:
+        """Time the garbage collector's pauses from now on."""
+        gc.callbacks.append(self._collecting)
+
+    def _collecting(self, phase: str, info: dict[str, int]) -> None:
+        now = self._clock_ns()
+        if phase == "start":
+            self._collecting_since_ns = now
+            return
+        took_ns = now - self._collecting_since_ns
+        self._collections_ns += took_ns
+        self._longest_collection_ns = max(self._longest_collection_ns, took_ns)
+
+    def woke(self, due_ns: int) -> None:
+        """The probe that was to wake at ``due_ns`` is awake."""
+        now = self._clock_ns()
+        late_ns = now - due_ns
+        self._probes += 1
+        self._late += late_ns > LATE_NS
+        if late_ns > self._worst_ns:
+            self._worst_ns, self._worst_at_ns = late_ns, now
+
+    def row(self, t0_ns: int) -> dict[str, float]:
+        """What happened since the last row.
+
+        ``at_s`` and ``loop_worst_at_s`` are seconds from the run's start; processor times are in percent of one core;
+        ``clock_offset_ms`` is how far the wall clock has moved against the monotonic one since the process began.
+        """
+        now = self._clock_ns()
+        row: dict[str, float] = {
+            "at_s": (now - t0_ns) / 1e9,
+            "probes": self._probes,
+            "late_probes": self._late,
+            "loop_worst_ms": self._worst_ns / 1e6,
+            "loop_worst_at_s": (self._worst_at_ns - t0_ns) / 1e9 if self._worst_at_ns else 0.0,
+            "collector_ms": self._collections_ns / 1e6,
+            "collector_worst_ms": self._longest_collection_ns / 1e6,
+            "clock_offset_ms": (self._wall_ns() - now - self._offset_ns) / 1e6,
+        }
+        before, self._scheduled = self._scheduled, self._scheduled_ns()
+        passed_ns = now - self._taken_ns
+        if before and self._scheduled and passed_ns > 0:
+            row["cpu_percent"], row["cpu_wait_percent"] = (
+                100 * (after - earlier) / passed_ns for after, earlier in zip(self._scheduled, before, strict=True)
+            )
+        if (descriptors := _descriptors()) is not None:
+            row["descriptors"], row["descriptors_limit"] = descriptors
+        self._taken_ns = now
+        self._begin()
+        return row
+
+
+async def probe_asyncio(vitals: Vitals) -> None:
+    """Probe the running asyncio loop until cancelled."""
+    while True:
+        due_ns = time.monotonic_ns() + round(PROBE_S * 1e9)
+        await asyncio.sleep(PROBE_S)
+        vitals.woke(due_ns)
+
+
+def _scheduled_ns() -> tuple[int, int] | None:
+    """Linux tells of the main thread; elsewhere nothing is known."""
+    try:
+        on, waiting, _ = _SCHEDSTAT.read_text().split()
+    except (OSError, ValueError):
+        return None
+    return int(on), int(waiting)
+
+
+def _descriptors() -> tuple[int, int] | None:
+    """Open descriptors and how many there may be."""
+    try:
+        return len(os.listdir(_DESCRIPTORS)), resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    except OSError:
+        return None
