@@ -21,14 +21,14 @@ class PoolWaits:
 
     def watch(self) -> None:
         """Count from now on, in every pool of this process."""
-        get_socket = ConnectionPool.get_socket
+        take_socket = ConnectionPool.get_socket
 
         def counted(pool: Any) -> Any:
             if pool._semaphore.locked():
                 self._waits += 1
-            return get_socket(pool)
+            return take_socket(pool)
 
-        ConnectionPool.get_socket = counted  # type: ignore[method-assign] # it has no event for this
+        setattr(ConnectionPool, "get_socket", counted)  # noqa: B010 - it has no event for this, and mypy no patience
 
     def take(self) -> int:
         """How many since it was last asked."""

@@ -8,7 +8,6 @@ import numpy as np
 
 from loadtests.duration import format_ns
 from loadtests.evidence import Evidence
-from loadtests.lapse import BUSY_PERCENT
 from loadtests.objective import Objective
 from loadtests.run import Run
 from loadtests.series import DELIVER, PUBLICATIONS, is_raised, is_request, is_stray, on_plan
@@ -19,7 +18,6 @@ __all__ = ["check_run", "slip_is_material"]
 
 BLOCK_S = 10
 LEAST_ACHIEVED, LEAST_ACHIEVED_IN_BLOCK = 0.99, 0.95
-BUSY_SHARE = 0.05
 DEFAULT_LIMIT_NS = 200_000_000
 LEDGER = ("expected", "delivered", "lost", "received", "duplicated", "late", "outside", "foreign")
 
@@ -43,7 +41,6 @@ def check_run(run: Run, objectives: Sequence[Objective]) -> Iterator[Check]:
     yield from _accounting(run)
     yield from _deliveries(run)
     yield from _lost(run)
-    yield from _generator_cpu(run)
     yield from _user_code(run)
     yield from _clamped(run)
     yield from check_vitals(run, min((o.limit_ns for o in objectives if o.limit_ns), default=DEFAULT_LIMIT_NS))
@@ -149,20 +146,6 @@ def _lost(run: Run) -> Iterator[Check]:
     lost = [event["text"] for event in run.events if event["kind"] in ("lost", "member error")]
     if lost:
         yield Check("lost", "Every process lived", lost[0], "none lost", ok=False, fatal=True)
-
-
-def _generator_cpu(run: Run) -> Iterator[Check]:
-    steady = set(run.header.steady_seconds())
-    rows = [row for row in run.resources if int(row["at_s"]) in steady and "generator_cpu_percent" in row]
-    cpu = np.array([max(row["generator_cpu_percent"], row.get("swarm_cpu_percent", 0.0)) for row in rows])
-    if cpu.size:
-        busy = int((cpu > BUSY_PERCENT).sum())
-        text = f"busiest process at {np.percentile(cpu, 95):.0f} % of a core (p95)"
-        if busy:
-            text += f", over 90 % in {busy} of {cpu.size} s: add a worker (--processes)"
-        yield Check(
-            "cpu", "The generator had room", text, "over 90 % in 5 % of the time", busy <= BUSY_SHARE * cpu.size
-        )
 
 
 def _user_code(run: Run) -> Iterator[Check]:

@@ -20,8 +20,14 @@ from loadtests.verdict import Check, RunVerdict, Status, Verdict
 
 __all__ = ["judge"]
 
-STARVED = ("cpu", "loop", "pool", "steal")
-"""Checks that tell of a generator too slow for its own load."""
+_STARVED = ("cpu", "steal")
+"""Checks that tell of a generator too slow for its own load, which in a closed model then is less than it was to be."""
+_NO_RESERVATION = {
+    "lateness": "timed from either moment every verdict is the same",
+    "loop": "every verdict stands without it",
+    "pool": "every verdict stands without it",
+    "steal": "every verdict stands without it",
+}
 
 
 def judge(run: Run, extra: Sequence[Objective] = ()) -> RunVerdict:
@@ -35,7 +41,7 @@ def judge(run: Run, extra: Sequence[Objective] = ()) -> RunVerdict:
     verdicts = tuple(verdict for objective in objectives for verdict in rule(run, objective))
     checks = tuple(check_run(run, objectives))
     if verdicts and {verdict.status for verdict in verdicts} <= {Status.PASS, Status.FAIL}:
-        checks = tuple(_without_consequence(check) for check in checks)
+        checks = tuple(map(_without_consequence, checks))
     verdict = RunVerdict(_status(run, verdicts, checks), "", verdicts, checks, run.header.partial)
     return replace(verdict, sentence=run_sentence(run, verdict))
 
@@ -54,13 +60,13 @@ def _status(run: Run, verdicts: Sequence[Verdict], checks: Sequence[Check]) -> S
         return Status.FAIL
     if Status.INVALID in found or any(check.name == "plan" for check in broken):
         return Status.INVALID
-    if run.header.model == "closed" and any(check.name in STARVED for check in broken):
+    if run.header.model == "closed" and any(check.name in _STARVED for check in broken):
         return Status.INVALID  # it sent less than it would have: no plan tells how much
     return Status.PASS if found == {Status.PASS} and run.header.state == "complete" else Status.INCONCLUSIVE
 
 
 def _without_consequence(check: Check) -> Check:
-    """Requests that left late are no reservation where both readings of every objective come out alike."""
-    if check.name != "lateness" or check.ok:
+    """What makes no PASS, and no FAIL that stands without it, is no reservation."""
+    if check.ok or check.name not in _NO_RESERVATION:
         return check
-    return replace(check, ok=True, value=f"{check.value}; timed from either moment every verdict is the same")
+    return replace(check, ok=True, value=f"{check.value}; {_NO_RESERVATION[check.name]}")

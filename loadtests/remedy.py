@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from loadtests.health import BUSY_SHARE
 from loadtests.lapse import BUSY_PERCENT
 from loadtests.run import Run
+from loadtests.vitalcheck import BUSY_SHARE
 
 __all__ = ["remedy"]
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,12 @@ from scipy.special import stdtrit
 
 from loadtests.bracket import Bracket, bracket
 from loadtests.breach import breaches, checked
+from loadtests.doubt import doubted
 from loadtests.duration import format_ns
 from loadtests.effective import NEAR, waves
 from loadtests.evidence import Evidence
 from loadtests.gate import LEAST_SECONDS, GateResult, quantile_bounds
 from loadtests.health import DEFAULT_LIMIT_NS, slip_is_material
-from loadtests.lapse import lapses, worst_lapse
 from loadtests.objective import Kind, Objective
 from loadtests.run import Run
 from loadtests.series import DELIVER, is_request, is_stray, is_swarm
@@ -64,17 +65,8 @@ def rule(run: Run, objective: Objective) -> Iterator[Verdict]:
 
 
 def _doubted(run: Run, objective: Objective, names: list[str], label: str) -> Verdict:
-    """What the whole steady state says; but a FAIL must stand without the seconds in which the generator lapsed."""
-    judged = _RULES[objective.kind]
-    verdict = judged(run, objective, names, label, frozenset())
-    if verdict.status is not Status.FAIL:
-        return verdict
-    found = lapses(run, objective.limit_ns or DEFAULT_LIMIT_NS)
-    lapsed = frozenset[int]().union(*(lapse.seconds for lapse in found))
-    if not lapsed or judged(run, objective, names, label, lapsed).status is Status.FAIL:
-        return verdict
-    doubt = f"but without the {len(lapsed)} s in which the generator itself lapsed it does not: {worst_lapse(found)}"
-    return replace(verdict, status=Status.INVALID, reason=f"{verdict.reason}; {doubt}")
+    judged = partial(_RULES[objective.kind], run, objective, names, label)
+    return doubted(run, objective.limit_ns or DEFAULT_LIMIT_NS, judged)
 
 
 def _stray(run: Run, names: list[str]) -> list[str]:

@@ -66,13 +66,16 @@ def _invalid(run: Run, verdict: RunVerdict) -> str:
     if run.header.fault == "generator":
         return "the generator failed, so nothing is said of the target: see generator.log, then make the run again"
     spoilt = _with_status(verdict)
-    if "plan" in broken or not spoilt:
+    if "plan" in broken:
         kept = broken["plan"].value
         return f"the generator did not keep its plan ({kept}), so nothing is said of the target: {remedy(run)}"
+    if not spoilt:
+        check = next(check for check in broken.values() if check.remedy)
+        return f"the generator held its own load back ({check.value}): {check.remedy}"
     closest = max(spoilt, key=_nearness)
-    if "itself lapsed" in closest.reason:
-        told = [check.remedy for check in broken.values() if check.remedy]
-        return f"{_what(closest)}: {closest.reason.split('; ')[-1]}; {told[0] if told else remedy(run)}"
+    if closest.remedy:
+        finding, *_, doubt = closest.reason.split("; ")
+        return f"{_series(closest)}: {finding}, {doubt}; {closest.remedy}"
     return f"requests left late by the generator's own fault, which decides {_what(closest)}: {remedy(run)}"
 
 

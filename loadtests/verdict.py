@@ -54,6 +54,8 @@ class Verdict:
     budget: float | None = None
     budget_spent: float | None = None
     notes: tuple[str, ...] = ()
+    remedy: str = ""
+    """What to do about the generator's own doing, where that took a FAIL's ground away."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

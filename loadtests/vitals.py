@@ -1,4 +1,4 @@
-"""How a process of the generator itself fares: its event loop, its collector, its processor, its descriptors, its clock.
+"""How a process of the generator fares: its event loop, collector, processor, descriptors and clock.
 
 A probe sleeps for 10 ms over and over and tells how late it woke: nothing else in the process can have run on time
 while it could not. One row a second goes with the batches into the run (``vitals.jsonl``).
@@ -6,7 +6,6 @@ while it could not. One row a second goes with the batches into the run (``vital
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import resource
@@ -14,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["LATE_NS", "PROBE_S", "Vitals", "probe_asyncio"]
+__all__ = ["LATE_NS", "PROBE_S", "Vitals"]
 
 PROBE_S = 0.01
 LATE_NS = 5_000_000
@@ -61,7 +60,7 @@ class Vitals:
         if phase == "start":
             self._collecting_since_ns = now
             return
-        took_ns = now - self._collecting_since_ns
+        took_ns = now - (self._collecting_since_ns or now)
         self._collections_ns += took_ns
         self._longest_collection_ns = max(self._longest_collection_ns, took_ns)
 
@@ -102,14 +101,6 @@ class Vitals:
         self._taken_ns = now
         self._begin()
         return row
-
-
-async def probe_asyncio(vitals: Vitals) -> None:
-    """Probe the running asyncio loop until cancelled."""
-    while True:
-        due_ns = time.monotonic_ns() + round(PROBE_S * 1e9)
-        await asyncio.sleep(PROBE_S)
-        vitals.woke(due_ns)
 
 
 def _scheduled_ns() -> tuple[int, int] | None:

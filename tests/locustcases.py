@@ -532,9 +532,9 @@ def case_requests_under_way():
     assert len({one, two, three}) == 3
     assert requests.begun == 2
     assert list(requests.under_way.values()) == [(3, 4, "bob"), (5, 6, "ann")]
-    requests.end(two)
-    requests.end(two)
-    requests.end(None)
+    requests.end(two, 7)
+    requests.end(two, 7)
+    requests.end(None, 7)
     assert requests.begun == 3
     assert list(requests.under_way) == [three]
 
