@@ -93,17 +93,17 @@ def _collector(rows: list[dict[str, float]], limit_ns: int) -> Check:
 
 def _descriptors(rows: list[dict[str, float]]) -> Iterator[Check]:
     """G9: open files against their limit."""
-    shares = {
-        row["source"]: 100 * row["descriptors"] / row["descriptors_limit"] for row in rows if "descriptors" in row
-    }
+    shares = [
+        (100 * row["descriptors"] / row["descriptors_limit"], row["source"]) for row in rows if "descriptors" in row
+    ]
     if shares:
-        who = max(shares, key=lambda source: shares[source])
+        share, who = max(shares)
         yield Check(
             "descriptors",
             "There were files to spare",
-            f"{who} had {shares[who]:.0f} % of its descriptors open",
+            f"{who} had {share:.0f} % of its descriptors open",
             "70 %",
-            shares[who] <= MOST_DESCRIPTORS_PERCENT,
+            share <= MOST_DESCRIPTORS_PERCENT,
             remedy="raise the limit (ulimit -n) before the run",
         )
 
@@ -135,7 +135,7 @@ def _clock(run: Run) -> Iterator[Check]:
             "50 ppm, no step over 1 ms",
             not stepped and max(drifts) <= CLOCK_DRIFT_PPM,
             fatal=True,
-            remedy="let nothing set the clock during a run (NTP should slew), then make it again",
+            remedy="let nothing set the clock during a run (let NTP slew it), then make it again",
         )
 
 

@@ -101,4 +101,4 @@ def _closed():
 def test_only_lapsed_seconds():
     """A generator that lapsed throughout leaves nothing to judge a target by."""
     rows = [vitals_row(s + 1.01, cpu_percent=99.0) for s in range(60)]
-    assert judge(remember_run([sample(0.5)] + stream(service_ms=300), [P95], vitals=rows)).status is Status.INVALID
+    assert judge(remember_run([sample(0.5), *stream(service_ms=300)], [P95], vitals=rows)).status is Status.INVALID

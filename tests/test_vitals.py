@@ -14,6 +14,7 @@ class Clocks:
         self.now, self.wall, self.scheduled = 1000 * MS, 5000 * MS, (0, 0)
 
     def pass_ms(self, ms):
+        """Time goes by; nobody sets a clock."""
         self.now += ms * MS
         self.wall += ms * MS
 
