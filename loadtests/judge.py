@@ -17,11 +17,12 @@ from loadtests.run import Run
 from loadtests.sentence import run_sentence
 from loadtests.series import DELIVER
 from loadtests.verdict import Check, RunVerdict, Status, Verdict
+from loadtests.vitalcheck import UNFIT
 
 __all__ = ["judge"]
 
 _STARVED = ("cpu", "steal")
-"""Checks that tell of a generator too slow for its own load, which in a closed model then is less than it was to be."""
+"""Checks that tell of a generator too slow for its own load, which in a closed model is then less than it was to be."""
 _NO_RESERVATION = {
     "lateness": "timed from either moment every verdict is the same",
     "loop": "every verdict stands without it",
@@ -60,9 +61,11 @@ def _status(run: Run, verdicts: Sequence[Verdict], checks: Sequence[Check]) -> S
         return Status.FAIL
     if Status.INVALID in found or any(check.name == "plan" for check in broken):
         return Status.INVALID
-    if run.header.model == "closed" and any(check.name in _STARVED for check in broken):
-        return Status.INVALID  # it sent less than it would have: no plan tells how much
-    return Status.PASS if found == {Status.PASS} and run.header.state == "complete" else Status.INCONCLUSIVE
+    passed = found == {Status.PASS} and run.header.state == "complete"
+    doubts = _STARVED if run.header.model == "closed" else ()
+    if found and any(check.name in (doubts if passed else UNFIT) for check in broken):
+        return Status.INVALID
+    return Status.PASS if passed else Status.INCONCLUSIVE
 
 
 def _without_consequence(check: Check) -> Check:

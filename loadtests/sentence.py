@@ -7,6 +7,7 @@ import math
 from loadtests.remedy import remedy
 from loadtests.run import Run
 from loadtests.verdict import RunVerdict, Status, Verdict
+from loadtests.vitalcheck import UNFIT
 
 __all__ = ["run_sentence"]
 
@@ -70,8 +71,8 @@ def _invalid(run: Run, verdict: RunVerdict) -> str:
         kept = broken["plan"].value
         return f"the generator did not keep its plan ({kept}), so nothing is said of the target: {remedy(run)}"
     if not spoilt:
-        check = next(check for check in broken.values() if check.remedy)
-        return f"the generator held its own load back ({check.value}): {check.remedy}"
+        check = next(broken[name] for name in UNFIT if name in broken)
+        return f"the generator was not fit to measure ({check.value}), so nothing is said of the target: {check.remedy}"
     closest = max(spoilt, key=_nearness)
     if closest.remedy:
         finding, *_, doubt = closest.reason.split("; ")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 __all__ = ["LATE_NS", "PROBE_S", "Vitals"]
 
-PROBE_S = 0.01
+PROBE_S, PROBE_NS = 0.01, 10_000_000
 LATE_NS = 5_000_000
 """A probe that wakes later than this counts as late."""
 _SCHEDSTAT = Path("/proc/self/schedstat")
@@ -65,11 +65,15 @@ class Vitals:
         self._longest_collection_ns = max(self._longest_collection_ns, took_ns)
 
     def woke(self, due_ns: int) -> None:
-        """The probe that was to wake at ``due_ns`` is awake."""
+        """The probe that was to wake at ``due_ns`` is awake.
+
+        While the loop stood still it missed its looks; they count, as late as they would have been. (Else a loop that
+        stands still for 300 ms of every second would look late but once in seventy.)
+        """
         now = self._clock_ns()
         late_ns = now - due_ns
-        self._probes += 1
-        self._late += late_ns > LATE_NS
+        self._probes += 1 + max(0, late_ns) // PROBE_NS
+        self._late += max(0, late_ns - LATE_NS + PROBE_NS - 1) // PROBE_NS
         if late_ns > self._worst_ns:
             self._worst_ns, self._worst_at_ns = late_ns, now
 

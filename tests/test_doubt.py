@@ -52,7 +52,8 @@ def test_a_fail_that_stands_without_them_stays():
 
 def test_a_pass_stands():
     """Standing still makes times longer, never shorter; and the check is no reservation then."""
-    verdict = judge(remember_run(stream(), [P95], vitals=_stalls(10, 20)))
+    late = minute(s10={"late_probes": 90})
+    verdict = judge(remember_run(stream(), [P95], vitals=late))
     assert verdict.status is Status.PASS
     (loop,) = (check for check in verdict.checks if check.name == "loop")
     assert loop.ok
@@ -91,7 +92,7 @@ def test_a_closed_model_on_a_starved_generator(busy, status):
     run = remember_run(stream(), [P95], vitals=rows, model="closed", planned=None, accounting=_closed())
     verdict = judge(run)
     assert verdict.status.value == status
-    assert ("the generator held its own load back (busiest process, worker-1," in verdict.sentence) is (busy == 4)
+    assert ("the generator was not fit to measure (busiest process, worker-1," in verdict.sentence) is (busy == 4)
 
 
 def _closed():

@@ -46,7 +46,7 @@ OUTCOMES = {
     "a process was lost as the target died": (SLOW, LOST | CUT | {"fault": "target"}, "INVALID"),
     "held by a starved generator: late times only flatter the target less": (GOOD, BUSY, "PASS"),
     "failed by a starved generator": (SLOW, BUSY, "INVALID"),
-    "undecided by a starved generator": (OPEN, BUSY, "INCONCLUSIVE"),
+    "undecided by a starved generator": (OPEN, BUSY, "INVALID"),
     "the plan was not kept, and what was sent held": (TWELVE_DROPPED_AT_ONCE, {}, "INVALID"),
     "the plan was not kept, and what was sent failed": (SLOW_AND_DROPPED, {}, "FAIL"),
     "the plan was not kept, and the target died": (TWELVE_DROPPED_AT_ONCE, CUT | {"fault": "target"}, "FAIL"),

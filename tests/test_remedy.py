@@ -4,12 +4,13 @@ import pytest
 
 from loadtests.remedy import remedy
 from tests.runs import remember_run, stream
+from tests.test_lapse import minute
 
 CALM = {"users": 20.0, "waiting": 0.0, "generator_cpu_percent": 12.0, "machine_cpu_percent": 40.0}
 
 CAUSES = {
     "users": ({"users": 12.0}, "only 12 of 20 users were left"),
-    "cpu": ({"generator_cpu_percent": 91.0}, "used up its processor core"),
+    "cpu": ({"generator_cpu_percent": 91.0}, "a Locust process wanted over 90 % of a core"),
     "waiting": ({"waiting": 1.0}, "no user was idle"),
     "machine": ({"machine_cpu_percent": 97.0}, "all of this machine's processors were busy"),
     "none": ({}, "this machine kept it waiting"),
@@ -41,6 +42,17 @@ def test_dropped():
     """Where arrivals were dropped, too much was under way."""
     run = remember_run(stream(), resources=_readings(60, waiting=9.0), accounting={"dropped": 1})
     assert "keeps too many requests under way" in remedy(run)
+
+
+def test_lapses():
+    """A pool too small explains the dropped ones too; a loop that stood still comes after users that were too few."""
+    pool = minute(**{f"s{s}": {"pool_waits": 9} for s in range(3)})
+    run = remember_run(stream(), resources=_readings(60, waiting=9.0), vitals=pool, accounting={"dropped": 1})
+    assert remedy(run).startswith("requests waited for a connection of the client's own pool in 3 s, 9 of them at 0 s")
+    still = minute(**{f"s{s}": {"loop_worst_ms": 300.0, "loop_worst_at_s": s + 0.5} for s in (9, 11, 13)})
+    assert "no user was idle" in remedy(remember_run(stream(), resources=_readings(60, waiting=9.0), vitals=still))
+    told = remedy(remember_run(stream(), resources=_readings(0), vitals=still))
+    assert told.startswith("the loop of worker-1 stood still in 6 s, for 300 ms at 8 s; look for users' or members'")
 
 
 def test_closed_model():

@@ -1,7 +1,9 @@
 """Users of the end-to-end tests."""
 
+import time
 from typing import Any
 
+from geventhttpclient.client import HTTPClientPool
 from locust import FastHttpUser, HttpUser, constant, task
 
 
@@ -54,3 +56,31 @@ class Clumsy(FastHttpUser):
         self.client.get("/page")
         rows: dict[str, Any] = {}
         rows["missing"]
+
+
+class Burner(FastHttpUser):
+    """Keeps the whole process busy for 300 ms of every second, while its own request and others' are under way."""
+
+    wait_time = constant(0.2)
+    due_s = 0.0
+
+    @task
+    def page(self) -> None:
+        """A plain page."""
+        if time.monotonic() > Burner.due_s:
+            Burner.due_s = time.monotonic() + 1
+            while time.monotonic() < Burner.due_s - 0.7:
+                pass
+        self.client.get("/page")
+
+
+class Pooled(FastHttpUser):
+    """All of them share one connection."""
+
+    wait_time = constant(0.2)
+    client_pool = HTTPClientPool(concurrency=1)
+
+    @task
+    def page(self) -> None:
+        """A plain page."""
+        self.client.get("/page")

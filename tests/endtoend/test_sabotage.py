@@ -1,0 +1,91 @@
+"""The generator is sabotaged while it loads a target that is well: each such run ends INVALID, and never blames it.
+
+The target answers after 20 ms, and p95 may be 40 ms; that it really is well is shown by the first case.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.endtoend.harness import children, server, start, verdict, wait_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.timed]
+
+Make = Callable[..., Path]
+OBJECTIVES = 'must = ["p95 < 40ms", "errors < 1%"]'
+
+
+def _loaded(scenario: Make, tmp_path: Path, sabotage: Callable[..., None], **made: Any) -> dict[str, Any]:
+    """Run the scenario, sabotage its process, and read the verdict."""
+    out = tmp_path / "run"
+    with server("delay", "0.02") as (url, _), ExitStack() as mended:
+        path = scenario(url, objectives=OBJECTIVES, **{"steady": "10s", "load": 'rate = "100/s"\nusers = 50'} | made)
+        process = start(["run", path, "--out", out])
+        sabotage(process.pid, out, mended)
+        process.communicate(timeout=60)
+    return verdict(out) | {"exit": process.returncode}
+
+
+def _nothing(pid: int, out: Path, mended: ExitStack) -> None:
+    """Let it be."""
+
+
+def _pause(pid: int, out: Path, mended: ExitStack) -> None:
+    """Stop the process of the users for 2 s, in the middle."""
+    counts = out / "counts.jsonl"
+    wait_for(lambda: counts.exists() and '"second": 5' in counts.read_text())
+    (users,) = children(pid, "locustprocess")
+    psutil.Process(users).send_signal(signal.SIGSTOP)
+    time.sleep(2)
+    psutil.Process(users).send_signal(signal.SIGCONT)
+
+
+def _hog(pid: int, out: Path, mended: ExitStack) -> None:
+    """Pin it to a core that four busy programs have already."""
+    psutil.Process(pid).cpu_affinity([0])
+    for _ in range(4):
+        hog = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        mended.callback(hog.wait)
+        mended.callback(hog.kill)
+        psutil.Process(hog.pid).cpu_affinity([0])
+
+
+def _few_descriptors(pid: int, out: Path, mended: ExitStack) -> None:
+    """What it starts from now on may have 64 files open."""
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, 64))
+
+
+SABOTAGES: dict[str, tuple[Callable[..., None], dict[str, Any], str]] = {
+    "300 ms burnt in the loop": (_nothing, {"user": "Burner"}, "the loop of"),
+    "a pool of one connection": (_nothing, {"user": "Pooled"}, "own pool"),
+    "paused for 2 s": (_pause, {}, ""),
+    "beside a CPU hog": (_hog, {"load": 'rate = "500/s"\nusers = 100'}, ""),
+    "64 descriptors": (_few_descriptors, {"load": 'rate = "400/s"\nusers = 100'}, "descriptor"),
+}
+
+
+def test_the_target_is_well(scenario: Make, tmp_path: Path) -> None:
+    """Left alone, the same load passes: what fails below is the sabotage's doing."""
+    told = _loaded(scenario, tmp_path, _nothing)
+    assert told["verdict"] in {"PASS", "INCONCLUSIVE"}, told["sentence"]
+
+
+@pytest.mark.parametrize("name", SABOTAGES)
+def test_sabotage(scenario: Make, tmp_path: Path, name: str) -> None:
+    """INVALID, exit 5, and the sentence tells what was wrong with the generator."""
+    sabotage, made, said = SABOTAGES[name]
+    told = _loaded(scenario, tmp_path, sabotage, **made)
+    print(told["sentence"])
+    assert told["verdict"] == "INVALID", told["sentence"]
+    assert said in told["sentence"]
