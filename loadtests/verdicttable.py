@@ -42,8 +42,10 @@ def print_verdict(console: Console, run: Run, verdict: RunVerdict) -> None:
             )
     console.print(Text("Can this run be trusted?", style="bold"))
     for check in verdict.checks:
+        mend = "" if check.ok or not check.remedy else f"; to mend it: {check.remedy}"
         console.print(
-            Text(f"  {'yes' if check.ok else 'NO '}  {check.title}: {check.value}"), soft_wrap=not console.is_terminal
+            Text(f"  {'yes' if check.ok else 'NO '}  {check.title}: {check.value}{mend}"),
+            soft_wrap=not console.is_terminal,
         )
     if run.header.model == "closed":
         console.print("  note  closed model: a slow target slows the load, so its worst times are seen too seldom")

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from loadtests.duration import NS_PER_S
+
 __all__ = ["LATE_NS", "PROBE_S", "Vitals"]
 
 PROBE_S, PROBE_NS = 0.01, 10_000_000
@@ -95,8 +97,8 @@ class Vitals:
             "clock_offset_ms": (self._wall_ns() - now - self._offset_ns) / 1e6,
         }
         before, self._scheduled = self._scheduled, self._scheduled_ns()
-        passed_ns = now - self._taken_ns
-        if before and self._scheduled and passed_ns > 0:
+        passed_ns = max(now - self._taken_ns, NS_PER_S)  # a row soon after a late one tells of less than a second
+        if before and self._scheduled:
             row["cpu_percent"], row["cpu_wait_percent"] = (
                 100 * (after - earlier) / passed_ns for after, earlier in zip(self._scheduled, before, strict=True)
             )

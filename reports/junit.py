@@ -59,7 +59,9 @@ def _of_run(run: Run) -> ElementTree.Element | None:
     statuses = {one.status for one in verdict.verdicts}
     partial = verdict.partial or run.header.partial
     details = "\n".join(
-        f"{check.title}: {check.value} (allowed {check.limit})" for check in verdict.checks if not check.ok
+        f"{check.title}: {check.value} (allowed {check.limit})" + (f"; {check.remedy}" if check.remedy else "")
+        for check in verdict.checks
+        if not check.ok
     )
     if (verdict.status is Status.INVALID or partial) and Status.INVALID not in statuses:
         reason = f"partial run: {partial}" if partial else verdict.sentence

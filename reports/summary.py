@@ -44,6 +44,7 @@ def render_summary(run: Run) -> str:
         f"{escaped(check.title)} ({escaped(check.value)})"
         if check.ok
         else f"**✗ {escaped(check.title)}?** No: {escaped(check.value)} (allowed: {escaped(check.limit)})"
+        + (f". To mend it: {escaped(check.remedy)}" if check.remedy else "")
         for check in head.trust.checks
     )
     lines += [f"**Can this run be trusted?** {head.trust.answer} {evidence}".rstrip(), ""]

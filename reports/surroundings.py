@@ -19,6 +19,7 @@ _FILES: Final = {
     "counts.jsonl": "exact counts per second and series",
     "events.jsonl": "phases, errors, faults",
     "resources.csv": "generator and target, once a second",
+    "vitals.jsonl": "how the generator's processes fared, once a second",
     "target.jsonl": "the target's own metrics, about once a second",
     "exemplars.jsonl": "slowest and failed requests, redacted",
     "deliveries.jsonl": "the swarm's ledger",

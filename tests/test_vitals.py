@@ -68,6 +68,15 @@ def test_processor():
     assert vitals.row(0)["cpu_percent"] == 0.0
 
 
+def test_a_short_row():
+    """200 ms after the row before, all of them busy, are a fifth of a second: no second without room."""
+    clocks = Clocks()
+    vitals = _vitals(clocks)
+    clocks.pass_ms(200)
+    clocks.scheduled = (200 * MS, 0)
+    assert vitals.row(0)["cpu_percent"] == 20.0
+
+
 def test_processor_unknown():
     """Where the system does not tell, nothing is made up."""
     clocks = Clocks()
