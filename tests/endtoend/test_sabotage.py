@@ -20,7 +20,7 @@ import pytest
 
 from tests.endtoend.harness import children, server, start, verdict, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timed]
+pytestmark = pytest.mark.slow
 
 Make = Callable[..., Path]
 OBJECTIVES = 'must = ["p95 < 40ms", "errors < 1%"]'
@@ -78,8 +78,8 @@ SABOTAGES: dict[str, tuple[Callable[..., None], dict[str, Any], str]] = {
 @pytest.mark.long
 def test_the_target_is_well(scenario: Make, tmp_path: Path) -> None:
     """Left alone, the same load passes: what fails below is the sabotage's doing."""
-    told = _loaded(scenario, tmp_path, _nothing)
-    assert told["verdict"] in {"PASS", "INCONCLUSIVE"}, told["sentence"]
+    told = _loaded(scenario, tmp_path, _nothing, steady="31s")
+    assert told["verdict"] == "PASS", told["sentence"]
 
 
 @pytest.mark.parametrize(
