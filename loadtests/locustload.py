@@ -88,7 +88,7 @@ class LocustLoad:
         """Make everything that users will touch, before any of them is spawned."""
         random.seed(f"{self.job.scenario.seed} {self.job.shard}")
         self._t0_ns = t0_ns
-        self._log = RequestLog(self.job, t0_ns, self._requests, self._sample)
+        self._log = RequestLog(self.job, t0_ns, self._requests, self.environment.stats, self._sample)
         self._log.listen(self.environment.events)
         for fault in self._unloaded.faults:
             self._log.event("user error", fault)

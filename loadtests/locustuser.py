@@ -49,6 +49,8 @@ class Requests:
         self.in_flight_ns = 0
         """Time that ended requests were under way, the integral of how many were."""
         self.closing = False
+        self.log: Any = None
+        """What records them, where a client can tell it directly: a ``RequestLog`` while the load goes on."""
         self.under_way: dict[int, tuple[int, int, object]] = {}
         self._numbers = itertools.count(1)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from loadtests.answersample import AnswerSample
 from loadtests.exemplar import Exemplars
+from loadtests.httpresponse import Response
 from loadtests.interval import Interval
 from loadtests.job import Job
+from loadtests.locuststatistics import LocustStatistics
 from loadtests.locustuser import Requests
 from loadtests.outcome import classify
 from loadtests.recorder import Recorder
@@ -32,12 +35,18 @@ class RequestLog:
         job: the share, for its limits and secrets.
         t0_ns: CLOCK_MONOTONIC of the run's second 0.
         requests: those that have begun and are under way in this process.
+        statistics: Locust's own, which its web page shows.
         sample: where answers are held against a contract.
 
     """
 
-    def __init__(self, job: Job, t0_ns: int, requests: Requests, sample: AnswerSample | None = None) -> None:
+    def __init__(
+        self, job: Job, t0_ns: int, requests: Requests, statistics: Any, sample: AnswerSample | None = None
+    ) -> None:
         self._requests = requests
+        self._statistics = LocustStatistics(statistics)
+        self.heard_by_others = False
+        """Whether somebody else listens to Locust's request event, so that it must be fired."""
         self._redact = job.redactor()
         self._recorder = Recorder(t0_ns, job.limits_ns)
         self._exemplars = Exemplars(t0_ns, self._redact)
@@ -49,11 +58,15 @@ class RequestLog:
     def listen(self, events: Any) -> None:
         """Take Locust's events from now on."""
         events.request.add_listener(self._on_request)
+        usual = (self._on_request, *(h for h in events.request._handlers if h.__module__ == "locust.runners"))
+        self.heard_by_others = any(handler not in usual for handler in events.request._handlers)
+        self._requests.log = self
         events.user_error.add_listener(self._on_user_error)
 
     def close(self, events: Any) -> int:
         """Take no more of them; how many requests are still in flight."""
         events.request.remove_listener(self._on_request)
+        self._requests.log = None
         return len(self._requests.under_way)
 
     def never_started(self, user_class: type[Any], intended_ns: int, outcome: Outcome) -> None:
@@ -82,6 +95,7 @@ class RequestLog:
         for series, intended_ns, violation in self._sample.judged() if self._sample else ():
             self._recorder.note(series, intended_ns, partial(Interval.add_checked, violation=violation))
             time.sleep(0)  # judging takes up to a millisecond: what is due meanwhile goes first
+        self._statistics.feed()
         events, self._events = self._events, []
         return {
             "intervals": [interval.to_json() for interval in self._recorder.fold()],
@@ -113,18 +127,46 @@ class RequestLog:
     ) -> None:
         elapsed_ns = round(response_time * 1e6)
         if context and "started_ns" in context:
+            if isinstance(response, Response):
+                return  # it was recorded as it ended
             self._requests.end(context["request"], elapsed_ns)
             intended_ns, started_ns = context["intended_ns"], context["started_ns"]
         else:  # fired by an author's own client: it began when it says it did
             started_ns = intended_ns = time.monotonic_ns() - elapsed_ns
             self._requests.end(None, elapsed_ns)
+        status = status or getattr(response, "status_code", None)
+        times = intended_ns, started_ns, started_ns + elapsed_ns
+        self._record(request_type, name, times, int(response_length or 0), exception, status, response, url)
+
+    def answered(
+        self, response: Response, method: str, name: str, context: Mapping[str, Any], error: Exception | None
+    ) -> None:
+        """A request of a ``LoadUser`` ended; Locust's own statistics hear of it once a second."""
+        took_ns = response.ended_ns - response.started_ns
+        self._requests.end(context["request"], took_ns)
+        if not self.heard_by_others:  # else they hear of it with them
+            self._statistics.add(method, name, took_ns / 1e6, response.size_bytes, error)
+        times = context["intended_ns"], context["started_ns"], response.ended_ns
+        self._record(method, name, times, response.size_bytes, error, response.status_code, response, response.url)
+
+    def _record(
+        self,
+        method: str,
+        name: str,
+        times_ns: tuple[int, int, int],
+        size_bytes: int,
+        exception: BaseException | None,
+        status: int | None,
+        response: Any,
+        url: str | None,
+    ) -> None:
+        intended_ns, started_ns, ended_ns = times_ns
         outcome, error = Outcome.OK, ""
         if exception is not None:
-            outcome, error = classify(exception, status or getattr(response, "status_code", None))
+            outcome, error = classify(exception, status)
             error = self._redact(error)
-        series = self._series(request_type, name)
-        ended_ns = started_ns + elapsed_ns
-        self._recorder.record(series, intended_ns, started_ns, ended_ns, outcome, int(response_length or 0), error)
+        series = self._series(method, name)
+        self._recorder.record(series, intended_ns, started_ns, ended_ns, outcome, size_bytes, error)
         headers = getattr(response, "headers", None)
         if outcome is Outcome.OK and headers is not None and hasattr(headers, "get"):
             self._answered += 1
@@ -133,11 +175,12 @@ class RequestLog:
                     series, intended_ns, partial(Interval.add_server_us, parts=parse_server_timing(told))
                 )
         if self._sample is not None and headers is not None:
-            self._sample.offer(series, intended_ns, request_type, url, response)
-        if self._exemplars.wants(series, ended_ns - intended_ns, outcome, error):
+            self._sample.offer(series, intended_ns, method, url, response)
+        response_ns, service_ns = ended_ns - intended_ns, ended_ns - started_ns
+        if self._exemplars.wants(series, response_ns, outcome, error):
             detail = f"{exception!r}" if exception is not None else ""
             given = dict(headers.items()) if headers is not None and hasattr(headers, "items") else None
-            self._exemplars.keep(series, intended_ns, ended_ns - intended_ns, elapsed_ns, outcome, error, detail, given)
+            self._exemplars.keep(series, intended_ns, response_ns, service_ns, outcome, error, detail, given)
 
     def _on_user_error(self, user_instance: Any, exception: BaseException, **_: Any) -> None:
         name, now = type(user_instance).__name__, time.monotonic_ns()

@@ -1,0 +1,226 @@
+"""One HTTP connection of a Locust user: what comes is read and stamped in the loop's own callback.
+
+The user's greenlet only waits. So an answer's time is taken when its last byte was there to read, also while other
+users' code is in line; and a server that closes an idle connection is noticed at once.
+"""
+
+from __future__ import annotations
+
+import _socket
+import ssl
+import time
+from typing import Any
+
+import gevent
+from gevent import socket as gsocket
+
+from loadtests.duration import NS_PER_S
+from loadtests.httpreply import Reply, ReplyReader
+
+__all__ = ["Connection"]
+
+_READ_BYTES = 1 << 18
+_READ, _WRITE = 1, 2
+_IDLE_NS = NS_PER_S // 2
+
+
+class Connection:
+    """Connects, then carries one request after another; ``closed`` once it can carry no more.
+
+    Args:
+        address: host and port.
+        tls: for https, with the certificates that are trusted.
+        timeout_s: for connecting, with the handshake.
+
+    Raises:
+        OSError: when there is no connection; ``TimeoutError`` when there is none in time.
+
+    """
+
+    def __init__(self, address: tuple[str, int], tls: ssl.SSLContext | None, timeout_s: float) -> None:
+        with gevent.Timeout(timeout_s, TimeoutError("timed out while connecting")):
+            sock = gsocket.create_connection(address)
+            try:
+                sock.setsockopt(gsocket.IPPROTO_TCP, gsocket.TCP_NODELAY, 1)
+                self._tls = _Tls(tls, address[0], sock) if tls else None
+            except BaseException:
+                sock.close()
+                raise
+        self._socket = _socket.socket(fileno=sock.detach())
+        self._socket.setblocking(False)
+        self._hub = gevent.get_hub()
+        self._reader = ReplyReader()
+        self._reply: Reply | None = None
+        self._failure: Exception | None = None
+        self._settled = True
+        self._waiting: Any = None
+        self._idle_since_ns = time.monotonic_ns()
+        self.closed = False
+        self.ended_ns = 0
+        """When the last byte of the last reply was read."""
+        self._readable = self._hub.loop.io(self._socket.fileno(), _READ)
+        self._readable.start(self._on_readable)
+
+    def exchange(self, method: str, request: bytes, timeout_s: float) -> Reply:
+        """Send a request and wait for its reply.
+
+        Raises:
+            OSError: when the connection breaks; ``TimeoutError`` when there is no whole reply in time.
+            BadAnswerError: when what comes is no reply.
+            TruncatedError: when the server closes before the whole of it came.
+
+        """
+        self._reader.expect(method)
+        self._reply, self._failure, self._settled = None, None, False
+        timer = self._hub.loop.timer(timeout_s)
+        timer.start(self._on_time_up)
+        try:
+            if self._tls:
+                request = self._tls.encrypt(request)
+            self._send(request)
+            while not self._settled:
+                self._wait()
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            timer.stop()
+            timer.close()
+            self._settled = True
+        self._idle_since_ns = self.ended_ns
+        if self._reply is None:
+            self.close()
+            assert self._failure is not None
+            raise self._failure
+        if not self._reply.reusable:
+            self.close()
+        return self._reply
+
+    def usable(self) -> bool:
+        """Whether it may carry another request: one that was idle for long is looked at, for the loop may be behind."""
+        if not self.closed and time.monotonic_ns() - self._idle_since_ns > _IDLE_NS:
+            self._on_readable()
+        return not self.closed
+
+    def close(self) -> None:
+        """Close it; nothing is waited for."""
+        if not self.closed:
+            self.closed = True
+            self._readable.stop()
+            self._readable.close()
+            self._socket.close()
+
+    def _send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view and not self._settled:
+            try:
+                view = view[self._socket.send(view) :]
+            except BlockingIOError:
+                writable = self._hub.loop.io(self._socket.fileno(), _WRITE)
+                writable.start(self._wake)
+                try:
+                    self._wait()
+                finally:
+                    writable.stop()
+                    writable.close()
+            except (BrokenPipeError, ConnectionResetError):
+                self._on_readable()  # an early answer may say why it does not want the rest
+                if not self._settled:
+                    raise
+
+    def _wait(self) -> None:
+        self._waiting = gevent.getcurrent()
+        try:
+            self._hub.switch()
+        finally:
+            self._waiting = None
+
+    def _wake(self) -> None:
+        if self._waiting is not None:
+            self._waiting.switch()
+
+    def _settle(self, reply: Reply | None, failure: Exception | None) -> None:
+        """The exchange is over; its greenlet goes on when all that is there to read was read."""
+        self._reply, self._failure, self._settled = reply, failure, True
+        self._hub.loop.run_callback(self._wake)
+
+    def _on_time_up(self) -> None:
+        if not self._settled:
+            self._settle(None, TimeoutError("timed out"))
+
+    def _on_readable(self) -> None:
+        """Runs in the loop: no exception may leave it."""
+        try:
+            data: bytes | None = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._broken(error)
+            return
+        self.ended_ns = time.monotonic_ns()
+        try:
+            if data and self._tls:
+                data = self._tls.decrypt(data)
+            if data:
+                reply = self._reader.feed(data)
+            elif data is None:
+                return
+            else:
+                reply = self._reader.finish()
+        except Exception as error:
+            self._broken(error)
+            return
+        if reply is not None:
+            self._settle(reply, None)
+
+    def _broken(self, error: Exception) -> None:
+        if self._settled:
+            self.close()
+        else:
+            self._readable.stop()
+            self._settle(None, error)
+
+
+class _Tls:
+    """TLS over bytes, so that reading and stamping stay where they are.
+
+    Raises:
+        ssl.SSLError: when the handshake fails.
+
+    """
+
+    def __init__(self, context: ssl.SSLContext, host: str, sock: Any) -> None:
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._in, self._out, server_hostname=host)
+        while True:
+            try:
+                self._object.do_handshake()
+            except ssl.SSLWantReadError:
+                sock.sendall(self._out.read())
+                data = sock.recv(_READ_BYTES)
+                if not data:
+                    raise ssl.SSLEOFError("closed during the TLS handshake") from None
+                self._in.write(data)
+            else:
+                sock.sendall(self._out.read())
+                return
+
+    def encrypt(self, data: bytes) -> bytes:
+        """What goes over the wire for it."""
+        self._object.write(data)
+        return self._out.read()
+
+    def decrypt(self, data: bytes) -> bytes | None:
+        """What came, as far as it is whole; b"" when the other side said that it is over."""
+        self._in.write(data)
+        pieces = []
+        while True:
+            try:
+                piece = self._object.read(_READ_BYTES)
+            except ssl.SSLWantReadError:
+                return b"".join(pieces) if pieces else None
+            except ssl.SSLZeroReturnError:
+                piece = b""
+            if not piece:
+                return b"".join(pieces)
+            pieces.append(piece)

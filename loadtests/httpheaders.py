@@ -1,0 +1,40 @@
+"""The header fields of a reply, looked up by name whatever its case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+__all__ = ["Headers"]
+
+
+class Headers(Mapping[str, str]):
+    """Reads the fields as they came; several of one name are joined by a comma (RFC 9110, section 5.3).
+
+    Few fields of few replies are ever asked for, so nothing is made beforehand.
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: list[tuple[bytes, bytes]]) -> None:
+        self._fields = fields
+
+    def __getitem__(self, name: str) -> str:
+        found = self.get_all(name)
+        if not found:
+            raise KeyError(name)
+        return ", ".join(found)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name.decode("latin-1").lower() for name, _ in self._fields))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def get_all(self, name: str, failobj: list[str] | None = None) -> list[str]:
+        """Every value of one name, in order (as ``http.cookiejar`` asks for them)."""
+        wanted = name.lower().encode("latin-1")
+        found = [value.decode("latin-1") for known, value in self._fields if known.lower() == wanted]
+        return found or failobj or []

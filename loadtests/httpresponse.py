@@ -1,0 +1,191 @@
+"""What a user's code gets for a request, as Locust's authors know it; nothing is decoded before it is read."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable
+from datetime import timedelta
+from email.message import Message
+from typing import Any, NamedTuple
+
+import brotli
+from locust.exception import CatchResponseError, LocustError, ResponseError
+
+from loadtests.httpheaders import Headers
+from loadtests.httpreply import BadAnswerError, Reply
+
+__all__ = ["BadStatusError", "Request", "Response"]
+
+_WITHOUT = "to say yourself what a request was, ask in a with-block and with catch_response=True"
+
+
+class BadStatusError(Exception):
+    """The target answered with a status of 400 or more."""
+
+
+class Request(NamedTuple):
+    """What was sent."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes | None
+
+
+class Response:
+    """An answer, or why there is none.
+
+    Args:
+        request: the last that was sent; of a chain of redirects, the one that was answered at last.
+        reply: its answer; None when there is none.
+        error: what went wrong, if anything.
+        started_ns: CLOCK_MONOTONIC of the first request's start.
+        ended_ns: of the last byte, or of the failure.
+        report: takes the error, or None, once: when the request's outcome is certain.
+
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        reply: Reply | None,
+        error: Exception | None,
+        started_ns: int,
+        ended_ns: int,
+        report: Callable[[Response, Exception | None], None] | None,
+    ) -> None:
+        self.request = request
+        self.error = error
+        self.encoding: str | None = None
+        """Set it before reading ``text`` where the answer does not say what it is."""
+        self.history: list[Response] = []
+        """The redirects that led here."""
+        self.status_code = reply.status if reply else 0
+        """0 when there was no answer."""
+        self.headers = Headers(reply.headers if reply else [])
+        self._reply = reply
+        self.started_ns, self.ended_ns = started_ns, ended_ns
+        self._report = report
+        self._entered = False
+        self._said: Exception | bool | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the body, as it came over the wire."""
+        return len(self._reply.body) if self._reply else 0
+
+    @property
+    def content(self) -> bytes:
+        """The body, decoded.
+
+        Raises:
+            BadAnswerError: when it is not what its Content-Encoding says.
+
+        """
+        body = self._reply.body if self._reply else b""
+        for coding in reversed(self.headers.get("content-encoding", "").lower().split(",")):
+            decode = _DECODERS.get(coding.strip())
+            try:
+                body = decode(body) if decode and body else body
+            except (OSError, EOFError, zlib.error, brotli.error) as error:
+                raise BadAnswerError(f"the body is not {coding.strip()}: {error}") from error
+        return body
+
+    @property
+    def text(self) -> str:
+        """The body as text: by its charset, else UTF-8; what cannot be decoded is replaced."""
+        encoding = self.encoding
+        if encoding is None:
+            message = Message()
+            message["content-type"] = self.headers.get("content-type", "text/plain")
+            encoding = message.get_content_charset("utf-8")
+        try:
+            return self.content.decode(encoding, "replace")
+        except LookupError:
+            return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            ValueError: when it is none.
+
+        """
+        return json.loads(self.content)
+
+    @property
+    def url(self) -> str:
+        """The URL that was answered at last."""
+        return self.request.url
+
+    @property
+    def ok(self) -> bool:
+        """Whether there was an answer, of a status below 400."""
+        return 0 < self.status_code < 400
+
+    @property
+    def reason(self) -> str:
+        """What went wrong, in words; empty where nothing did."""
+        return "" if self.error is None else str(self.error)
+
+    @property
+    def elapsed(self) -> timedelta:
+        """From the start to the last byte, redirects included."""
+        return timedelta(microseconds=(self.ended_ns - self.started_ns) / 1000)
+
+    def raise_for_status(self) -> None:
+        """Raise what went wrong, if anything did."""
+        if isinstance(self._said, Exception):
+            raise self._said
+        if self._said is None and self.error is not None:
+            raise self.error
+
+    def success(self) -> None:
+        """Say that the request succeeded, whatever its status."""
+        self._say(True)
+
+    def failure(self, reason: Exception | str) -> None:
+        """Say that it failed, and why."""
+        self._say(reason if isinstance(reason, Exception) else CatchResponseError(reason))
+
+    def _say(self, said: Exception | bool) -> None:
+        if not self._entered:
+            raise LocustError(_WITHOUT)
+        self._said = said
+
+    def __enter__(self) -> Response:
+        if self._report is None:
+            raise LocustError(_WITHOUT)
+        self._entered = True
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, _: object) -> bool:
+        """Report the request; code that raised something of its own inside the block has failed, not the request."""
+        report, self._report = self._report, None
+        if report is None:
+            return False
+        if self._said is not None:
+            report(self, self._said if isinstance(self._said, Exception) else None)
+            return kind is None
+        if value is not None and not isinstance(value, ResponseError):
+            return False
+        report(self, value if isinstance(value, ResponseError) else self.error)
+        return True
+
+
+def _inflate(body: bytes) -> bytes:
+    """``deflate`` is zlib by the standard (RFC 9110, section 8.4.1.2), but some send it without its frame."""
+    try:
+        return zlib.decompress(body)
+    except zlib.error:
+        return zlib.decompress(body, -zlib.MAX_WBITS)
+
+
+_DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "x-gzip": gzip.decompress,
+    "deflate": _inflate,
+    "br": brotli.decompress,
+}

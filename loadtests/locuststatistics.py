@@ -1,0 +1,67 @@
+"""Locust's own statistics, fed once a second: its web page stays right, and no request pays for it."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+
+__all__ = ["LocustStatistics"]
+
+
+class LocustStatistics:
+    """Collects requests, and adds them to Locust's entries in one go.
+
+    Args:
+        statistics: Locust's ``RequestStats``.
+
+    """
+
+    def __init__(self, statistics: Any) -> None:
+        self._statistics = statistics
+        self._times_ms: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self._bytes: dict[tuple[str, str], int] = defaultdict(int)
+        self._errors: list[tuple[str, str, Exception]] = []
+
+    def add(self, method: str, name: str, time_ms: float, size_bytes: int, error: Exception | None) -> None:
+        """One request that ended."""
+        key = method, name
+        self._times_ms[key].append(time_ms)
+        self._bytes[key] += size_bytes
+        if error is not None:
+            self._errors.append((method, name, error))
+
+    def feed(self) -> None:
+        """Add what was collected to Locust's own; its time is now, as Locust's is."""
+        times, self._times_ms = self._times_ms, defaultdict(list)
+        sizes, self._bytes = self._bytes, defaultdict(int)
+        errors, self._errors = self._errors, []
+        for (method, name), listed in times.items():
+            array = np.array(listed)
+            rounded, counts = np.unique(_rounded(array), return_counts=True)
+            for entry in (self._statistics.total, self._statistics.get(name, method)):
+                _add(entry, array, dict(zip(rounded.tolist(), counts.tolist(), strict=True)), sizes[method, name])
+        for method, name, error in errors:
+            self._statistics.log_error(method, name, error)
+
+
+def _add(entry: Any, times_ms: np.ndarray[Any, Any], by_time: dict[int, int], size_bytes: int) -> None:
+    now = time.time()
+    entry._log_time_of_request(now)
+    entry.num_reqs_per_sec[int(now)] += times_ms.size - 1
+    entry.num_requests += times_ms.size
+    entry.total_response_time += float(times_ms.sum())
+    entry.total_content_length += size_bytes
+    least, most = float(times_ms.min()), float(times_ms.max())
+    entry.min_response_time = least if entry.min_response_time is None else min(entry.min_response_time, least)
+    entry.max_response_time = max(entry.max_response_time, most)
+    for rounded_ms, n in by_time.items():
+        entry.response_times[rounded_ms] += n
+
+
+def _rounded(times_ms: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """As Locust rounds: to two significant digits from 100 ms on, to 1 ms below; above 10 s to whole seconds."""
+    unit = np.select([times_ms < 100, times_ms < 1000, times_ms < 10_000], [1, 10, 100], 1000)
+    return (np.round(times_ms / unit) * unit).astype(np.int64)
