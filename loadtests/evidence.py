@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -65,14 +65,15 @@ class Evidence:
         run: the run.
         names: the series pooled here.
         stray: series of arrivals that never started and whose series is therefore not known; they count as bad.
-        without: seconds that are left out.
+        spoilt: share of the requests of a second that are not held against the target; 1 leaves it out.
 
     """
 
     def __init__(
-        self, run: Run, names: Sequence[str], stray: Sequence[str] = (), without: Collection[int] = ()
+        self, run: Run, names: Sequence[str], stray: Sequence[str] = (), spoilt: Mapping[int, float] | None = None
     ) -> None:
-        seconds = [second for second in run.header.steady_seconds() if second not in without]
+        spoilt = spoilt or {}
+        seconds = [second for second in run.header.steady_seconds() if spoilt.get(second, 0.0) < 1]
         self.names = tuple(names)
         self._timeout_s = run.header.timeout_s
         self._parts = [
@@ -80,6 +81,7 @@ class Evidence:
         ]
         self.intervals = [merge(parts, series="", second=s) for s, parts in zip(seconds, self._parts, strict=True)]
         self.total: Interval = merge(self.intervals, series="")
+        self._forgiven = _array(math.ceil(spoilt.get(i.second, 0.0) * i.count) for i in self.intervals)
 
     def latency_sides(self, limit_ns: int) -> tuple[Side, Side]:
         """Upper and lower side for a latency limit."""
@@ -131,12 +133,17 @@ class Evidence:
 
     def _upper(self, bad: list[int]) -> Side:
         counts = _array(i.count for i in self.intervals)
-        return _side(counts, bad, (i.failed for i in self.intervals), (i.response for i in self.intervals))
+        return _side(counts, self._held(bad), (i.failed for i in self.intervals), (i.response for i in self.intervals))
 
     def _lower(self, bad: list[int]) -> Side:
         counts = _array(i.count - i.never_started for i in self.intervals)
         failed = (i.failed - i.never_started for i in self.intervals)
-        return _side(counts, bad, failed, (i.service for i in self.intervals))
+        return _side(counts, self._held(bad), failed, (i.service for i in self.intervals))
+
+    def _held(self, bad: Iterable[int]) -> IntArray:
+        """The bad requests of each second, less those that are not held against the target."""
+        held: IntArray = np.maximum(0, _array(bad) - self._forgiven)
+        return held
 
 
 def _side(counts: IntArray, bad: Iterable[int], failed: Iterable[int], histograms: Iterable[Histogram]) -> Side:

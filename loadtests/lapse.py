@@ -6,11 +6,12 @@ A FAIL must stand without them; what they show may be the generator's own doing.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from loadtests.run import Run
 from loadtests.series import is_request
+from loadtests.vitals import PROBE_S
 
 __all__ = ["BUSY_PERCENT", "NO_MEANS", "REMEDIES", "Lapse", "lapses", "processors_percent"]
 
@@ -19,6 +20,7 @@ STEAL_PERCENT = 10.0
 """A second in which the host took this much of the machine's time is no second of ours."""
 POOL_WAITS_SHARE = 0.001
 LEAST_STILL_NS = 2_000_000
+WHOLE_SECOND_S = 0.1
 NO_MEANS = ("no free port", "no free descriptor")
 """Errors that the generator's own machine made."""
 
@@ -35,6 +37,8 @@ class Lapse:
     seconds: frozenset[int]
     worst: float
     worst_at_s: int
+    share: Mapping[int, float]
+    """Of each of these seconds, how much of its requests it may have spoilt: 1 is all of them."""
 
     @property
     def told(self) -> str:
@@ -98,32 +102,42 @@ def processors_percent(run: Run) -> dict[str, dict[int, float]]:
     return found
 
 
-def _lapse(run: Run, check: str, who: str, seconds: dict[int, float]) -> Iterator[Lapse]:
-    """A lapse of those seconds that are steady, with their worst value."""
+def _lapse(
+    run: Run, check: str, who: str, seconds: Mapping[int, float], share: Mapping[int, float] | None = None
+) -> Iterator[Lapse]:
+    """A lapse of those seconds that are steady, with their worst value; it spoilt them whole unless told otherwise."""
     steady = set(run.header.steady_seconds())
     seconds = {second: value for second, value in seconds.items() if second in steady}
     if seconds:
         worst_at_s = max(seconds, key=lambda second: seconds[second])
-        yield Lapse(check, who, frozenset(seconds), seconds[worst_at_s], worst_at_s)
+        yield Lapse(
+            check, who, frozenset(seconds), seconds[worst_at_s], worst_at_s, share or dict.fromkeys(seconds, 1.0)
+        )
 
 
 def _loops(run: Run, limit_ns: int) -> Iterator[Lapse]:
     """Event loops of the load's processes that stood still for over 5 % of the limit.
 
     The probe tells when it wakes, so the seconds are those before; and what was sent in the second before the loop
-    stopped may have been answered while nobody could read it.
+    stopped may have been answered while nobody could read it. A loop that stands still for x s of a second keeps
+    x of that second's answers waiting, and sends x of its requests in a crowd afterwards; from 100 ms on the crowd may
+    slow everything.
     """
     by_process: dict[str, dict[int, float]] = {}
+    shares: dict[str, dict[int, float]] = {}
     for row in run.vitals:
         worst_ms = row["loop_worst_ms"]
         if row["source"] == "orchestrator" or worst_ms * 1e6 <= max(LEAST_STILL_NS, limit_ns / 20):
             continue
         woke_s = row["loop_worst_at_s"]
-        seconds = by_process.setdefault(row["source"], {})
+        still_s = max(worst_ms / 1000, row["late_probes"] * PROBE_S)
+        share = 1.0 if still_s >= WHOLE_SECOND_S else 2 * still_s
+        seconds, spoilt = by_process.setdefault(row["source"], {}), shares.setdefault(row["source"], {})
         for second in range(math.floor(woke_s - worst_ms / 1000) - 1, math.floor(woke_s) + 1):
             seconds[second] = max(seconds.get(second, 0.0), worst_ms)
+            spoilt[second] = max(spoilt.get(second, 0.0), share)
     for who, seconds in by_process.items():
-        yield from _lapse(run, "loop", who, seconds)
+        yield from _lapse(run, "loop", who, seconds, shares[who])
 
 
 def _pools(run: Run) -> Iterator[Lapse]:

@@ -7,7 +7,7 @@ an objective failed, the last when it could not be decided.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -23,7 +23,7 @@ from loadtests.duration import format_ns
 from loadtests.effective import NEAR, waves
 from loadtests.evidence import Evidence
 from loadtests.gate import LEAST_SECONDS, GateResult, quantile_bounds
-from loadtests.health import DEFAULT_LIMIT_NS, slip_is_material
+from loadtests.health import slip_is_material
 from loadtests.objective import Kind, Objective
 from loadtests.run import Run
 from loadtests.series import DELIVER, is_request, is_stray, is_swarm
@@ -65,8 +65,9 @@ def rule(run: Run, objective: Objective) -> Iterator[Verdict]:
 
 
 def _doubted(run: Run, objective: Objective, names: list[str], label: str) -> Verdict:
+    """Only a time-out makes an error of a lapse, so that is what lapses are measured against where times are not."""
     judged = partial(_RULES[objective.kind], run, objective, names, label)
-    return doubted(run, objective.limit_ns or DEFAULT_LIMIT_NS, judged)
+    return doubted(run, objective.limit_ns or round(run.header.timeout_s * 1e9), judged)
 
 
 def _stray(run: Run, names: list[str]) -> list[str]:
@@ -74,8 +75,8 @@ def _stray(run: Run, names: list[str]) -> list[str]:
     return [name for name in run.intervals if is_stray(name)] if any(map(is_request, names)) else []
 
 
-def _evidence(run: Run, names: list[str], without: Collection[int]) -> Evidence:
-    return Evidence(run, names, _stray(run, names), without)
+def _evidence(run: Run, names: list[str], spoilt: Mapping[int, float]) -> Evidence:
+    return Evidence(run, names, _stray(run, names), spoilt)
 
 
 def _without_data(objective: Objective, label: str, reason: str) -> Verdict:
@@ -91,8 +92,8 @@ def _without_data(objective: Objective, label: str, reason: str) -> Verdict:
     )
 
 
-def _latency(run: Run, objective: Objective, names: list[str], label: str, without: Collection[int]) -> Verdict:
-    evidence, limit_ns = _evidence(run, names, without), int(objective.limit)
+def _latency(run: Run, objective: Objective, names: list[str], label: str, spoilt: Mapping[int, float]) -> Verdict:
+    evidence, limit_ns = _evidence(run, names, spoilt), int(objective.limit)
     if not evidence.total.count:
         return _without_data(objective, label, "it had no request in the steady state")
     budget, percentile = objective.budget or 0.0, objective.percentile or 0.0
@@ -110,8 +111,8 @@ def _latency(run: Run, objective: Objective, names: list[str], label: str, witho
     return _share_verdict(objective, label, both, f"{said}; {sure}", observed, lower, upper)
 
 
-def _share(run: Run, objective: Objective, names: list[str], label: str, without: Collection[int]) -> Verdict:
-    evidence, budget = _evidence(run, names, without), objective.budget or 0.0
+def _share(run: Run, objective: Objective, names: list[str], label: str, spoilt: Mapping[int, float]) -> Verdict:
+    evidence, budget = _evidence(run, names, spoilt), objective.budget or 0.0
     if not evidence.total.count:
         return _without_data(objective, label, "it had no request in the steady state")
     sides = evidence.lost_sides() if objective.metric == "lost" else evidence.failure_sides()
@@ -160,7 +161,7 @@ def _share_verdict(
     )
 
 
-def _count(run: Run, objective: Objective, names: list[str], label: str, without: Collection[int]) -> Verdict:
+def _count(run: Run, objective: Objective, names: list[str], label: str, spoilt: Mapping[int, float]) -> Verdict:
     """A count over the whole run, warm-up included, and of the contract before it too: one is one too many."""
     happened = _HAPPENED[objective.metric]
     if objective.metric in _LEDGER:
@@ -174,7 +175,7 @@ def _count(run: Run, objective: Objective, names: list[str], label: str, without
     else:
         never_started = objective.metric == "dropped"
         counted = [*names, *(_stray(run, names) if never_started else ())]
-        intervals = [i for name in counted for s, i in run.intervals[name].items() if s not in without]
+        intervals = [i for name in counted for s, i in run.intervals[name].items() if spoilt.get(s, 0.0) < 1]
         n = sum(i.count for i in intervals)
         found = sum(i.never_started if never_started else i.error_count + i.timeouts for i in intervals)
     if not (n or found):
@@ -197,9 +198,9 @@ def _count(run: Run, objective: Objective, names: list[str], label: str, without
     )
 
 
-def _throughput(run: Run, objective: Objective, names: list[str], label: str, without: Collection[int]) -> Verdict:
+def _throughput(run: Run, objective: Objective, names: list[str], label: str, spoilt: Mapping[int, float]) -> Verdict:
     """Mean successes per second; what never started might have been one, so a FAIL must stand with it counted in."""
-    evidence = _evidence(run, names, without)
+    evidence = _evidence(run, names, spoilt)
     completed = evidence.completed_per_s()
     if not (evidence.total.count or completed.any()):
         return _without_data(objective, label, "it had no request in the steady state")

@@ -50,6 +50,41 @@ def test_a_fail_that_stands_without_them_stays():
     assert judge(run).status is Status.FAIL
 
 
+@pytest.mark.parametrize(("slow_of_100", "status"), [(13, "FAIL"), (6, "INVALID")])
+def test_short_stalls_spoil_few(slow_of_100, status):
+    """20 ms of every second keep 4 of 100 requests from the judgement: with 13 slow ones 9 remain, with 6 two do."""
+    samples = [
+        one
+        for s in range(60)
+        for k, one in enumerate(stream(100, 1, first_s=s))
+        for one in [one._replace(ended_ns=one.ended_ns + 300_000_000 * (k < slow_of_100))]
+    ]
+    rows = minute(**{f"s{s}": {"loop_worst_ms": 20.0, "loop_worst_at_s": s + 0.5, "late_probes": 2} for s in range(60)})
+    assert judge(remember_run(samples, [P95], vitals=minute())).status is Status.FAIL
+    assert judge(remember_run(samples, [P95], vitals=rows)).status.value == status
+
+
+def test_a_limit_below_what_any_loop_keeps():
+    """Every answer takes 10 ms where 1 us is allowed: that a loop was late by 3 ms once a second explains nothing."""
+    rows = minute(**{f"s{s}": {"loop_worst_ms": 3.0, "loop_worst_at_s": s + 0.5} for s in range(60)})
+    assert judge(remember_run(stream(), ["p95 < 1us"], vitals=rows)).status is Status.FAIL
+
+
+def test_stalls_make_no_errors():
+    """10 % of the answers are errors; a loop that stood still for 300 ms again and again made none of them."""
+    run = remember_run(
+        stream(odd_every=10, odd={"outcome": Outcome.ERROR}), ["errors < 1%"], vitals=_stalls(*range(1, 60, 2))
+    )
+    assert judge(run).status is Status.FAIL
+
+
+def test_stalls_make_time_outs():
+    """With a time-out of 1 s, 300 ms are no small part of it."""
+    samples = stream(odd_every=10, odd={"outcome": Outcome.TIMEOUT, "service_ms": 1000})
+    run = remember_run(samples, ["errors < 1%"], vitals=_stalls(*range(1, 60, 2)), timeout_s=1.0)
+    assert judge(run).status is Status.INVALID
+
+
 def test_a_pass_stands():
     """Standing still makes times longer, never shorter; and the check is no reservation then."""
     late = minute(s10={"late_probes": 90})

@@ -51,6 +51,17 @@ def test_a_loop_that_stood_still():
     assert lapse.remedy == REMEDIES["loop"]
 
 
+@pytest.mark.parametrize(
+    ("worst_ms", "late", "share"),
+    [(20.0, 2, 0.04), (20.0, 4, 0.08), (99.0, 9, 0.198), (100.0, 9, 1.0), (20.0, 10, 1.0)],
+)
+def test_how_much_a_loop_spoilt(worst_ms, late, share):
+    """Still for x s, by its worst or by all its late looks of 10 ms: 2 x of the requests; from .1 s on all of them."""
+    rows = minute(s23={"loop_worst_ms": worst_ms, "late_probes": late, "loop_worst_at_s": 23.6})
+    (lapse,) = lapses(remember_run(stream(), vitals=rows), L_NS)
+    assert lapse.share == pytest.approx({22: share, 23: share})
+
+
 def test_a_loop_that_stood_over_several_seconds():
     """Stopped for 2.5 s until 30.2 s: from second 27, less one for what was under way, to 30."""
     run = remember_run(stream(), vitals=minute(s30={"loop_worst_ms": 2500.0, "loop_worst_at_s": 30.2}))
