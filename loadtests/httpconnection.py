@@ -9,7 +9,7 @@ from __future__ import annotations
 import _socket
 import ssl
 import time
-from typing import Any
+from typing import Any, cast
 
 import gevent
 from gevent import socket as gsocket
@@ -88,13 +88,13 @@ class Connection:
             timer.close()
             self._settled = True
         self._idle_since_ns = self.ended_ns
-        if self._reply is None:
+        if self._failure is not None:
             self.close()
-            assert self._failure is not None
             raise self._failure
-        if not self._reply.reusable:
+        reply = cast(Reply, self._reply)
+        if not reply.reusable:
             self.close()
-        return self._reply
+        return reply
 
     def usable(self) -> bool:
         """Whether it may carry another request: one that was idle for long is looked at, for the loop may be behind."""
@@ -213,7 +213,7 @@ class _Tls:
     def decrypt(self, data: bytes) -> bytes | None:
         """What came, as far as it is whole; b"" when the other side said that it is over."""
         self._in.write(data)
-        pieces = []
+        pieces: list[bytes] = []
         while True:
             try:
                 piece = self._object.read(_READ_BYTES)

@@ -136,7 +136,9 @@ class HttpSession:
             own["Authorization"] = _basic(auth)
         request = Request(method, url if "://" in url else self.base_url + url, own, body)
         deadline_s = time.monotonic() + (self._timeout_s if timeout is None else timeout)
-        reply, error, past = None, None, []
+        reply: Reply | None = None
+        error: Exception | None = None
+        past: list[Response] = []
         try:
             request, reply, ended_ns = self._send(request, params, deadline_s)
             while allow_redirects and reply.status in _REDIRECTS and (target := _field(reply, b"location")):

@@ -64,4 +64,5 @@ def _add(entry: Any, times_ms: np.ndarray[Any, Any], by_time: dict[int, int], si
 def _rounded(times_ms: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """As Locust rounds: to two significant digits from 100 ms on, to 1 ms below; above 10 s to whole seconds."""
     unit = np.select([times_ms < 100, times_ms < 1000, times_ms < 10_000], [1, 10, 100], 1000)
-    return (np.round(times_ms / unit) * unit).astype(np.int64)
+    rounded: np.ndarray[Any, Any] = (np.round(times_ms / unit) * unit).astype(np.int64)
+    return rounded

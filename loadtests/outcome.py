@@ -16,9 +16,10 @@ _PATH = re.compile(r"\S*/\S*")
 def classify(exception: BaseException | str | None, status: int | None) -> tuple[Outcome, str]:
     """Outcome and error kind; the kind is a short name of which there are few, so digits are taken out of messages.
 
-    ``http 503``, ``timeout``, ``connection refused``, ``connection reset``, ``connection closed``, ``name not
-    resolved``, ``unreachable``, ``tls``, ``check: MESSAGE`` for a response that the user's own code refused, else the
-    exception's name. Only what was given up is a time-out: an answer of 504 Gateway Timeout came.
+    ``http 503``, ``timeout``, ``connection refused``, ``connection reset``, ``connection closed``, ``bad answer``
+    for what is no HTTP, ``name not resolved``, ``unreachable``, ``tls``, ``check: MESSAGE`` for a response that the
+    user's own code refused, else the exception's name. Only what was given up is a time-out: an answer of 504 Gateway
+    Timeout came.
     """
     if exception is None:
         return Outcome.OK, ""
@@ -52,4 +53,4 @@ def classify(exception: BaseException | str | None, status: int | None) -> tuple
     ):
         if sign in whole:
             return Outcome.ERROR, kind
-    return Outcome.ERROR, name
+    return Outcome.ERROR, "bad answer" if name in ("BadAnswerError", "HTTPParseError") else name

@@ -1,0 +1,470 @@
+"""A hostile server, and what Locust's clients and ours make of it.
+
+A program that test_httpsession.py runs, since Locust patches its process. Each answer is met by a LoadUser and by a
+FastHttpUser: the same outcome, error kind and body, one request event, and as many requests as the server counts.
+"""
+
+import gzip
+import json
+import socket
+import struct
+import sys
+import time
+import traceback
+
+import gevent
+from gevent.server import StreamServer
+from locust import FastHttpUser, task
+from locust.env import Environment
+
+from loadtests.loaduser import LoadUser
+from loadtests.locustuser import ClosedUser, Requests, subclass
+from loadtests.outcome import classify
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+TIMEOUT_S = 0.3
+
+
+def whole(sock):
+    """Answer as one should."""
+    sock.sendall(OK)
+
+
+def sends(*pieces, pause_s=0.0):
+    """Send these, one after another, then keep the connection."""
+
+    def answer(sock):
+        for piece in pieces:
+            sock.sendall(piece)
+            gevent.sleep(pause_s)
+
+    return answer
+
+
+def closes(*pieces):
+    """Send these, then close."""
+
+    def answer(sock):
+        sends(*pieces)(sock)
+        sock.close()
+
+    return answer
+
+
+def resets(*pieces):
+    """Send these, then reset the connection."""
+
+    def answer(sock):
+        sends(*pieces, pause_s=0.02)(sock)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+
+    return answer
+
+
+def half_closes(sock):
+    """Answer, and say that nothing more will come."""
+    sock.sendall(OK)
+    sock.shutdown(socket.SHUT_WR)
+
+
+def hangs(sock):
+    """Never answer."""
+    gevent.sleep(TIMEOUT_S * 3)
+
+
+def _head(*fields):
+    return b"HTTP/1.1 200 OK\r\n" + b"".join(field + b"\r\n" for field in fields) + b"\r\n"
+
+
+PACKED = gzip.compress(b"ok")
+
+# What the server does to the first request; outcome, error kind and body; and what FastHttpUser alone does otherwise.
+ANSWERS = {
+    "whole": (whole, ("OK", "", b"ok"), None),
+    "byte by byte": (sends(*(OK[k : k + 1] for k in range(len(OK)))), ("OK", "", b"ok"), None),
+    "junk after the body": (sends(OK + b"junk\r\n"), ("OK", "", b"ok"), ("ERROR", "bad answer", b"")),
+    "a second answer after it": (sends(OK + OK), ("OK", "", b"ok"), ("OK", "", b"okok")),
+    "until it closes": (closes(_head(), b"ok"), ("OK", "", b"ok"), None),
+    "half-closed": (half_closes, ("OK", "", b"ok"), None),
+    "chunks": (
+        sends(_head(b"Transfer-Encoding: chunked"), b"1\r\no\r\n", b"1\r\nk\r\n0\r\n\r\n"),
+        ("OK", "", b"ok"),
+        None,
+    ),
+    "an interim reply": (sends(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", OK), ("OK", "", b"ok"), None),
+    "no content": (sends(b"HTTP/1.1 204 No Content\r\n\r\n"), ("OK", "", b""), None),
+    "gzip": (
+        sends(_head(b"Content-Encoding: gzip", b"Content-Length: %d" % len(PACKED)), PACKED),
+        ("OK", "", b"ok"),
+        None,
+    ),
+    "an encoding that nobody knows": (
+        sends(_head(b"Content-Encoding: wat", b"Content-Length: 2"), b"ok"),
+        ("OK", "", b"ok"),
+        ValueError,  # raised into the user's code
+    ),
+    "not there": (
+        sends(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"),
+        ("ERROR", "http 404", b"no"),
+        None,
+    ),
+    "broken": (sends(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"), ("ERROR", "http 503", b""), None),
+    "closed at once": (closes(), ("ERROR", "connection closed", b""), None),
+    "closed in the header": (closes(b"HTTP/1.1 200 OK\r\nConte"), ("ERROR", "connection closed", b""), None),
+    "closed in the body": (
+        closes(_head(b"Content-Length: 9"), b"ok"),
+        ("ERROR", "connection closed", b""),
+        ("ERROR", "bad answer", b""),
+    ),
+    "reset at once": (resets(), ("ERROR", "connection reset", b""), ("ERROR", "connection closed", b"")),
+    "reset in the header": (resets(b"HTTP/1.1 200 OK\r\nConte"), ("ERROR", "connection reset", b""), None),
+    "reset in the body": (resets(_head(b"Content-Length: 9"), b"ok"), ("ERROR", "connection reset", b""), None),
+    "no HTTP": (sends(b"SSH-2.0-OpenSSH_9\r\n\r\n"), ("ERROR", "bad answer", b""), None),
+    "a bad chunk": (
+        sends(_head(b"Transfer-Encoding: chunked"), b"zz\r\nok\r\n"),
+        ("ERROR", "bad answer", b""),
+        None,
+    ),
+    "two lengths": (
+        sends(_head(b"Content-Length: 2", b"Content-Length: 3"), b"ok"),
+        ("ERROR", "bad answer", b""),
+        None,
+    ),
+    "a header without end": (
+        sends(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 400_000),
+        ("ERROR", "bad answer", b""),
+        ("TIMEOUT", "timeout", b""),
+    ),
+    "no answer": (hangs, ("TIMEOUT", "timeout", b""), None),
+    "a slow loris": (
+        sends(*(OK[k : k + 1] for k in range(len(OK))), pause_s=0.05),
+        ("TIMEOUT", "timeout", b""),
+        ("OK", "", b"ok"),  # its time-out is of each read
+    ),
+}
+
+
+class Hostile:
+    """Does to the first request what it is told, and answers every later one as one should."""
+
+    def __init__(self, answer):
+        self.answer, self.requests = answer, 0
+        self.server = StreamServer(("127.0.0.1", 0), self._serve)
+        self.server.start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def _serve(self, sock, _):
+        with_rest = b""
+        try:
+            while data := sock.recv(65536):
+                with_rest += data
+                while b"\r\n\r\n" in with_rest:
+                    _, _, with_rest = with_rest.partition(b"\r\n\r\n")
+                    self.requests += 1
+                    (self.answer if self.requests == 1 else whole)(sock)
+        except OSError:
+            pass
+
+
+def user_of(author, url):
+    """A user of that class under our clock, and what the request event tells of its requests."""
+    fired = []
+
+    class Author(author):
+        host = url
+
+        @task
+        def nothing(self):
+            """Unused."""
+
+    environment = Environment()
+    environment.events.request.add_listener(lambda **told: fired.append(told))
+    made = subclass(Author, ClosedUser, timeout_s=TIMEOUT_S, tls_verify=True, requests=Requests(), settings={})
+    return made(environment), fired
+
+
+def met(author, answer):
+    """What a client makes of an answer: outcome, kind and body; and whether it goes on afterwards."""
+    hostile = Hostile(answer)
+    user, fired = user_of(author, hostile.url)
+    began = time.monotonic()
+    with gevent.Timeout(5):
+        response = user.client.get("/first")
+    assert time.monotonic() - began < 3, "it hung"
+    assert len(fired) == 1
+    outcome, kind = classify(fired[0]["exception"], response.status_code)
+    body = response.content if outcome.name == "OK" or kind.startswith("http ") else b""
+    gevent.sleep(0.01)
+    again = user.client.get("/second")
+    assert (again.status_code, again.content) == (200, b"ok"), "the next request must not suffer"
+    assert len(fired) == 2
+    assert hostile.requests == 2, f"the server saw {hostile.requests} requests, {len(fired)} were reported"
+    hostile.server.stop()
+    return outcome.name, kind, body or b""
+
+
+CASES = {}
+for answer_name, (does, expected, otherwise) in ANSWERS.items():
+    for client in (LoadUser, FastHttpUser):
+
+        def case(does=does, client=client, expected=expected, otherwise=otherwise):
+            """One answer to one client."""
+            wanted = otherwise if otherwise and client is FastHttpUser else expected
+            try:
+                found = met(client, does)
+            except ValueError as error:
+                found = type(error)
+            assert found == wanted, f"{found}, expected {wanted}"
+
+        CASES[f"{answer_name} / {client.__name__}"] = case
+
+
+class Shop:
+    """A server that behaves, and keeps every request: what it does goes by the path."""
+
+    def __init__(self, certificate=None):
+        self.heads, self.bodies, self.connections = [], [], 0
+        secure = {"keyfile": certificate[1], "certfile": certificate[0]} if certificate else {}
+        self.server = StreamServer(("127.0.0.1", 0), self._serve, **secure)
+        self.server.start()
+        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.server.server_port}"
+
+    def _serve(self, sock, _):
+        self.connections += 1
+        stream = sock.makefile("rb")
+        while line := stream.readline():
+            method, target, _ = line.decode().split()
+            fields = {}
+            while (field := stream.readline().decode().strip()) != "":
+                name, _, value = field.partition(": ")
+                fields[name.lower()] = value
+            body = stream.read(int(fields.get("content-length", 0)))
+            self.heads.append((method, target, fields))
+            self.bodies.append(body)
+            sock.sendall(self._answer(target, body))
+            if target == "/leaves":
+                sock.close()
+                return
+
+    def _answer(self, target, body):
+        if target.startswith("/to/"):
+            status, _, there = target.removeprefix("/to/").partition("/")
+            return f"HTTP/1.1 {status} Moved\r\nLocation: /{there}\r\nContent-Length: 0\r\n\r\n".encode()
+        more = b""
+        if target == "/login":
+            more = b"Set-Cookie: session=abc; Path=/\r\nSet-Cookie: tracking=no; Path=/elsewhere\r\n"
+        body = body or json.dumps({"target": target, "name": "\u00e9"}, ensure_ascii=False).encode()
+        kind = b"Content-Type: application/json\r\n"
+        return b"HTTP/1.1 200 OK\r\n%b%bContent-Length: %d\r\n\r\n%b" % (more, kind, len(body), body)
+
+
+def with_shop(case):
+    """Run a case with a shop, a LoadUser of it, and what was fired."""
+
+    def run():
+        shop = Shop()
+        user, fired = user_of(LoadUser, shop.url)
+        try:
+            case(shop, user.client, fired)
+        finally:
+            user.client.close()
+            shop.server.stop()
+
+    CASES[case.__name__.removeprefix("case_")] = run
+    return case
+
+
+@with_shop
+def case_what_is_sent(shop, client, fired):
+    """Method, target, usual headers, one's own, and bodies of each kind."""
+    client.get("/a", params={"q": "x y"}, headers={"X-A": "1"})
+    client.post("/b", json={"k": [1]})
+    client.put("/c", data={"k": "v w"})
+    client.patch("/d", data="plain", auth=("me", "s3"))
+    client.delete("/e")
+    methods = [(method, target) for method, target, _ in shop.heads]
+    assert methods == [("GET", "/a?q=x+y"), ("POST", "/b"), ("PUT", "/c"), ("PATCH", "/d"), ("DELETE", "/e")]
+    assert shop.bodies == [b"", b'{"k": [1]}', b"k=v+w", b"plain", b""]
+    first = shop.heads[0][2]
+    assert (first["x-a"], first["host"]) == ("1", shop.url.removeprefix("http://"))
+    kinds = [fields.get("content-type") for _, _, fields in shop.heads]
+    assert kinds == [None, "application/json", "application/x-www-form-urlencoded", None, None]
+    assert shop.heads[3][2]["authorization"] == "Basic bWU6czM="  # RFC 7617: base64 of me:s3
+    assert shop.connections == 1
+    assert [told["name"] for told in fired] == ["/a", "/b", "/c", "/d", "/e"]
+
+
+@with_shop
+def case_what_comes_back(shop, client, fired):
+    """The response as Locust's authors know it."""
+    response = client.get("/x")
+    assert response.json() == {"target": "/x", "name": "\u00e9"}
+    assert "\u00e9" in response.text
+    assert (response.ok, response.status_code, response.url) == (True, 200, f"{shop.url}/x")
+    assert response.headers["content-TYPE"] == "application/json"
+    assert 0 < response.elapsed.total_seconds() < 1
+    response.raise_for_status()
+    assert fired[0]["response_length"] == len(response.content)
+
+
+@with_shop
+def case_names(shop, client, fired):
+    """By the argument, by the block, by the path."""
+    client.get("/a", name="A")
+    with client.rename_request("B"):
+        client.get("/b")
+        client.get("/b2", name="B2")
+    client.get("/c")
+    assert [told["name"] for told in fired] == ["A", "B", "B2", "/c"]
+
+
+@with_shop
+def case_with_block(shop, client, fired):
+    """The outcome is what the block says, else what the answer was; it is told once, at the block's end."""
+    with client.get("/a", catch_response=True) as response:
+        assert not fired
+        response.failure("not what I meant")
+    with client.get("/to/404/x", catch_response=True) as response:
+        response.success()
+    with client.get("/c", catch_response=True):
+        pass
+    try:
+        with client.get("/d", catch_response=True):
+            raise KeyError("mine")
+    except KeyError:
+        pass
+    outcomes = [classify(told["exception"], 200)[1] for told in fired]
+    assert outcomes == ["check: not what I meant", "", ""], "an exception of the user's own is told as that, by Locust"
+
+
+@with_shop
+def case_redirects(shop, client, fired):
+    """One request, however many hops; POST becomes GET where the standard says so (RFC 9110, 15.4)."""
+    for status, method in ((301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")):
+        shop.heads.clear()
+        response = client.post(f"/to/{status}/there", json={"k": 1})
+        assert [(m, t) for m, t, _ in shop.heads] == [("POST", f"/to/{status}/there"), (method, "/there")]
+        assert response.status_code == 200
+        assert response.url == f"{shop.url}/there"
+        assert len(response.history) == 1
+        assert ("content-type" in shop.heads[1][2]) is (method == "POST")
+    assert len(fired) == 5
+    assert client.get("/to/302/there", allow_redirects=False).status_code == 302
+    assert fired[-1]["exception"] is None
+
+
+@with_shop
+def case_redirects_without_end(shop, client, fired):
+    """A circle ends, as a failure."""
+    hops = "to/302/" * 40
+    response = client.get(f"/{hops}x")
+    assert "redirected more than 30 times" in response.reason
+    assert len(fired) == 1
+
+
+@with_shop
+def case_secrets_stay_at_home(shop, client, fired):
+    """A redirect to another origin takes no password along, and no cookie."""
+    other = Shop()
+    shop._answer = lambda target, body: (
+        f"HTTP/1.1 302 Moved\r\nLocation: {other.url}/x\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n".encode()
+    )
+    client.get("/a", auth=("me", "s3"), headers={"Cookie": "mine=1"})
+    other.server.stop()
+    assert "authorization" not in other.heads[0][2]
+    assert other.heads[0][2]["cookie"] == "a=b", "cookies know no ports (RFC 6265, 8.5); the user's own stays behind"
+
+
+@with_shop
+def case_cookies(shop, client, fired):
+    """What the server set goes back to it, where its path says so."""
+    client.get("/a")
+    client.get("/login")
+    client.get("/b")
+    sent = [fields.get("cookie") for _, _, fields in shop.heads]
+    assert sent == [None, None, "session=abc"]
+    assert {cookie.name for cookie in client.cookies} == {"session", "tracking"}
+
+
+@with_shop
+def case_an_idle_connection_that_the_server_closed(shop, client, fired):
+    """Is not used again; nobody notices, and the server counts what we count."""
+    for _ in range(3):
+        assert client.get("/leaves").ok
+        gevent.sleep(0.01)
+    assert shop.connections == 3
+    assert len(shop.heads) == len(fired) == 3
+
+
+@with_shop
+def case_a_large_upload(shop, client, fired):
+    """More than fits into the socket at once."""
+    body = bytes(range(256)) * 40_000
+    assert client.post("/up", data=body, timeout=5).content == body
+
+
+@with_shop
+def case_several_at_once(shop, client, fired):
+    """A user's greenlets have a connection each."""
+    jobs = [gevent.spawn(client.get, f"/{k}") for k in range(5)]
+    gevent.joinall(jobs, raise_error=True)
+    assert {job.value.json()["target"] for job in jobs} == {f"/{k}" for k in range(5)}
+    assert len(fired) == 5
+
+
+@with_shop
+def case_a_user_that_is_stopped(shop, client, fired):
+    """A request cut off in its midst leaves no connection behind that would answer the next one."""
+    shop._answer = lambda target, body: gevent.sleep(0.1) or OK
+    cut = gevent.spawn(client.get, "/cut")
+    gevent.sleep(0.03)
+    cut.kill()
+    del shop._answer
+    assert client.get("/next").json()["target"] == "/next"
+
+
+@with_shop
+def case_its_own_time_out(shop, client, fired):
+    """A request may have one; that of the scenario holds else."""
+    shop._answer = lambda target, body: gevent.sleep(0.1) or OK
+    assert client.get("/a").ok
+    assert "timed out" in client.get("/b", timeout=0.02).reason
+    assert classify(fired[-1]["exception"], 0) == (classify(TimeoutError(), 0))
+
+
+@with_shop
+def case_what_cannot_be_written(shop, client, fired):
+    """A header that would be two is the user's own mistake, raised where it was made."""
+    refused = ""
+    try:
+        client.get("/a", headers={"X": "1\r\nY: 2"})
+    except ValueError as error:
+        refused = str(error)
+    assert "is no HTTP header" in refused
+    assert not shop.heads
+
+
+@with_shop
+def case_nobody_there(shop, client, fired):
+    """A refused connection is a failure of its own kind."""
+    shop.server.stop()
+    client.close()
+    response = client.get("/a")
+    assert classify(fired[0]["exception"], response.status_code)[1] == "connection refused"
+
+
+def main():
+    """Run every case and say what failed, as JSON."""
+    said = {}
+    for name, case in CASES.items():
+        try:
+            case()
+            said[name] = ""
+        except BaseException:
+            said[name] = traceback.format_exc()
+    json.dump(said, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""Replies from bytes, against RFC 9112; however the bytes are cut, the message is the same."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtests.httpreply import BadAnswerError, ReplyReader, TruncatedError
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+# Bytes; to which method; whether the server closes then; status, body and whether the connection may be used again.
+WHOLE = {
+    "a length": (OK, "GET", False, (200, b"ok", True)),
+    "chunks, with a trailer (7.1)": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;x=y\r\no\r\n1\r\nk\r\n0\r\nDigest: z\r\n\r\n",
+        "GET",
+        False,
+        (200, b"ok", True),
+    ),
+    "until the connection closes (6.3)": (b"HTTP/1.1 200 OK\r\n\r\nok", "GET", True, (200, b"ok", False)),
+    "no content has no body (6.3)": (b"HTTP/1.1 204 No Content\r\n\r\n", "GET", False, (204, b"", True)),
+    "not modified has none, whatever its length says": (
+        b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n",
+        "GET",
+        False,
+        (304, b"", True),
+    ),
+    "nor has an answer to HEAD": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
+        "HEAD",
+        False,
+        (200, b"", True),
+    ),
+    "an answer to HEAD of no length": (b"HTTP/1.1 200 OK\r\n\r\n", "HEAD", False, (200, b"", False)),
+    "interim replies are passed over (15.2)": (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK,
+        "GET",
+        False,
+        (200, b"ok", True),
+    ),
+    "the server says that it will close (9.6)": (
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+        "GET",
+        False,
+        (200, b"ok", False),
+    ),
+    "HTTP/1.0 closes unless it says otherwise (9.3)": (
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        "GET",
+        False,
+        (200, b"ok", False),
+    ),
+}
+
+# Bytes, whether the server closes then, what is raised, and in which words.
+BROKEN = {
+    "no HTTP": (b"SSH-2.0-OpenSSH\r\n\r\n", False, BadAnswerError, "not an HTTP reply"),
+    "two lengths": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+        False,
+        BadAnswerError,
+        "Len",
+    ),
+    "a chunk of no number": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nok",
+        False,
+        BadAnswerError,
+        "chunk size",
+    ),
+    "another protocol": (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+        False,
+        BadAnswerError,
+        "another protocol",
+    ),
+    "closed at once": (b"", True, TruncatedError, "before the whole answer"),
+    "closed in the header": (b"HTTP/1.1 200 OK\r\nContent-", True, TruncatedError, "before the whole answer"),
+    "closed in the body": (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", True, TruncatedError, "before the whole"),
+    "closed between chunks": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
+        True,
+        TruncatedError,
+        "before the whole answer",
+    ),
+}
+
+
+def _read(pieces, method="GET", closes=False, **limits):
+    reader = ReplyReader(**limits)
+    reader.expect(method)
+    for piece in pieces:
+        if (reply := reader.feed(piece)) is not None:
+            return reply
+    return reader.finish() if closes else None
+
+
+def _cut(data, places):
+    edges = [0, *sorted({place % (len(data) + 1) for place in places}), len(data)]
+    return [data[a:b] for a, b in pairwise(edges) if b > a]
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@given(places=st.lists(st.integers(0, 400), max_size=12))
+def test_whole(name, places):
+    """Status, body, and what becomes of the connection, wherever the bytes are cut."""
+    data, method, closes, expected = WHOLE[name]
+    reply = _read(_cut(data, places), method, closes)
+    assert (reply.status, reply.body, reply.reusable) == expected
+
+
+@pytest.mark.parametrize("name", BROKEN)
+@given(places=st.lists(st.integers(0, 400), max_size=12))
+def test_broken(name, places):
+    """What is no reply is refused in words, wherever the bytes are cut."""
+    data, closes, error, words = BROKEN[name]
+    with pytest.raises(error, match=words):
+        _read(_cut(data, places), "GET", closes)
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=6))
+def test_anything(data, places):
+    """Whatever comes, it is a reply, no reply yet, or an error of ours; never another exception."""
+    try:
+        reply = _read(_cut(b"HTTP/1.1 200 OK\r\n" + data, places), closes=True)
+    except (BadAnswerError, TruncatedError):
+        return
+    assert reply.status == 200
+
+
+def test_headers_as_they_came():
+    """Trailers are left out."""
+    reply = _read([WHOLE["chunks, with a trailer (7.1)"][0]])
+    assert reply.headers == [(b"Transfer-Encoding", b"chunked")]
+
+
+def test_more_than_was_asked_for():
+    """Bytes after the reply make the connection useless; the reply holds."""
+    for rest in (b"junk\r\n", OK, b"\r\n\r\n\0"):
+        reply = _read([OK + rest])
+        assert (reply.status, reply.body, reply.reusable) == (200, b"ok", False)
+
+
+def test_nothing_was_asked_for():
+    """Before a request, and after its reply, nothing may come."""
+    reader = ReplyReader()
+    with pytest.raises(BadAnswerError, match="not asked for"):
+        reader.feed(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+    reader.expect("GET")
+    assert reader.feed(OK)
+    with pytest.raises(BadAnswerError, match="not asked for"):
+        reader.feed(b"x")
+
+
+def test_one_after_another():
+    """A connection carries many; an answer to HEAD in between leaves no expectation of a body."""
+    reader = ReplyReader()
+    for method in ("GET", "HEAD", "GET", "HEAD", "HEAD", "GET"):
+        reader.expect(method)
+        reply = reader.feed(OK[: -2 if method == "HEAD" else None])
+        assert (reply.status, reply.body, reply.reusable) == (200, b"" if method == "HEAD" else b"ok", True)
+
+
+@pytest.mark.parametrize("step", [1, 7, 10_000])
+def test_limits(step):
+    """A header or a body beyond its limit is refused, also before it is whole."""
+
+    def pieces(data):
+        return [data[k : k + step] for k in range(0, len(data), step)]
+
+    long_header = b"HTTP/1.1 200 OK\r\nX: " + b"a" * 2000
+    with pytest.raises(BadAnswerError, match="header is over 1,000 bytes"):
+        _read(pieces(long_header), most_header_bytes=1000)
+    with pytest.raises(BadAnswerError, match="header is over 1,000 bytes"):
+        _read(pieces(long_header + b"\r\nContent-Length: 0\r\n\r\n"), most_header_bytes=1000)
+    with pytest.raises(BadAnswerError, match="body is over 1,000 bytes"):
+        _read(pieces(b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n" + b"a" * 1001), most_body_bytes=1000)
+    whole = _read(pieces(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"a" * 1000), most_body_bytes=1000)
+    assert len(whole.body) == 1000
