@@ -70,11 +70,12 @@ SABOTAGES: dict[str, tuple[Callable[..., None], dict[str, Any], str]] = {
     "300 ms burnt in the loop": (_nothing, {"user": "Burner"}, "stood still"),
     "a pool of one connection": (_nothing, {"user": "Pooled"}, "a connection of the client's own pool"),
     "paused for 2 s": (_pause, {}, "stood still"),
-    "beside a CPU hog": (_hog, {"load": 'rate = "500/s"\nusers = 100'}, "stood still"),
+    "beside a CPU hog": (_hog, {"load": 'rate = "900/s"\nusers = 100'}, ""),
     "64 descriptors": (_few_descriptors, {"load": 'rate = "400/s"\nusers = 100'}, "descriptor"),
 }
 
 
+@pytest.mark.timed
 @pytest.mark.long
 def test_the_target_is_well(scenario: Make, tmp_path: Path) -> None:
     """Left alone, the same load passes: what fails below is the sabotage's doing."""
@@ -83,7 +84,8 @@ def test_the_target_is_well(scenario: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if "burnt" in name else pytest.mark.long) for name in SABOTAGES]
+    "name",
+    [pytest.param(name, marks=() if "burnt" in name else (pytest.mark.timed, pytest.mark.long)) for name in SABOTAGES],
 )
 def test_sabotage(scenario: Make, tmp_path: Path, name: str) -> None:
     """INVALID, and the sentence tells what was wrong with the generator."""
