@@ -19,7 +19,8 @@ class Headers(Mapping[str, str]):
         self._fields = fields
 
     def __getitem__(self, name: str) -> str:
-        found = self.get_all(name)
+        wanted = name.lower().encode("latin-1")
+        found = [value.decode("latin-1") for known, value in self._fields if known.lower() == wanted]
         if not found:
             raise KeyError(name)
         return ", ".join(found)
@@ -32,9 +33,3 @@ class Headers(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return repr(dict(self))
-
-    def get_all(self, name: str, failobj: list[str] | None = None) -> list[str]:
-        """Every value of one name, in order (as ``http.cookiejar`` asks for them)."""
-        wanted = name.lower().encode("latin-1")
-        found = [value.decode("latin-1") for known, value in self._fields if known.lower() == wanted]
-        return found or failobj or []

@@ -9,12 +9,11 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partialmethod
-from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlencode, urljoin, urlsplit
-from urllib.request import Request as CookieRequest
 
 from loadtests.httpconnection import Connection
+from loadtests.httpcookies import Cookies
 from loadtests.httpreply import BadAnswerError, Reply, TruncatedError
 from loadtests.httprequest import RequestWriter, request_target
 from loadtests.httpresponse import BadStatusError, Request, Response
@@ -69,7 +68,8 @@ class HttpSession:
             base_url = base_url.replace(f"{parts.netloc.rpartition('@')[0]}@", "", 1)
         self.base_url = base_url.rstrip("/")
         self.request_name: str | None = None
-        self.cookies = self.cookiejar = CookieJar()
+        self._cookies = Cookies()
+        self.cookies = self.cookiejar = self._cookies.jar
         self.headers = {**_USUAL, **(headers or {})}
         self._auth: tuple[str, str] | None = None
         if parts.username is not None:
@@ -185,11 +185,9 @@ class HttpSession:
                 raise ValueError(f"{url}: expected http://HOST[:PORT]/PATH or https://...")
             if len(self._split) < 1000:
                 self._split[url] = parts
-        if self.cookies._cookies:  # type: ignore[attr-defined] # asking the jar itself walks all of it
-            asked = CookieRequest(url)  # noqa: S310 -- it is never opened
-            self.cookies.add_cookie_header(asked)
-            if (cookie := asked.get_header("Cookie")) and not any(name.lower() == "cookie" for name in headers):
-                headers = {**headers, "Cookie": cookie}
+        cookie = self._cookies.sent_to(url)
+        if cookie and not any(name.lower() == "cookie" for name in headers):
+            headers = {**headers, "Cookie": cookie}
         origin = (parts.scheme, parts.netloc)
         if self._written_for != self.headers:
             self._written_for, self._writers = dict(self.headers), {}
@@ -204,25 +202,13 @@ class HttpSession:
         reply = connection.exchange(method, written, max(0.0, deadline_s - time.monotonic()))
         if not connection.closed:
             idle.append(connection)
-        if _field(reply, b"set-cookie") is not None:
-            response = Response(request, reply, None, 0, 0, None)
-            self.cookies.extract_cookies(_Info(response), CookieRequest(url))  # type: ignore[arg-type] # noqa: S310
+        self._cookies.keep(reply, url)
         return Request(method, url, headers, body), reply, connection.ended_ns
 
     def _connect(self, parts: SplitResult, deadline_s: float) -> Connection:
         tls = tls_context(self._verify, self._cert) if parts.scheme == "https" else None
         port = parts.port or (443 if tls else 80)
         return Connection((str(parts.hostname), port), tls, max(0.001, deadline_s - time.monotonic()))
-
-
-class _Info:
-    """A response as ``http.cookiejar`` wants it."""
-
-    def __init__(self, response: Response) -> None:
-        self._response = response
-
-    def info(self) -> Any:
-        return self._response.headers
 
 
 def _body(data: Any, json: Any, headers: dict[str, str]) -> bytes | None:

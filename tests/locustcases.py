@@ -20,6 +20,7 @@ from gevent.server import StreamServer
 from locust import FastHttpUser, HttpUser, TaskSet, User, between, constant, task
 from locust.env import Environment
 from locust.exception import InterruptTaskSet, StopUser
+from locust.stats import RequestStats
 from requests import ConnectionError as NoConnection
 from requests import Response
 from requests.adapters import BaseAdapter
@@ -29,6 +30,7 @@ from loadtests.answersample import AnswerSample
 from loadtests.arrival import ArrivalLine
 from loadtests.errors import ScenarioError
 from loadtests.job import Job
+from loadtests.locuststatistics import LocustStatistics
 from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, subclass
 from loadtests.promises import Promises
 from loadtests.scenario import ContractCheck, Scenario
@@ -578,6 +580,32 @@ def case_task_set_with_a_wait_of_its_own():
     subclass(Shopper, ClosedUser, timeout_s=5.0, tls_verify=True)
     said = said_of(ScenarioError, lambda: subclass(Shopper, OpenUser, timeout_s=5.0, tls_verify=True))
     assert said.startswith("Shopper: Inner has a wait_time of its own")
+
+
+def case_statistics_in_batches():
+    """Locust's figures are the same, fed once a second or request by request."""
+    times_ms = [0.4, 0.5, 1.5, 2.5, 99.4, 99.6, 144.9, 145.0, 155.0, 999.0, 1049.0, 1050.0, 9949.0, 9951.0, 10_400.0]
+    one_by_one, batched = RequestStats(), RequestStats()
+    fed = LocustStatistics(batched)
+    for turn in range(2):
+        for k, ms in enumerate(times_ms):
+            error = ValueError("no") if k == 3 else None
+            one_by_one.log_request("GET", f"/{k % 2}", ms + turn, 10)
+            if error:
+                one_by_one.log_error("GET", f"/{k % 2}", error)
+            fed.add("GET", f"/{k % 2}", ms + turn, 10, error)
+        fed.feed()
+    fed.feed()
+    figures = ("num_requests", "num_failures", "min_response_time", "max_response_time", "total_content_length")
+    for name in ("/0", "/1"):
+        ours, theirs = batched.get(name, "GET"), one_by_one.get(name, "GET")
+        assert [getattr(ours, figure) for figure in figures] == [getattr(theirs, figure) for figure in figures]
+        assert dict(ours.response_times) == dict(theirs.response_times)
+        assert sum(ours.num_reqs_per_sec.values()) == sum(theirs.num_reqs_per_sec.values())
+        assert ours.get_response_time_percentile(0.9) == theirs.get_response_time_percentile(0.9)
+    assert dict(batched.total.response_times) == dict(one_by_one.total.response_times)
+    assert abs(batched.total.total_response_time - one_by_one.total.total_response_time) < 1e-6
+    assert batched.errors.keys() == one_by_one.errors.keys()
 
 
 CASES = {name.removeprefix("case_"): case for name, case in list(globals().items()) if name.startswith("case_")}
