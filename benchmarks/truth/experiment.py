@@ -1,0 +1,120 @@
+"""One truth put to the test: its server and the harness in processes of their own, as a user would start them."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from urllib.request import urlopen
+
+from benchmarks.truth.peers import k6, wrk
+from benchmarks.truth.record import Record
+from benchmarks.truth.truth import Row, Truth, rows
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIOS = Path(__file__).parent / "scenario"
+WARM_UP_S = 5
+
+
+class Experiment:
+    """A server on a free loopback port, and a run against it. Leaving it ends both."""
+
+    def __init__(self, truth: Truth, seconds: int, scratch: Path) -> None:
+        self.truth, self.seconds, self.scratch = truth, seconds, scratch
+        scratch.mkdir(parents=True)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}/"
+
+    def __enter__(self) -> Experiment:
+        """Start the server, and wait until it accepts connections.
+
+        Raises:
+            TimeoutError: when it does not within 15 s.
+
+        """
+        module, *arguments = self.truth.server
+        command = [sys.executable, "-m", f"benchmarks.truth.servers.{module}", str(self.port), *arguments]
+        self.server = subprocess.Popen(command, cwd=ROOT)
+        deadline_s = time.monotonic() + 15
+        while time.monotonic() < deadline_s:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return self
+            time.sleep(0.05)
+        self.__exit__(None, None, None)
+        raise TimeoutError(f"the server of {self.truth.name!r} does not listen on {self.url}")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """End what was started."""
+        for process in (getattr(self, "harness", None), self.server):
+            if process is not None:
+                process.kill()
+                process.wait()
+
+    def start(self) -> None:
+        """Start ``loadtests run``."""
+        if self.truth.load and self.truth.load[0].endswith(".toml"):
+            load = [str(SCENARIOS / self.truth.load[0]), "--host", self.url.rstrip("/")]
+        else:
+            load = ["--url", self.url, "--rate", f"{self.truth.rate_per_s}/s", "--users", f"{self.truth.users}"]
+            load += ["--warm-up", f"{WARM_UP_S}s", "--objective", self.truth.objective, *self.truth.load]
+        self.harness = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "loadtests", "run", *load),
+                *("--duration", f"{self.seconds}s", "--out", str(self.scratch / "run")),
+            ],
+            cwd=ROOT,
+            env=os.environ | {"COLUMNS": "200"},
+            stdout=(self.scratch / "out.txt").open("w"),
+            stderr=subprocess.STDOUT,
+        )
+
+    def rows(self, compare_s: int) -> list[Row]:
+        """Wait for the run, put the peers on the server for so many seconds each, and compare."""
+        self.harness.wait(self.seconds + 120)
+        summary = json.loads((self.scratch / "run" / "summary.json").read_text(encoding="utf-8"))
+        header = json.loads((self.scratch / "run" / "run.json").read_text(encoding="utf-8"))
+        (steady,) = (phase for phase in header["phases"] if phase["kind"] == "steady")
+        with urlopen(f"{self.url}record", timeout=30) as answer:  # noqa: S310 -- our own address
+            told = json.load(answer)
+        begin_ns, end_ns = (header["t0_ns"] + round(1e9 * steady[end]) for end in ("start_s", "end_s"))
+        record = Record.between(told, begin_ns, end_ns)
+        return rows(self.truth, record, summary, self._peers(summary, compare_s))
+
+    def _peers(
+        self, summary: dict[str, dict[str, dict[str, dict[str, float]]]], compare_s: int
+    ) -> dict[str, dict[str, float]]:
+        peers = {}
+        for process in summary.get("locust_says", {}).values():
+            peers["Locust"] = process.get("GET /", {})
+        if self.truth.peers and compare_s:
+            rate, users = self.truth.rate_per_s, self.truth.users
+            for name, said in (
+                ("k6", k6(self.url, rate, users, compare_s, self.scratch)),
+                ("wrk", wrk(self.url, min(users, 20), compare_s, self.scratch)),
+            ):
+                if said is not None:
+                    peers[name] = said
+        return peers
+
+
+def together(truths: Sequence[Truth], seconds: int, scratch: Path, compare_s: int = 0) -> list[Row]:
+    """Several experiments at the same time; they begin together, so that none judges while another measures."""
+    with ExitStack() as stack:
+        experiments = [
+            stack.enter_context(Experiment(truth, seconds, scratch / truth.name.replace("/", "-"))) for truth in truths
+        ]
+        for experiment in experiments:
+            experiment.start()
+        for experiment in experiments:
+            experiment.harness.wait(seconds + 120)
+        return [row for experiment in experiments for row in experiment.rows(compare_s)]
