@@ -29,7 +29,7 @@ LONG = (
     (QUEUE_SLOW, TAIL_3, TAIL_6, FAULTY),
 )
 """What stands in one line runs at the same time."""
-SHORT_S, LONG_S, COMPARE_S = 30, 60, 20
+SHORT_S, LONG_S, COMPARE_S = 30, 60, 15
 PAGE = ROOT / "docs" / "truth.md"
 
 

@@ -9,14 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from urllib.request import urlopen
 
-from benchmarks.truth.peers import k6, wrk
+from benchmarks.truth.peers import TOOLS, Said
 from benchmarks.truth.record import Record
 from benchmarks.truth.truth import Row, Truth, rows
+from loadtests.errors import RunError
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = Path(__file__).parent / "scenario"
@@ -33,6 +36,9 @@ class Experiment:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}/"
+        self.harness: subprocess.Popen[bytes] | None = None
+        self.said: dict[str, Said | None] = {}
+        """By tool, its figures of ``GET /``."""
 
     def __enter__(self) -> Experiment:
         """Start the server, and wait until it accepts connections.
@@ -55,7 +61,7 @@ class Experiment:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """End what was started."""
-        for process in (getattr(self, "harness", None), self.server):
+        for process in (self.harness, self.server):
             if process is not None:
                 process.kill()
                 process.wait()
@@ -78,33 +84,36 @@ class Experiment:
             stderr=subprocess.STDOUT,
         )
 
-    def rows(self, compare_s: int) -> list[Row]:
-        """Wait for the run, put the peers on the server for so many seconds each, and compare."""
+    def ended(self) -> None:
+        """Wait for the run, and read what it and the server say.
+
+        Raises:
+            RunError: when it has written no figures; what it printed is in ``out.txt``.
+
+        """
+        assert self.harness is not None
         self.harness.wait(self.seconds + 120)
-        summary = json.loads((self.scratch / "run" / "summary.json").read_text(encoding="utf-8"))
-        header = json.loads((self.scratch / "run" / "run.json").read_text(encoding="utf-8"))
+        run = self.scratch / "run"
+        if not (run / "summary.json").exists():
+            raise RunError(f"{self.truth.name}: no figures; {(self.scratch / 'out.txt').read_text()[-2000:]}")
+        self.summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+        for process in self.summary.get("locust_says", {}).values():
+            self.said["Locust"] = process.get("GET /")
+        header = json.loads((run / "run.json").read_text(encoding="utf-8"))
         (steady,) = (phase for phase in header["phases"] if phase["kind"] == "steady")
         with urlopen(f"{self.url}record", timeout=30) as answer:  # noqa: S310 -- our own address
             told = json.load(answer)
         begin_ns, end_ns = (header["t0_ns"] + round(1e9 * steady[end]) for end in ("start_s", "end_s"))
-        record = Record.between(told, begin_ns, end_ns)
-        return rows(self.truth, record, summary, self._peers(summary, compare_s))
+        self.record = Record.between(told, begin_ns, end_ns)
 
-    def _peers(
-        self, summary: dict[str, dict[str, dict[str, dict[str, float]]]], compare_s: int
-    ) -> dict[str, dict[str, float]]:
-        peers = {}
-        for process in summary.get("locust_says", {}).values():
-            peers["Locust"] = process.get("GET /", {})
-        if self.truth.peers and compare_s:
-            rate, users = self.truth.rate_per_s, self.truth.users
-            for name, said in (
-                ("k6", k6(self.url, rate, users, compare_s, self.scratch)),
-                ("wrk", wrk(self.url, min(users, 20), compare_s, self.scratch)),
-            ):
-                if said is not None:
-                    peers[name] = said
-        return peers
+    def compare(self, tool: str, seconds: int) -> None:
+        """Put another tool on the same server for so long."""
+        if self.truth.peers:
+            self.said[tool] = TOOLS[tool](self.url, self.truth.rate_per_s, self.truth.users, seconds, self.scratch)
+
+    def rows(self) -> list[Row]:
+        """What everybody said, beside what is true."""
+        return rows(self.truth, self.record, self.summary, {tool: said for tool, said in self.said.items() if said})
 
 
 def together(truths: Sequence[Truth], seconds: int, scratch: Path, compare_s: int = 0) -> list[Row]:
@@ -116,5 +125,9 @@ def together(truths: Sequence[Truth], seconds: int, scratch: Path, compare_s: in
         for experiment in experiments:
             experiment.start()
         for experiment in experiments:
-            experiment.harness.wait(seconds + 120)
-        return [row for experiment in experiments for row in experiment.rows(compare_s)]
+            experiment.ended()
+        if compare_s:
+            with ThreadPoolExecutor(len(experiments)) as pool:
+                for tool in TOOLS:
+                    list(pool.map(Experiment.compare, experiments, repeat(tool), repeat(compare_s)))
+        return [row for experiment in experiments for row in experiment.rows()]

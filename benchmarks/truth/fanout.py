@@ -1,8 +1,9 @@
 """A relay that loses, doubles and swaps by count, to 20 listeners: the ledger must find exactly that.
 
 Of N publications numbered from 0, those with ``n % 100 == 7`` are lost, ``n % 50 == 3`` come twice, and
-``n % 20 == 10`` come after the next one; no two of these ever meet. Reordered is what comes after a later one (RFC 4737,
-3.3). If the very last was kept for a next one that never came, it is lost. N is the relay's own count of what it was given.
+``n % 20 == 10`` come after the next one; no two of these ever meet. Reordered is what comes after a later one (RFC
+4737, 3.3). If the very last was kept for a next one that never came, it is lost. N is the relay's own count of what it
+was given.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+Said = dict[str, float]
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 
 K6 = """import http from 'k6/http';
@@ -24,13 +25,13 @@ end
 """
 
 
-def k6(url: str, rate_per_s: int, users: int, seconds: int, scratch: Path) -> dict[str, float] | None:
+def k6(url: str, rate_per_s: int, users: int, seconds: int, scratch: Path) -> Said | None:
     """An open model of evenly spaced arrivals that drops whom no user is free for; timed from the send. In ms.
 
-    None where it is not installed.
+    None where it is not installed, or for no seconds.
     """
     program = shutil.which("k6")
-    if program is None:
+    if program is None or not seconds:
         return None
     script, told = scratch / "k6.js", scratch / "k6.json"
     stats = ", ".join(f"'p({p:g})'" for p in PERCENTILES)
@@ -45,18 +46,21 @@ def k6(url: str, rate_per_s: int, users: int, seconds: int, scratch: Path) -> di
     return {f"p{p:g}": float(trend[f"p({p:g})"]) for p in PERCENTILES}
 
 
-def wrk(url: str, users: int, seconds: int, scratch: Path) -> dict[str, float] | None:
-    """A closed loop over so many connections, as fast as it goes. In ms; None where it is not installed."""
+def wrk(url: str, rate_per_s: int, users: int, seconds: int, scratch: Path) -> Said | None:
+    """A closed loop over so many connections, 20 at most, as fast as it goes: no rate. In ms; None as above."""
     program = shutil.which("wrk")
-    if program is None:
+    if program is None or not seconds:
         return None
     script = scratch / "wrk.lua"
     script.write_text(WRK % {"stats": ", ".join(f"{p:g}" for p in PERCENTILES)})
     done = subprocess.run(
-        [program, "-t1", f"-c{users}", f"-d{seconds}s", "-s", str(script), url],
+        [program, "-t1", f"-c{min(users, 20)}", f"-d{seconds}s", "-s", str(script), url],
         check=True,
         capture_output=True,
         text=True,
         timeout=seconds + 60,
     )
     return {f"p{p}": float(us) / 1000 for p, us in re.findall(r"^p([\d.]+) ([\d.e+]+)$", done.stdout, re.MULTILINE)}
+
+
+TOOLS = {"k6": k6, "wrk": wrk}
