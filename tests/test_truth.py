@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 
 from benchmarks.truth import __main__ as command
-from benchmarks.truth import delays, fanout, queue, shares, stall
+from benchmarks.truth import closedloop, delays, fanout, overload, queue, shares, stall
 from benchmarks.truth.record import Record
 from benchmarks.truth.servers.answer import ANSWERS, Answerer
 from benchmarks.truth.servers.answer import Record as Told
 from benchmarks.truth.servers.delay import delays as delay_server
 from benchmarks.truth.servers.relay import Relay
 from benchmarks.truth.servers.share import is_bad, share
-from benchmarks.truth.servers.single import single_server
+from benchmarks.truth.servers.single import service_s, single_server
 from benchmarks.truth.table import BEGIN, END, as_text, written
-from benchmarks.truth.truth import Figure, Row, rows
+from benchmarks.truth.truth import WARM_UP_S, Figure, Row, rows
 
 
 def rank(values: list[float], p: float) -> float:
@@ -103,10 +103,31 @@ def test_single_server_serves_in_order_and_one_at_a_time() -> None:
     """Whoever comes while it is busy is due after those before; whoever comes later, after its own service."""
     draw = random.Random(3)
     first, second, third = (draw.expovariate(100) for _ in range(3))
-    serve = single_server(100, 3)
+    serve = single_server(service_s(100, 3))
     assert serve(0, 1.0) == (1.0 + first, 200)
     assert serve(1, 1.0)[0] == pytest.approx(1.0 + first + second)
     assert serve(2, 9.0) == (9.0 + third, 200)
+
+
+def test_overload_is_that_of_a_server_that_falls_behind() -> None:
+    """A hundred a second come to a server that does 95; the first of them 40 ms late: who comes when waits how long."""
+    serve = single_server(service_s(overload.CAPACITY_PER_S, 0))
+    waits = []
+    for k in range(65 * overload.ARRIVALS_PER_S):
+        due_s = 1000 + k / overload.ARRIVALS_PER_S
+        waits.append(1000 * (serve(k, max(due_s, 1000.04))[0] - due_s))
+    steady = waits[WARM_UP_S * overload.ARRIVALS_PER_S :]
+    found = overload.OVERLOAD_FEW.figures(Record(seconds=60.0, first_ms=40.0))
+    for figure, p in zip(found, (0.5, 0.9, 0.95, 0.99), strict=False):
+        assert figure.truth == pytest.approx(rank(steady, p), abs=figure.below)
+    assert (found[-1].path[-2:], found[-1].truth) == (("service_ms", "p50"), pytest.approx(20 / 95 * 1000))
+
+
+def test_closed_loop_cannot_be_quicker_than_its_answers() -> None:
+    """Ten users whose answers take 100 ms have a hundred a second, and never more."""
+    throughput, *_ = closedloop.CLOSED.figures(Record(held_ms=(100.0,) * 5900, seconds=60.0))
+    assert (throughput.truth, throughput.above) == (100, 0)
+    assert throughput.server == pytest.approx(98.333, abs=1e-3)
 
 
 def test_delays_have_the_distribution_that_is_claimed() -> None:
@@ -144,6 +165,8 @@ def test_limits_of_the_shares_follow_from_the_counts() -> None:
     errors, requests = shares.ERRORS_MANY.figures(record)
     assert (errors.truth, errors.below, errors.above, errors.server) == (180, 0, 0, 180)
     assert (requests.truth, requests.server) == (9000, 9000)
+    timeouts, errors = shares.HANGING.figures(replace(record, held_ms=(1.0,) * 8910 + (1500.0,) * 90))
+    assert [(one.truth, one.below, one.above, one.server) for one in (timeouts, errors)] == [(90, 0, 0, 90)] * 2
 
 
 @pytest.mark.parametrize("published", [0, 1, 8, 11, 12, 651, 700, 731])
@@ -169,6 +192,7 @@ def test_record_is_cut_to_the_steady_state() -> None:
     record = Record.between(told, 2, 5)
     assert record.held_ms == (2.0, 3.0, 4.0)
     assert (record.requests, record.failed, record.published, record.seconds) == (3, 1, 7, 3e-9)
+    assert Record.between(told, 2, 5, -1).first_ms == 2e-6
     assert record.percentile_ms(50) == 3.0
     assert record.percentile_ms(99) == 4.0
     assert Record.between({"requests": [], "stalls": [[0, 10**9], [5 * 10**9, 6 * 10**9]]}, 1, 10**10).stalls_s == (

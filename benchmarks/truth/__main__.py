@@ -12,21 +12,24 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks.truth.delays import FIXED_20, FIXED_100, LOGNORMAL
+from benchmarks.truth.closedloop import CLOSED
+from benchmarks.truth.delays import FIXED_20, FIXED_100, LOGNORMAL, LOGNORMAL_TWO
 from benchmarks.truth.experiment import ROOT, together
 from benchmarks.truth.fanout import FAULTLESS, FAULTY
+from benchmarks.truth.overload import OVERLOAD, OVERLOAD_FEW
 from benchmarks.truth.queue import QUEUE, QUEUE_SLOW
-from benchmarks.truth.shares import ERRORS_FEW, ERRORS_MANY, TAIL_3, TAIL_6
+from benchmarks.truth.shares import ERRORS_FEW, ERRORS_MANY, HANGING, TAIL_3, TAIL_6
 from benchmarks.truth.stall import STALL, STALL_FEW
 from benchmarks.truth.table import as_text, write
 from benchmarks.truth.truth import Row, Truth
 
-SHORT = ((STALL_FEW, LOGNORMAL, TAIL_6, FAULTY),)
+SHORT = ((STALL_FEW, LOGNORMAL, TAIL_3, FAULTY),)
 LONG = (
-    (STALL, FIXED_20, ERRORS_FEW),
-    (STALL_FEW, FIXED_100, ERRORS_MANY),
-    (QUEUE, LOGNORMAL, FAULTLESS),
+    (STALL, FIXED_20, ERRORS_FEW, CLOSED),
+    (STALL_FEW, FIXED_100, ERRORS_MANY, OVERLOAD_FEW),
+    (QUEUE, LOGNORMAL, FAULTLESS, HANGING),
     (QUEUE_SLOW, TAIL_3, TAIL_6, FAULTY),
+    (OVERLOAD, LOGNORMAL_TWO),
 )
 """What stands in one line runs at the same time."""
 SHORT_S, LONG_S, COMPARE_S = 30, 60, 15

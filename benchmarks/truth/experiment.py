@@ -18,12 +18,11 @@ from urllib.request import urlopen
 
 from benchmarks.truth.peers import TOOLS, Said
 from benchmarks.truth.record import Record
-from benchmarks.truth.truth import Row, Truth, rows
+from benchmarks.truth.truth import WARM_UP_S, Row, Truth, rows
 from loadtests.errors import RunError
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = Path(__file__).parent / "scenario"
-WARM_UP_S = 5
 
 
 class Experiment:
@@ -71,7 +70,8 @@ class Experiment:
         if self.truth.load and self.truth.load[0].endswith(".toml"):
             load = [str(SCENARIOS / self.truth.load[0]), "--host", self.url.rstrip("/")]
         else:
-            load = ["--url", self.url, "--rate", f"{self.truth.rate_per_s}/s", "--users", f"{self.truth.users}"]
+            load = ["--url", self.url, "--users", f"{self.truth.users}"]
+            load += ["--rate", f"{self.truth.rate_per_s}/s"] if self.truth.rate_per_s else []
             load += ["--warm-up", f"{WARM_UP_S}s", "--objective", self.truth.objective, *self.truth.load]
         self.harness = subprocess.Popen(
             [
@@ -97,14 +97,15 @@ class Experiment:
         if not (run / "summary.json").exists():
             raise RunError(f"{self.truth.name}: no figures; {(self.scratch / 'out.txt').read_text()[-2000:]}")
         self.summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-        for process in self.summary.get("locust_says", {}).values():
-            self.said["Locust"] = process.get("GET /")
+        self.said["service time"] = self.summary["series"].get("GET /", {}).get("service_ms")
+        if len(processes := self.summary.get("locust_says", {})) == 1:
+            self.said["Locust"] = next(iter(processes.values())).get("GET /")
         header = json.loads((run / "run.json").read_text(encoding="utf-8"))
         (steady,) = (phase for phase in header["phases"] if phase["kind"] == "steady")
         with urlopen(f"{self.url}record", timeout=30) as answer:  # noqa: S310 -- our own address
             told = json.load(answer)
         begin_ns, end_ns = (header["t0_ns"] + round(1e9 * steady[end]) for end in ("start_s", "end_s"))
-        self.record = Record.between(told, begin_ns, end_ns)
+        self.record = Record.between(told, begin_ns, end_ns, header["t0_ns"])
 
     def compare(self, tool: str, seconds: int) -> None:
         """Put another tool on the same server for so long."""

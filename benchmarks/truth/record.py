@@ -20,10 +20,15 @@ class Record:
     """Length of the steady state."""
     published: int = 0
     """What a relay was given, over the whole run."""
+    first_ms: float = 0.0
+    """How long after it was due the first request of all came."""
 
     @classmethod
-    def between(cls, told: Mapping[str, Any], begin_ns: int, end_ns: int) -> Record:
-        """Out of what the server answers at ``/record``, what came from one moment to another of CLOCK_MONOTONIC."""
+    def between(cls, told: Mapping[str, Any], begin_ns: int, end_ns: int, t0_ns: int = 0) -> Record:
+        """Out of what the server answers at ``/record``, what came from one moment to another of CLOCK_MONOTONIC.
+
+        The first of all requests was due at ``t0_ns``.
+        """
         rows = [row for row in told.get("requests", ()) if begin_ns <= row[0] < end_ns]
         return cls(
             tuple(sorted(held_ns / 1e6 for _, held_ns, _ in rows)),
@@ -31,6 +36,7 @@ class Record:
             tuple((end - begin) / 1e9 for begin, end in told.get("stalls", ()) if begin_ns <= begin < end_ns),
             (end_ns - begin_ns) / 1e9,
             told.get("published", 0),
+            (min((row[0] for row in told.get("requests", ())), default=t0_ns) - t0_ns) / 1e6,
         )
 
     @property

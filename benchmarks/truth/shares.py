@@ -1,4 +1,4 @@
-"""An exact share of the requests fails, or is slow: of every so many in a row, so many.
+"""An exact share of the requests fails, hangs, or is slow: of every so many in a row, so many.
 
 Over a whole number of such rows the count is the share exactly; nothing is left to chance. A slow tail of 3 % keeps
 ``p95 < limit`` and one of 6 % breaks it, whatever else is true.
@@ -9,9 +9,10 @@ from __future__ import annotations
 from benchmarks.truth.record import Record
 from benchmarks.truth.truth import Figure, Truth
 
-RATE_PER_S, LIMIT_MS, SPREAD_MS = 150, 200, 50
-"""The others take 0 to 50 ms, evenly. If all took the same, the slowest of them would be those that this machine was
-too busy for. These come in crowds, and the gate, which looks at a run's slowest 10 and 25 % too, would be undecided."""
+RATE_PER_S, LIMIT_MS, TIMEOUT_MS, SPREAD_MS = 150, 200, 1000, 150
+"""In a slow tail the others take 0 to 150 ms, evenly. If all took the same, the slowest of them would be those that the
+machine was too busy for. These come in crowds, and the gate, which looks at a run's slowest 10 and 25 % too, would be
+undecided."""
 
 
 def failing(bad: int, of: int, verdict: str) -> Truth:
@@ -27,6 +28,25 @@ def failing(bad: int, of: int, verdict: str) -> Truth:
             Figure("requests", ("series", "GET /", "count"), record.seconds * RATE_PER_S, 0, 0, record.requests),
         ],
         objective="errors < 1%",
+        rate_per_s=RATE_PER_S,
+    )
+
+
+def hanging(bad: int, of: int, verdict: str) -> Truth:
+    """So many of so many are not answered in time: each is a time-out, and each time-out an error."""
+
+    def figures(record: Record) -> list[Figure]:
+        n = bad * record.seconds * RATE_PER_S / of
+        held = sum(held_ms > TIMEOUT_MS for held_ms in record.held_ms)
+        return [Figure(what, ("series", "GET /", what), n, server=held) for what in ("timeouts", "errors")]
+
+    return Truth(
+        f"no answer, {bad} in {of}",
+        ("share", f"{bad}", f"{of}", f"{3 * TIMEOUT_MS // 2}", "200", "0"),
+        verdict,
+        figures,
+        load=("--timeout", f"{TIMEOUT_MS}ms"),
+        objective="errors < 0.2%",
         rate_per_s=RATE_PER_S,
     )
 
@@ -63,5 +83,6 @@ def slow(bad: int, verdict: str) -> Truth:
 
 ERRORS_FEW = failing(1, 500, "PASS")
 ERRORS_MANY = failing(1, 50, "FAIL")
+HANGING = hanging(1, 100, "FAIL")
 TAIL_3 = slow(3, "PASS")
 TAIL_6 = slow(6, "FAIL")

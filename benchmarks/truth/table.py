@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.truth.truth import Row
 
 BEGIN, END = "<!-- begin: written by make truth -->", "<!-- end: written by make truth -->"
-PEERS = ("Locust", "k6", "wrk")
+PEERS = ("service time", "Locust", "k6", "wrk")
 
 
 def cells(row: Row, first: bool) -> list[str]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from benchmarks.truth.record import Record
 
+WARM_UP_S = 5
+"""How long the load is on before the steady state; it begins with the first arrival."""
 TIMER_MS = 0.2
 """What the servers' own timers take: ``select`` wakes within its slack of 0.05 ms, and the loop's turn follows."""
 CLIENT_MS = 4.0
@@ -50,6 +52,7 @@ class Truth:
     """Arguments of ``loadtests run`` beside URL, duration and directory."""
     objective: str = ""
     rate_per_s: int = 0
+    """Arrivals; 0 is a closed loop."""
     users: int = 100
     peers: bool = False
     """Whether other tools are put on the same server too, after the harness."""
@@ -97,10 +100,11 @@ def times(
     record: Record,
     percentiles: Sequence[float] = (50, 90, 95, 99),
     series: str = "GET /",
+    kind: str = "response_ms",
     below: Callable[[float], float] = lambda _: 0.0,
     above: Callable[[float], float] = lambda _: 0.0,
 ) -> list[Figure]:
-    """Percentiles of the response time against a quantile function in ms.
+    """Percentiles of the response time, or of another ``kind``, against a quantile function in ms.
 
     A request takes no less than the server held it, and the client adds its own cost; ``below`` and ``above`` are what
     else may be off at a percentile, such as sampling error, in ms.
@@ -112,7 +116,7 @@ def times(
         found.append(
             Figure(
                 f"p{percentile:g} ms",
-                ("series", series, "response_ms", f"p{percentile:g}"),
+                ("series", series, kind, f"p{percentile:g}"),
                 true,
                 below(percentile / 100),
                 above(percentile / 100) + TIMER_MS + client_ms + HISTOGRAM * true,
