@@ -22,6 +22,7 @@ from benchmarks.truth.shares import ERRORS_FEW, ERRORS_MANY, HANGING, TAIL_3, TA
 from benchmarks.truth.stall import STALL, STALL_FEW
 from benchmarks.truth.table import as_text, write
 from benchmarks.truth.truth import Row, Truth
+from loadtests.errors import RunError
 
 SHORT = ((STALL_FEW, LOGNORMAL, TAIL_3, FAULTY),)
 LONG = (
@@ -60,7 +61,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="truth-") as made:
         scratch = options.keep or Path(made)
         groups, seconds, compare_s = (SHORT, SHORT_S, 0) if options.short else (LONG, LONG_S, COMPARE_S)
-        rows = measure(groups, seconds, scratch, compare_s)
+        try:
+            rows = measure(groups, seconds, scratch, compare_s)
+        except RunError as error:
+            print(error, file=sys.stderr)
+            return 1
     print(as_text(rows))
     if not options.short:
         write(PAGE, rows)

@@ -3,7 +3,7 @@
 The p-quantile of the lognormal is ``median exp(sigma z_p)``, z_p that of the standard normal (Johnson, Kotz,
 Balakrishnan, Continuous Univariate Distributions 1, 14). The server's points fill the distribution evenly, so there is
 no sampling error but that of such points, about ``ln(n) / n`` in probability (Kuipers, Niederreiter, Uniform
-Distribution of Sequences, 2.3); over the density it is one in ms.
+Distribution of Sequences, chapter 2); over the density it is one in ms.
 """
 
 from __future__ import annotations

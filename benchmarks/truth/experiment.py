@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import repeat
 from pathlib import Path
 from types import TracebackType
@@ -73,29 +73,28 @@ class Experiment:
             load = ["--url", self.url, "--users", f"{self.truth.users}"]
             load += ["--rate", f"{self.truth.rate_per_s}/s"] if self.truth.rate_per_s else []
             load += ["--warm-up", f"{WARM_UP_S}s", "--objective", self.truth.objective, *self.truth.load]
-        self.harness = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "loadtests", "run", *load),
-                *("--duration", f"{self.seconds}s", "--out", str(self.scratch / "run")),
-            ],
-            cwd=ROOT,
-            env=os.environ | {"COLUMNS": "200"},
-            stdout=(self.scratch / "out.txt").open("w"),
-            stderr=subprocess.STDOUT,
-        )
+        command = [sys.executable, "-m", "loadtests", "run", *load]
+        command += ["--duration", f"{self.seconds}s", "--out", str(self.scratch / "run")]
+        with (self.scratch / "out.txt").open("w") as printed:
+            self.harness = subprocess.Popen(
+                command, cwd=ROOT, env=os.environ | {"COLUMNS": "200"}, stdout=printed, stderr=subprocess.STDOUT
+            )
 
     def ended(self) -> None:
         """Wait for the run, and read what it and the server say.
 
         Raises:
-            RunError: when it has written no figures; what it printed is in ``out.txt``.
+            RunError: when it does not end, or ends without figures.
 
         """
         assert self.harness is not None
-        self.harness.wait(self.seconds + 120)
-        run = self.scratch / "run"
+        run, printed = self.scratch / "run", self.scratch / "out.txt"
+        with suppress(subprocess.TimeoutExpired):
+            self.harness.wait(self.seconds + 120)
         if not (run / "summary.json").exists():
-            raise RunError(f"{self.truth.name}: no figures; {(self.scratch / 'out.txt').read_text()[-2000:]}")
+            raise RunError(
+                f"the run of {self.truth.name!r} ended without figures; it printed: {printed.read_text()[-2000:]}"
+            )
         self.summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
         self.said["service time"] = self.summary["series"].get("GET /", {}).get("service_ms")
         if len(processes := self.summary.get("locust_says", {})) == 1:

@@ -1,8 +1,8 @@
 """M/M/1: one server, first come first served, Poisson arrivals at rate l, exponential service at rate m.
 
 The time in the system is exponential at rate m - l, so its p-quantile is ``-ln(1 - p) / (m - l)`` (Kleinrock, Queueing
-Systems I, 3.2; any text on queues). Successive times depend on each other strongly, so a run's own percentiles wander
-about the truth: by how much is simulated with Lindley's recursion, which knows neither server nor harness.
+Systems 1, chapter 5; any text on queues). Successive times depend on each other strongly, so a run's own percentiles
+wander about the truth: by how much is simulated with Lindley's recursion, which knows neither server nor harness.
 """
 
 from __future__ import annotations

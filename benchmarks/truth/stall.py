@@ -1,9 +1,9 @@
 """A server that stands still for S in every T seconds, under evenly spaced arrivals.
 
 A request that comes a while after the stall began waits for its rest, so ``P(response > x) = (S - x) / T`` and the
-p-quantile is ``S - (1 - p) T`` where that is above zero (METHODS: Tene, "How NOT to measure latency"; as a formula in
-docs/measurement.md, with the service time 0). Whoever waits in line is then served in turn: with a cost per request of
-c at rate r the quantile is ``S - (1 - p) T (1 - r c)``, higher by ``(1 - p) T r c``.
+p-quantile is ``S - (1 - p) T`` where that is above zero (the formula of docs/measurement.md, with a service time of 0).
+Whoever waits in line is then served in turn: with a cost per request of c at rate r the quantile is
+``S - (1 - p) T (1 - r c)``, higher by ``(1 - p) T r c``.
 """
 
 from __future__ import annotations
