@@ -54,7 +54,8 @@ def fixed(delay_ms: float, objective: str, verdict: str) -> Truth:
 
 FIXED_20 = fixed(20, "p95 < 19ms", "FAIL")
 """Every request takes longer than the limit."""
-FIXED_100 = fixed(100, "p95 < 200ms", "PASS")
+FIXED_100 = fixed(100, "p95 < 500ms", "PASS")
+"""All are under a quarter of the limit, so that it bears on nothing how those crowd that the machine was busy for."""
 LOGNORMAL = Truth(
     "lognormal",
     ("delay", f"{MEDIAN_MS:g}", f"{SIGMA:g}"),
