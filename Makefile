@@ -22,7 +22,7 @@ $(error DB is sqlite or postgres, CACHE is memory or redis; here they are $(DB) 
 endif
 RUN := $(if $(strip $(SERVERS)),$(BIN)/python -m portal.local $(SERVERS) -- )$(BIN)/loadtests run
 
-.PHONY: help setup test test-long test-quick check fix smoke load stress spike soak bench report trend clean
+.PHONY: help setup test test-long test-quick check fix smoke load stress spike soak bench truth report trend clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -74,6 +74,9 @@ soak: $(STAMP) ## An hour, or make soak DURATION=8h
 
 bench: $(STAMP) ## Speed of the harness and of the portal, as ratios to peers measured in the same run
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only -q $(ARGS)
+
+truth: $(STAMP) ## Hold the harness against servers whose times are known in closed form, or the quick ones: make truth SHORT=1
+	$(BIN)/python -m benchmarks.truth $(if $(SHORT),--short) $(ARGS)
 
 report: $(STAMP) ## Write the pages of a run again: make report RUN=runs/...; without RUN, of the newest
 	@run="$${RUN:-$$(ls -t runs/*/run.json 2>/dev/null | head -1 | xargs -r dirname)}"; test -n "$$run" || { echo "no run yet: make smoke"; exit 2; }; \
