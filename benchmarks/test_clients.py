@@ -17,7 +17,7 @@ import pytest
 from loadtests.run import Run
 from tests.endtoend.harness import loadtests, server
 
-USERS = '''
+USERS = """
 from locust import FastHttpUser, constant, task
 from loadtests.loaduser import LoadUser
 
@@ -36,7 +36,7 @@ class Fast(FastHttpUser):
     @task
     def page(self):
         self.client.get("/page", name="/page")
-'''
+"""
 
 
 def _cost(folder: Path, user: str, load: str) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from loadtests.contract import Contract
 from loadtests.graphqlcontract import GraphQLContract
+from loadtests.httpreply import BadAnswerError
 from loadtests.promises import Promises
 from loadtests.scenario import ContractCheck
 
@@ -51,7 +52,11 @@ class AnswerSample:
         """Perhaps keep an answer, of Locust's clients or one like theirs."""
         if self._draw() >= self._share or len(self._waiting) >= MOST_WAITING:
             return
-        status, body = getattr(response, "status_code", 0), getattr(response, "content", None) or b""
+        status = getattr(response, "status_code", 0)
+        try:
+            body = getattr(response, "content", None) or b""
+        except BadAnswerError:  # it is not what its Content-Encoding says, and so nothing that was promised
+            body = b""
         if url and status and len(body) <= MOST_BYTES:
             path, kind = urlsplit(url).path or "/", response.headers.get("content-type") or ""
             sent = _sent(response) if path == self._graphql_path else b""

@@ -36,7 +36,7 @@ class Side:
     def own(self, budget: float, from_us: float = 0.0) -> list[IntArray]:
         """The slowest requests of the side itself (see ``effective.own_series``).
 
-        There are none if the quickest of the slowest B took less than ``from_us``; a failed one took for ever.
+        A series whose quickest request took less than ``from_us`` is left out; a failed one took for ever.
         Their edges follow from the whole run's counts alone, so no table of seconds and buckets is made: an
         eight-hour run takes little memory too.
         """
@@ -45,11 +45,12 @@ class Side:
             return []
         failed = self.failed.sum(keepdims=True)
         above = failed + np.cumsum(total.counts[::-1])[::-1]  # of the edge below each bucket; strictly falling
-        chosen = [int(n[0]) for n in own_series(total.counts[np.newaxis], failed, budget)]
-        slow = total.index[above <= chosen[0]]  # where the slowest B are; nowhere if all of them failed
-        if slow.size and int(bucket_lowest_us(slow[0])) < from_us:
-            return []
-        return [self._beyond(total.index[above > n].max(initial=-1) + 1) for n in chosen]
+        own = []
+        for n in (int(slowest[0]) for slowest in own_series(total.counts[np.newaxis], failed, budget)):
+            slow = total.index[above <= n]  # the buckets that they are in; none if all of them failed
+            if not slow.size or int(bucket_lowest_us(slow[0])) >= from_us:
+                own.append(self._beyond(total.index[above > n].max(initial=-1) + 1))
+        return own
 
     def _beyond(self, bucket: int) -> IntArray:
         """Requests per second in this bucket or above it; a failed one is infinitely slow."""

@@ -150,9 +150,11 @@ def test_own_series(rows, budget):
 
 
 def test_own_series_far_below_the_limit():
-    """They are left out together when the slowest B begin below: here at 16 us, of requests of 1 to 20 us."""
+    """Each is left out that begins below: of requests of 1 to 20 us the slowest 5 begin at 16, 10 of them at 11 us."""
     (upper, _) = Evidence(_microseconds([(us, us) for us in range(1, 21)]), ["GET /a"]).latency_sides(LIMIT_NS)
-    assert [int(series.sum()) for series in upper.own(0.25, 16)] == [5, 10, 10]
+    assert [int(series.sum()) for series in upper.own(0.25, 11)] == [5, 10, 10]
+    assert [int(series.sum()) for series in upper.own(0.25, 11.5)] == [5]
+    assert [int(series.sum()) for series in upper.own(0.25, 16)] == [5]
     assert upper.own(0.25, 16.5) == []
 
 

@@ -6,12 +6,14 @@ import itertools
 import time
 from typing import Any
 
-from locust import FastHttpUser, between
+from locust import between
+
+from loadtests.loaduser import LoadUser
 
 _numbers = itertools.count()
 
 
-class SignedIn(FastHttpUser):
+class SignedIn(LoadUser):
     """Signs in once before its first task, under an account of its own.
 
     A task is one arrival of an open model; in a closed model the user thinks between tasks.
