@@ -30,6 +30,7 @@ from loadtests.runwriter import RunWriter
 from loadtests.scenario import Scenario
 from loadtests.scrape import Scrape, fetch_metrics
 from loadtests.target import EmbeddedTarget, free_port
+from loadtests.witness import Witness
 
 __all__ = ["Conducted", "Conductor", "Options"]
 
@@ -92,12 +93,15 @@ class Conductor:
         )
         log = ProcessLog(self._options.out / "generator.log", self._redactor)
         self._generator = Generator(list(self._jobs()), self._accept, self._lost)
+        self._witness = Witness(replace(self._job("local", "witness", 0, 0), shards=1))
         try:
             self._board.say(f"starting the generator for {self._scenario.name} on {self._scenario.target.url}")
+            await self._witness.start(log)
             await self._generator.start(log)
             await self._run(header)
         finally:
             await self._generator.finish()
+            await self._witness.finish()
             self._board.close()
         return self._close()
 
@@ -140,6 +144,8 @@ class Conductor:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._interrupt)
         self._generator.order("start", t0_ns=self._t0_ns)
+        testify = lambda row: self._intake.write(partial(self._writer.witness, row))  # noqa: E731
+        self._witness.begin(self._t0_ns, testify, partial(self._intake.event, "witness"))
         for phase in header.phases:
             self._intake.write(partial(self._writer.event, phase.start_s, "phase", phase.name))
         watching = asyncio.create_task(self._watch())
@@ -205,7 +211,7 @@ class Conductor:
         return (time.monotonic_ns() - self._t0_ns) / NS_PER_S
 
     def _accept(self, batch: dict[str, Any]) -> None:
-        self._intake.accept(batch)
+        self._witness.hand(batch["probes"]) if "probes" in batch else self._intake.accept(batch)
 
     def _lost(self, text: str) -> None:
         self._intake.event("lost", text)

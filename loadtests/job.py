@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -83,6 +84,11 @@ class Job:
         """The same with each class's last task taking all of its time-out."""
         overrun_s = len(self.scenario.users) * self.scenario.load.timeout / NS_PER_S
         return self.unloaded_s + overrun_s if self.unloaded_s else 0.0
+
+    @property
+    def probes_per_s(self) -> int:
+        """How many of its GETs the shard hands to the witness in a second; 0 without one."""
+        return math.ceil(self.scenario.witness_per_s / self.shards)
 
     @property
     def in_flight_cap(self) -> int:

@@ -7,7 +7,7 @@ is what decides: INVALID if that slip is material, INCONCLUSIVE otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from loadtests.health import check_run
@@ -17,6 +17,7 @@ from loadtests.run import Run
 from loadtests.sentence import run_sentence
 from loadtests.series import DELIVER
 from loadtests.verdict import Check, RunVerdict, Status, Verdict
+from loadtests.witnesscheck import witness_checks, witnessed
 
 __all__ = ["judge"]
 
@@ -29,14 +30,18 @@ def judge(run: Run, extra: Sequence[Objective] = ()) -> RunVerdict:
     ]
     if run.deliveries.get("foreign") and not any(objective.metric == "foreign" for objective in objectives):
         objectives.append(parse_objective("foreign == 0", series=DELIVER))  # corruption fails a run unasked
-    verdicts = tuple(verdict for objective in objectives for verdict in rule(run, objective))
-    checks = tuple(check_run(run, objectives))
+    verdicts = tuple(verdict for objective in objectives for verdict in _rule(run, objective))
+    checks = (*check_run(run, objectives), *witness_checks(run, objectives))
     if any(check.name == "cpu" and not check.ok for check in checks):
         verdicts = tuple(_cannot_blame_target(verdict) for verdict in verdicts)
     if verdicts and {verdict.status for verdict in verdicts} <= {Status.PASS, Status.FAIL}:
         checks = tuple(_without_consequence(check) for check in checks)
     verdict = RunVerdict(_status(run, verdicts, checks), "", verdicts, checks, run.header.partial)
     return replace(verdict, sentence=run_sentence(run, verdict))
+
+
+def _rule(run: Run, objective: Objective) -> Iterator[Verdict]:
+    yield from (witnessed(run, objective, verdict) for verdict in rule(run, objective))
 
 
 def _scope(text: str) -> Scope:

@@ -12,6 +12,7 @@ from loadtests.interval import Interval
 from loadtests.job import Job
 from loadtests.locustuser import Requests
 from loadtests.outcome import classify
+from loadtests.proberequest import GetSample
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
 from loadtests.series import raised_in, series_name, stray_of
@@ -33,10 +34,18 @@ class RequestLog:
         t0_ns: CLOCK_MONOTONIC of the run's second 0.
         requests: those that have begun and are under way in this process.
         sample: where answers are held against a contract.
+        gets: where the witness is told what to ask.
 
     """
 
-    def __init__(self, job: Job, t0_ns: int, requests: Requests, sample: AnswerSample | None = None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        t0_ns: int,
+        requests: Requests,
+        sample: AnswerSample | None = None,
+        gets: GetSample | None = None,
+    ) -> None:
         self._requests = requests
         self._redact = job.redactor()
         self._recorder = Recorder(t0_ns, job.limits_ns)
@@ -45,6 +54,7 @@ class RequestLog:
         self._events: list[dict[str, Any]] = []
         self._answered = 0
         self._sample = sample
+        self._gets = gets
 
     def listen(self, events: Any) -> None:
         """Take Locust's events from now on."""
@@ -132,6 +142,8 @@ class RequestLog:
                 self._recorder.note(
                     series, intended_ns, partial(Interval.add_server_us, parts=parse_server_timing(told))
                 )
+        if self._gets is not None and outcome is Outcome.OK:
+            self._gets.offer(series, request_type, url, response)
         if self._sample is not None and headers is not None:
             self._sample.offer(series, intended_ns, request_type, url, response)
         if self._exemplars.wants(series, ended_ns - intended_ns, outcome, error):

@@ -39,6 +39,7 @@ class RunWriter:
                 for name in ("intervals.hlog", "counts.jsonl", "events.jsonl", "exemplars.jsonl", "deliveries.jsonl")
             )
             self._resources, self._target = self._append("resources.csv"), self._append("target.jsonl")
+            self._witness = self._append("witness.jsonl")
         except OSError as error:
             raise RunError(
                 f"cannot write the run directory {directory}: {error.strerror or error}; name a writable one with --out"
@@ -97,6 +98,11 @@ class RunWriter:
         self._target.write(json.dumps(row, ensure_ascii=False) + "\n")
         self._target.flush()
 
+    def witness(self, row: Mapping[str, object]) -> None:
+        """Append what the witness saw in a second."""
+        self._witness.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._witness.flush()
+
     def close(self, header: RunHeader) -> None:
         """Write the final header; the caller has set its state."""
         self.header = header
@@ -108,6 +114,7 @@ class RunWriter:
             self._deliveries,
             self._resources,
             self._target,
+            self._witness,
         )
         for log in logs:
             log.close()

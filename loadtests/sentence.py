@@ -21,6 +21,9 @@ _REMEDIES = {
 """What a broken self-check that nothing else can mend means, and what to do about it."""
 
 
+_CLIENT_QUEUES = "share the load among more processes (--processes), or let user classes do less between requests"
+
+
 def run_sentence(run: Run, verdict: RunVerdict) -> str:
     """``PASS: 120 users and 60 live connections for 60 s; every objective held; the closest is ...``."""
     early = f" (the run ended early: {verdict.partial})" if verdict.partial else ""
@@ -72,6 +75,8 @@ def _invalid(run: Run, verdict: RunVerdict) -> str:
     if "cpu" in broken:
         return f"{_share_of(spoilt, verdict)} failed, but the generator had no CPU to spare: {remedy(run)}"
     closest = max(spoilt, key=_nearness)
+    if "witness" in broken or "the client itself was queueing" in closest.reason:
+        return f"{_share_of(spoilt, verdict)} failed, but answers waited in the client: {_CLIENT_QUEUES}"
     return f"requests left late by the generator's own fault, which decides {_what(closest)}: {remedy(run)}"
 
 

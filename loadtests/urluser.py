@@ -58,4 +58,5 @@ class UrlUser(User):
             exception=exception,
             context=context,
             status=status,
+            url=self.settings["url"],
         )
