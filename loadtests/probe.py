@@ -1,17 +1,8 @@
-"""One connection of the witness: a GET, and when the last byte of its answer was here.
-
-The kernel stamps each segment as it comes in (SO_TIMESTAMPING, received in software); ``recvmsg`` hands the stamp of
-the last byte read along with the bytes. So however late this process gets to read, the time is when the answer was
-there. Those stamps are of CLOCK_REALTIME; they are set against CLOCK_MONOTONIC by reading both clocks at once.
-"""
+"""One connection of the witness: a GET, and when the last byte of its answer was here."""
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import ssl
-import struct
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +10,10 @@ from dataclasses import dataclass
 import httptools
 
 from loadtests.proberequest import ProbeRequest, origin
+from loadtests.stampedsocket import StampedSocket
 
 __all__ = ["Answer", "Probe"]
 
-_SO_TIMESTAMPING = 37
-_RX_SOFTWARE, _SOFTWARE = 1 << 3, 1 << 4
-_SCM = struct.Struct("qq")
 _NOT_MODIFIED = 304
 
 
@@ -68,167 +57,61 @@ class Probe:
             self._context = ssl.create_default_context()
             if not tls_verify:
                 self._context.check_hostname, self._context.verify_mode = False, ssl.CERT_NONE
-        self._line: _Line | None = None
+        self._socket: StampedSocket | None = None
 
     def ask(self, request: ProbeRequest, intended_ns: int | None = None) -> Answer:
         """Make the request and wait for the whole answer; its clock starts now, or when it was meant to start."""
         started_ns = time.monotonic_ns() if intended_ns is None else intended_ns
         deadline_ns = time.monotonic_ns() + round(self._timeout_s * 1e9)
         try:
-            if self._line is None or self._line.is_stale():
+            if self._socket is None or self._socket.is_stale():
                 self.close()
-                self._line = self._connect(deadline_ns)
-            self._line.send(request.head(self._host), deadline_ns)
-            status, again, ended_ns, by_kernel = _read_answer(self._line, deadline_ns)
+                self._socket = self._connect(deadline_ns)
+            self._socket.send(request.head(self._host), deadline_ns)
+            status, is_kept, ended_ns, by_kernel = _read_answer(self._socket, deadline_ns)
         except Exception as error:  # whatever it is, it must not end the connection's thread
             self.close()
             return Answer(started_ns, time.monotonic_ns(), _kind(error))
-        if not again:
+        if not is_kept:
             self.close()
         good = 200 <= status < 300 or status == _NOT_MODIFIED
         return Answer(started_ns, max(ended_ns, started_ns), "" if good else f"status {status}", by_kernel)
 
     def close(self) -> None:
         """Let the connection go."""
-        if self._line is not None:
-            self._line.close()
-            self._line = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
-    def _connect(self, deadline_ns: int) -> _Line:
+    def _connect(self, deadline_ns: int) -> StampedSocket:
         problem: OSError = ConnectionRefusedError()
         for address in self._addresses:
             try:
-                return _Line(address, self._port, self._name, self._context, deadline_ns)
+                return StampedSocket(address, self._port, self._name, self._context, deadline_ns)
             except OSError as error:
                 problem = error
         raise problem
 
 
-class _Line:
-    """A socket with the kernel's stamps, and TLS over it where the target speaks it.
-
-    ``ssl`` wraps no ``recvmsg``, so TLS reads from memory what came with its stamp.
-    """
-
-    def __init__(self, address: str, port: int, name: str, context: ssl.SSLContext | None, deadline_ns: int) -> None:
-        self._socket = socket.create_connection((address, port), timeout=_left_s(deadline_ns))
-        self._tls: ssl.SSLObject | None = None
-        try:
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if sys.platform == "linux":
-                with contextlib.suppress(OSError):
-                    self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPING, _RX_SOFTWARE | _SOFTWARE)
-            if context is not None:
-                self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-                self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
-                self._shake_hands(self._tls, deadline_ns)
-        except BaseException:
-            self._socket.close()
-            raise
-
-    def _shake_hands(self, tls: ssl.SSLObject, deadline_ns: int) -> None:
-        while True:
-            try:
-                tls.do_handshake()
-            except ssl.SSLWantReadError:
-                self._flush(deadline_ns)
-                self._incoming.write(self._receive(deadline_ns)[0])
-            else:
-                self._flush(deadline_ns)
-                return
-
-    def _flush(self, deadline_ns: int) -> None:
-        if waiting := self._outgoing.read():
-            self._socket.settimeout(_left_s(deadline_ns))
-            self._socket.sendall(waiting)
-
-    def send(self, data: bytes, deadline_ns: int) -> None:
-        """Send all of it."""
-        if self._tls is not None:
-            self._tls.write(data)
-            self._flush(deadline_ns)
-            return
-        self._socket.settimeout(_left_s(deadline_ns))
-        self._socket.sendall(data)
-
-    def receive(self, deadline_ns: int) -> tuple[bytes, int, bool]:
-        """Some bytes, when the last of them was here, and whether the kernel says so.
-
-        Raises:
-            ConnectionResetError: when the other side has closed.
-            TimeoutError: when nothing came.
-
-        """
-        data, at_ns, by_kernel = self._receive(deadline_ns)
-        if self._tls is None:
-            return data, at_ns, by_kernel
-        self._incoming.write(data)
-        plain = bytearray()
-        with contextlib.suppress(ssl.SSLWantReadError):
-            while part := self._tls.read(1 << 16):
-                plain += part
-        return bytes(plain), at_ns, by_kernel
-
-    def _receive(self, deadline_ns: int) -> tuple[bytes, int, bool]:
-        self._socket.settimeout(_left_s(deadline_ns))
-        data, ancillary, _, _ = self._socket.recvmsg(1 << 16, 256)
-        now_ns = time.monotonic_ns()
-        if not data:
-            raise ConnectionResetError
-        for level, kind, raw in ancillary:
-            if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPING and len(raw) >= _SCM.size:
-                seconds, ns = _SCM.unpack_from(raw)
-                at_ns = seconds * 1_000_000_000 + ns - (time.time_ns() - time.monotonic_ns())
-                if seconds and at_ns <= now_ns:  # else the clock of the day was set meanwhile
-                    return data, at_ns, True
-        return data, now_ns, False
-
-    def is_stale(self) -> bool:
-        """Whether the other side closed, or said something unasked, while the connection was idle."""
-        self._socket.setblocking(False)
-        try:
-            came = self._socket.recv(1 << 16)
-            if not came or self._tls is None:
-                return True
-            self._incoming.write(came)  # TLS 1.3 sends session tickets unasked; they are no data
-            self._tls.read(1)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return False
-        except OSError:
-            pass
-        return True
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
-
-
 class _Parsed:
-    """What ``httptools`` tells of an answer."""
+    """An answer as ``httptools`` tells it; whether the connection is kept is known only until the answer is over."""
 
     def __init__(self) -> None:
-        self.complete = False
+        self.parser = httptools.HttpResponseParser(self)
+        self.is_kept = self.complete = False
 
     def on_message_complete(self) -> None:
-        self.complete = True
+        self.is_kept, self.complete = self.parser.should_keep_alive(), True
 
 
-def _read_answer(line: _Line, deadline_ns: int) -> tuple[int, bool, int, bool]:
+def _read_answer(connection: StampedSocket, deadline_ns: int) -> tuple[int, bool, int, bool]:
     """Status, whether the connection may be used again, when the last byte was here, and whether by the kernel."""
     parsed = _Parsed()
-    parser = httptools.HttpResponseParser(parsed)
     while True:
-        data, at_ns, by_kernel = line.receive(deadline_ns)
-        parser.feed_data(data)
+        data, at_ns, by_kernel = connection.receive(deadline_ns)
+        parsed.parser.feed_data(data)
         if parsed.complete:
-            return parser.get_status_code(), parser.should_keep_alive(), at_ns, by_kernel
-
-
-def _left_s(deadline_ns: int) -> float:
-    left_ns = deadline_ns - time.monotonic_ns()
-    if left_ns <= 0:
-        raise TimeoutError
-    return left_ns / 1e9
+            return parsed.parser.get_status_code(), parsed.is_kept, at_ns, by_kernel
 
 
 def _kind(error: Exception) -> str:

@@ -13,6 +13,7 @@ P(Bin(n, 5 %) <= K) <= 1 %. One series alone: the load's p95 is above the witnes
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -57,7 +58,8 @@ class Comparison:
         return self.n >= LEAST_PROBES and float(bdtr(self.longer, self.n, SHARE)) <= ALPHA
 
     def __str__(self) -> str:
-        load, witness = (format_ns(us * 1000) for us in (self.load_us, self.witness_us))
+        load = format_ns(self.load_us * 1000)
+        witness = "beyond the time-out" if self.witness_us == math.inf else format_ns(self.witness_us * 1000)
         return f"p95 of the load {load}, of the witness {witness} ({self.n:,} requests on {self.series:,} series)"
 
 
