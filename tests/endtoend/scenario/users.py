@@ -1,5 +1,6 @@
 """Users of the end-to-end tests."""
 
+import time
 from typing import Any
 
 from locust import FastHttpUser, HttpUser, constant, task
@@ -54,3 +55,17 @@ class Clumsy(FastHttpUser):
         self.client.get("/page")
         rows: dict[str, Any] = {}
         rows["missing"]
+
+
+class Busy(FastHttpUser):
+    """Computes after each answer, so that other users' answers wait; its key is a secret."""
+
+    wait_time = constant(0.2)
+
+    @task
+    def page(self) -> None:
+        """A page, and as much of the processor as the settings say."""
+        self.client.get("/page", headers={"X-Key": self.secrets["key"]})  # type: ignore[attr-defined]
+        until_ns = time.monotonic_ns() + self.settings["burn_ms"] * 1_000_000  # type: ignore[attr-defined]
+        while time.monotonic_ns() < until_ns:
+            pass
