@@ -144,8 +144,7 @@ class Conductor:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._interrupt)
         self._generator.order("start", t0_ns=self._t0_ns)
-        testify = lambda row: self._intake.write(partial(self._writer.witness, row))  # noqa: E731
-        self._witness.begin(self._t0_ns, testify, partial(self._intake.event, "witness"))
+        self._witness.begin(self._t0_ns, self._intake, self._writer)
         for phase in header.phases:
             self._intake.write(partial(self._writer.event, phase.start_s, "phase", phase.name))
         watching = asyncio.create_task(self._watch())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from loadtests.intake import Intake
 from loadtests.job import Job
 from loadtests.lifeline import die_with_parent
 from loadtests.processlog import ProcessLog
+from loadtests.runwriter import RunWriter
 
 __all__ = ["Witness"]
 
@@ -47,11 +49,11 @@ class Witness:
         self._say(self._job.to_wire())
         self._tasks = [asyncio.create_task(log.follow(self._process.stderr))]
 
-    def begin(self, t0_ns: int, write: Callable[[Mapping[str, Any]], None], tell: Callable[[str], None]) -> None:
-        """Let it ask, as soon as the load has told it what; ``write`` takes rows, ``tell`` what happened to it."""
+    def begin(self, t0_ns: int, intake: Intake, writer: RunWriter) -> None:
+        """Let it ask, as soon as the load has told it what; what it sees is written down."""
         if self._process is not None:
             self._say(json.dumps({"order": "start", "t0_ns": t0_ns}))
-            self._tasks.append(asyncio.create_task(self._listen(self._process, write, tell)))
+            self._tasks.append(asyncio.create_task(self._listen(self._process, intake, writer)))
 
     def hand(self, probes: list[dict[str, Any]]) -> None:
         """Pass on requests that the load has made; over the pipe, never to a disk."""
@@ -76,16 +78,11 @@ class Witness:
         if self._process and self._process.stdin and not self._process.stdin.is_closing():
             self._process.stdin.write(line.encode() + b"\n")
 
-    async def _listen(
-        self,
-        process: asyncio.subprocess.Process,
-        write: Callable[[Mapping[str, Any]], None],
-        tell: Callable[[str], None],
-    ) -> None:
+    async def _listen(self, process: asyncio.subprocess.Process, intake: Intake, writer: RunWriter) -> None:
         assert process.stdout is not None  # noqa: S101 -- for the type checker
         async for line in process.stdout:
             if line.endswith(b"\n"):
-                write(json.loads(line))
+                intake.write(partial(writer.witness, json.loads(line)))
         code = await process.wait()
         if not self._ending:
-            tell(f"the witness ended before the run did (exit code {code}); the load goes on without it")
+            intake.event("witness", f"the witness ended before the run did (exit code {code}); the load goes on")
