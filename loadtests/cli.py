@@ -91,6 +91,7 @@ def run(
     processes: Annotated[int, typer.Option(min=1, help="Locust processes: 1, or a master and so many workers.")] = 1,
     max_rate: Annotated[str, typer.Option(help="Refuse a plan that peaks above this.")] = "",
     insecure: Annotated[bool, typer.Option(help="With --url: do not verify TLS certificates.")] = False,
+    witness: Annotated[bool, typer.Option(help="Let an idle process make a few of the load's GETs again.")] = True,
     ui: Annotated[bool, typer.Option(help="Serve Locust's own web page on loopback.")] = False,
     ui_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 8089,
     out: Annotated[Path | None, typer.Option(help="The run directory; default runs/NAME-TIME.")] = None,
@@ -101,7 +102,7 @@ def run(
     if url:
         made = _url_scenario(url, rate, users, duration, arrivals, warm_up, timeout, insecure)
         cap = parse_rate_per_s(max_rate) if max_rate else None
-        made = Overrides(seed=seed, allow=tuple(allow or ()), max_rate=cap).applied(made)
+        made = Overrides(seed=seed, allow=tuple(allow or ()), max_rate=cap, witness=witness).applied(made)
         for mistake in meaning_mistakes(made):
             raise UsageError(f"--url {url}: {mistake.text}")
         lines = tuple(objective or ("errors < 1%",))
@@ -116,6 +117,7 @@ def run(
             seed=seed,
             allow=tuple(allow or ()),
             max_rate=parse_rate_per_s(max_rate) if max_rate else None,
+            witness=witness,
         )
         made = read_scenario(scenario, changes)
         if objective:

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from loadtests.duration import NS_PER_S
 from loadtests.generator import Generator
 from loadtests.header import RunHeader
 from loadtests.intake import Intake
-from loadtests.job import Job, Role
+from loadtests.job import Job
 from loadtests.monitor import Monitor
 from loadtests.processlog import ProcessLog
 from loadtests.promises import NO_PROMISES, Promises
@@ -31,6 +31,7 @@ from loadtests.scenario import Scenario
 from loadtests.scrape import Scrape, fetch_metrics
 from loadtests.target import EmbeddedTarget, free_port
 from loadtests.vitals import Vitals
+from loadtests.witness import Witness
 
 __all__ = ["Conducted", "Conductor", "Options"]
 
@@ -92,38 +93,34 @@ class Conductor:
             run_header, self._scenario, self._run_id, self._options.command, self._options.processes, self._redactor
         )
         log = ProcessLog(self._options.out / "generator.log", self._redactor)
-        self._generator = Generator(list(self._jobs()), self._accept, self._lost)
+        whole, processes = self._job(), self._options.processes
+        jobs = [whole] if processes == 1 else whole.shared(processes, free_port())
+        self._generator = Generator(jobs, self._accept, self._lost)
+        self._witness = Witness(whole.named("witness"))
         try:
             self._board.say(f"starting the generator for {self._scenario.name} on {self._scenario.target.url}")
+            await self._witness.start(log)
             await self._generator.start(log)
             await self._run(header)
         finally:
             await self._generator.finish()
+            await self._witness.finish()
             self._board.close()
         return self._close()
 
-    def _jobs(self) -> Iterator[Job]:
-        count = self._options.processes
-        if count == 1:
-            yield self._job("local", "local", 0, 0)
-            return
-        port = free_port()
-        yield self._job("master", "master", 0, port)
-        for shard in range(count):
-            yield self._job("worker", f"worker-{shard}", shard, port)
-
-    def _job(self, role: Role, source: str, shard: int, port: int) -> Job:
+    def _job(self) -> Job:
+        """All of the load, as one process would have it."""
         return Job(
             self._scenario,
             self._run_id,
-            role,
-            source,
-            shard,
-            self._options.processes,
+            "local",
+            "local",
+            0,
+            1,
             self._spool.resolve(),
             self._addresses,
-            port,
-            self._options.ui_port if role != "worker" else None,
+            0,
+            self._options.ui_port,
             self._promises,
         )
 
@@ -141,6 +138,7 @@ class Conductor:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._interrupt)
         self._generator.order("start", t0_ns=self._t0_ns)
+        self._witness.begin(self._t0_ns, self._intake, self._writer)
         for phase in header.phases:
             self._intake.write(partial(self._writer.event, phase.start_s, "phase", phase.name))
         watching = asyncio.create_task(self._watch())
@@ -209,7 +207,7 @@ class Conductor:
         return (time.monotonic_ns() - self._t0_ns) / NS_PER_S
 
     def _accept(self, batch: dict[str, Any]) -> None:
-        self._intake.accept(batch)
+        self._witness.hand(batch["probes"]) if "probes" in batch else self._intake.accept(batch)
 
     def _lost(self, text: str) -> None:
         self._intake.event("lost", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from email.message import Message
 from typing import Any, NamedTuple
@@ -30,8 +30,17 @@ class Request(NamedTuple):
 
     method: str
     url: str
-    headers: dict[str, str]
+    own: Mapping[str, str]
+    """Headers of this request alone."""
     body: bytes | None
+    usual: Mapping[str, str]
+    """Headers of every request of the session; the request's own win over them."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """All of them but those of the connection and the body."""
+        given = {name.lower() for name in self.own}
+        return {name: value for name, value in self.usual.items() if name.lower() not in given} | dict(self.own)
 
 
 class Response:

@@ -134,7 +134,7 @@ class HttpSession:
             auth = self._auth
         if auth is not None and "Authorization" not in own:
             own["Authorization"] = _basic(auth)
-        request = Request(method, url if "://" in url else self.base_url + url, own, body)
+        request = Request(method, url if "://" in url else self.base_url + url, own, body, self.headers)
         deadline_s = time.monotonic() + (self._timeout_s if timeout is None else timeout)
         reply: Reply | None = None
         error: Exception | None = None
@@ -177,7 +177,7 @@ class HttpSession:
 
     def _send(self, request: Request, params: Any, deadline_s: float) -> tuple[Request, Reply, int]:
         """One request, its reply and when that had come; no redirect is followed."""
-        method, url, headers, body = request
+        method, url, headers, body, _ = request
         parts = self._split.get(url)
         if parts is None:
             parts = urlsplit(url)
@@ -203,7 +203,7 @@ class HttpSession:
         if not connection.closed:
             idle.append(connection)
         self._cookies.keep(reply, url)
-        return Request(method, url, headers, body), reply, connection.ended_ns
+        return Request(method, url, headers, body, self.headers), reply, connection.ended_ns
 
     def _connect(self, parts: SplitResult, deadline_s: float) -> Connection:
         tls = tls_context(self._verify, self._cert) if parts.scheme == "https" else None
@@ -227,13 +227,13 @@ def _body(data: Any, json: Any, headers: dict[str, str]) -> bytes | None:
 
 def _redirected(request: Request, status: int, target: bytes) -> Request:
     """The request that a redirect asks for (RFC 9110, section 15.4); secrets stay with their origin."""
-    method, url, headers, body = request
+    method, url, headers, body, usual = request
     there = urljoin(url, target.decode("latin-1"))
     if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
         method, body = "GET", None
         headers = {name: value for name, value in headers.items() if not name.lower().startswith("content-")}
     secret = {"cookie"} if urlsplit(there)[:2] == urlsplit(url)[:2] else {"cookie", "authorization"}
-    return Request(method, there, {n: v for n, v in headers.items() if n.lower() not in secret}, body)
+    return Request(method, there, {n: v for n, v in headers.items() if n.lower() not in secret}, body, usual)
 
 
 def _field(reply: Reply, name: bytes) -> bytes | None:

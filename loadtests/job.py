@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -62,6 +63,14 @@ class Job:
         """The same share for a child process of another name."""
         return replace(self, source=source)
 
+    def shared(self, workers: int, master_port: int) -> list[Job]:
+        """The same load among a master, which has Locust's web page, and so many workers."""
+        master = replace(self, role="master", source="master", shards=workers, master_port=master_port)
+        return [
+            master,
+            *(replace(master, role="worker", source=f"worker-{k}", shard=k, ui_port=None) for k in range(workers)),
+        ]
+
     def limits_ns(self, series: str) -> Sequence[int]:
         """Latency limits that objectives set for a series."""
         return limits_ns(self.scenario.parsed_objectives(), series)
@@ -83,6 +92,11 @@ class Job:
         """The same with each class's last task taking all of its time-out."""
         overrun_s = len(self.scenario.users) * self.scenario.load.timeout / NS_PER_S
         return self.unloaded_s + overrun_s if self.unloaded_s else 0.0
+
+    @property
+    def probes_per_s(self) -> int:
+        """How many of its GETs the shard hands to the witness in a second; 0 without one."""
+        return math.ceil(self.scenario.witness_per_s / self.shards)
 
     @property
     def in_flight_cap(self) -> int:

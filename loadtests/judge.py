@@ -7,7 +7,7 @@ is what decides: INVALID if that slip is material, INCONCLUSIVE otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from loadtests.health import check_run
@@ -18,6 +18,7 @@ from loadtests.sentence import run_sentence
 from loadtests.series import DELIVER
 from loadtests.verdict import Check, RunVerdict, Status, Verdict
 from loadtests.vitalcheck import UNFIT
+from loadtests.witnesscheck import witness_checks, witnessed
 
 __all__ = ["judge"]
 
@@ -39,12 +40,16 @@ def judge(run: Run, extra: Sequence[Objective] = ()) -> RunVerdict:
     ]
     if run.deliveries.get("foreign") and not any(objective.metric == "foreign" for objective in objectives):
         objectives.append(parse_objective("foreign == 0", series=DELIVER))  # corruption fails a run unasked
-    verdicts = tuple(verdict for objective in objectives for verdict in rule(run, objective))
-    checks = tuple(check_run(run, objectives))
+    verdicts = tuple(verdict for objective in objectives for verdict in _rule(run, objective))
+    checks = (*check_run(run, objectives), *witness_checks(run, objectives))
     if verdicts and {verdict.status for verdict in verdicts} <= {Status.PASS, Status.FAIL}:
         checks = tuple(map(_without_consequence, checks))
     verdict = RunVerdict(_status(run, verdicts, checks), "", verdicts, checks, run.header.partial)
     return replace(verdict, sentence=run_sentence(run, verdict))
+
+
+def _rule(run: Run, objective: Objective) -> Iterator[Verdict]:
+    yield from (witnessed(run, objective, verdict) for verdict in rule(run, objective))
 
 
 def _scope(text: str) -> Scope:

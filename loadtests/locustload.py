@@ -22,6 +22,7 @@ from loadtests.job import Job
 from loadtests.locustuser import Requests
 from loadtests.outbox import Outbox
 from loadtests.plan import OpenModel, Plan
+from loadtests.proberequest import GetSample
 from loadtests.requestlog import RequestLog
 from loadtests.sample import Outcome
 from loadtests.series import series_name
@@ -46,6 +47,7 @@ class LocustLoad:
         self.job = job
         self.environment = environment
         self._outbox = Outbox(job.source, send, job.spool)
+        self._send = send
         self._stopping = Event()
         self._swarm = SwarmChild(job, send) if job.scenario.swarm.members else None
         self._classes: list[Any] = list(environment.user_classes)
@@ -54,6 +56,9 @@ class LocustLoad:
         self._sample: AnswerSample | None = None
         if job.scenario.contract is not None:
             self._sample = AnswerSample(job.promises, job.scenario.contract, job.scenario.seed + job.shard)
+        self._gets: GetSample | None = None
+        if job.probes_per_s:
+            self._gets = GetSample(job.probes_per_s, job.scenario.target.url, job.scenario.seed + job.shard)
         self._unloaded = UnloadedPass(job)
         self._vitals, self._pool_waits = Vitals(), PoolWaits()
         self._swarm_lost_told = False
@@ -88,7 +93,7 @@ class LocustLoad:
         """Make everything that users will touch, before any of them is spawned."""
         random.seed(f"{self.job.scenario.seed} {self.job.shard}")
         self._t0_ns = t0_ns
-        self._log = RequestLog(self.job, t0_ns, self._requests, self.environment.stats, self._sample)
+        self._log = RequestLog(self.job, t0_ns, self._requests, self.environment.stats, self._sample, self._gets)
         self._log.listen(self.environment.events)
         for fault in self._unloaded.faults:
             self._log.event("user error", fault)
@@ -195,6 +200,8 @@ class LocustLoad:
                     "in_flight": len(self._requests.under_way),
                 },
             )
+            if self._gets and (probes := self._gets.take()):
+                self._send({"probes": probes})  # past the outbox, whose spool is on disk: these hold secrets
 
     def _probe(self) -> None:
         """See how late this process's loop gets to what is due."""

@@ -42,6 +42,8 @@ class Overrides:
     """Added to target.allow."""
     max_rate: float | None = None
     """target.max_rate, per second."""
+    witness: bool = True
+    """False leaves the witness out."""
 
     def __post_init__(self) -> None:
         if self.users is not None and self.users < 1:
@@ -63,6 +65,8 @@ class Overrides:
         if self.host is not None:
             target |= {"url": self.host, "embedded": None}
         update = _given(seed=self.seed)
+        if not self.witness:
+            update["witness"] = scenario.witness.model_copy(update={"enabled": False})
         if load:
             update["load"] = scenario.load.model_copy(update=load)
         if target:

@@ -15,6 +15,7 @@ from loadtests.job import Job
 from loadtests.locuststatistics import LocustStatistics
 from loadtests.locustuser import Requests
 from loadtests.outcome import classify
+from loadtests.proberequest import GetSample
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
 from loadtests.series import raised_in, series_name, stray_of
@@ -37,11 +38,18 @@ class RequestLog:
         requests: those that have begun and are under way in this process.
         statistics: Locust's own, which its web page shows.
         sample: where answers are held against a contract.
+        gets: where the witness is told what to ask.
 
     """
 
     def __init__(
-        self, job: Job, t0_ns: int, requests: Requests, statistics: Any, sample: AnswerSample | None = None
+        self,
+        job: Job,
+        t0_ns: int,
+        requests: Requests,
+        statistics: Any,
+        sample: AnswerSample | None = None,
+        gets: GetSample | None = None,
     ) -> None:
         self._requests = requests
         self._statistics = LocustStatistics(statistics)
@@ -54,6 +62,7 @@ class RequestLog:
         self._events: list[dict[str, Any]] = []
         self._answered = 0
         self._sample = sample
+        self._gets = gets
 
     def listen(self, events: Any) -> None:
         """Take Locust's events from now on."""
@@ -174,6 +183,8 @@ class RequestLog:
                 self._recorder.note(
                     series, intended_ns, partial(Interval.add_server_us, parts=parse_server_timing(told))
                 )
+        if self._gets is not None and outcome is Outcome.OK:
+            self._gets.offer(series, method, url, response)
         if self._sample is not None and headers is not None:
             self._sample.offer(series, intended_ns, method, url, response)
         response_ns, service_ns = ended_ns - intended_ns, ended_ns - started_ns

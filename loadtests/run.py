@@ -7,6 +7,7 @@
     resources.csv     generator and target once a second
     vitals.jsonl      how the generator's processes fared, once a second each
     target.jsonl      the target's own metrics once a second, where the scenario names them
+    witness.jsonl     what an idle process saw of the same target, once a second
     exemplars.jsonl   slowest and failed requests, redacted
     deliveries.jsonl  the swarm's ledger, the last line counts
     verdict.json      objectives and self-checks
@@ -33,6 +34,7 @@ from loadtests.hlog import read_hlog
 from loadtests.interval import Interval, merge
 from loadtests.targetaccount import TargetAccount
 from loadtests.verdict import RunVerdict
+from loadtests.witnessaccount import WitnessAccount
 
 __all__ = ["Run"]
 
@@ -120,6 +122,12 @@ class Run:
         """What the target's own metrics said; empty where they were not asked."""
         with self._reading("target.jsonl"):
             return TargetAccount.from_rows(self._jsonl("target.jsonl"))
+
+    @cached_property
+    def witness(self) -> WitnessAccount:
+        """What the witness saw; empty without one."""
+        with self._reading("witness.jsonl"):
+            return WitnessAccount.from_rows(self._jsonl("witness.jsonl"))
 
     @cached_property
     def verdict(self) -> RunVerdict | None:

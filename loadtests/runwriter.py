@@ -38,8 +38,8 @@ class RunWriter:
                 self._append(name)
                 for name in ("intervals.hlog", "counts.jsonl", "events.jsonl", "exemplars.jsonl", "deliveries.jsonl")
             )
-            self._resources, self._target, self._vitals = (
-                self._append(name) for name in ("resources.csv", "target.jsonl", "vitals.jsonl")
+            self._resources, self._target, self._vitals, self._witness = (
+                self._append(name) for name in ("resources.csv", "target.jsonl", "vitals.jsonl", "witness.jsonl")
             )
         except OSError as error:
             raise RunError(
@@ -104,6 +104,11 @@ class RunWriter:
         self._vitals.write(json.dumps({"source": source, **{n: float(f"{v:.6g}") for n, v in row.items()}}) + "\n")
         self._vitals.flush()
 
+    def witness(self, row: Mapping[str, object]) -> None:
+        """Append what the witness saw in a second."""
+        self._witness.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._witness.flush()
+
     def close(self, header: RunHeader) -> None:
         """Write the final header; the caller has set its state."""
         self.header = header
@@ -116,6 +121,7 @@ class RunWriter:
             self._resources,
             self._target,
             self._vitals,
+            self._witness,
         )
         for log in logs:
             log.close()

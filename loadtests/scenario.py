@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
-from pydantic_core import PydanticCustomError
+from pydantic import Field, SecretStr
 
-from loadtests.duration import NS_PER_S, parse_duration_ns, parse_rate_per_s
-from loadtests.errors import UsageError
+from loadtests.duration import NS_PER_S
 from loadtests.objective import Objective, Scope, parse_objective
 from loadtests.plan import Arrivals, ClosedModel, ClosedStage, OpenModel, Stage
+from loadtests.table import FROM_FILE, DurationNs, ObjectiveLine, RatePerS, Table
 
 __all__ = [
     "FROM_FILE",
@@ -30,54 +29,11 @@ __all__ = [
     "Swarm",
     "Target",
     "UserClass",
+    "WitnessProbes",
 ]
 
-FROM_FILE = {"from": "file"}
-"""Validation context of values that a person wrote in a file: a bare number is no duration there (in Python it is ns),
-and every mistake is collected (in Python the first is raised as it is, a :class:`UsageError`)."""
 
-
-def _mistake(error: Exception, info: ValidationInfo) -> Exception:
-    """A failure in the form that pydantic collects when there may be others in the same file."""
-    return PydanticCustomError("mistake", "{text}", {"text": str(error)}) if info.context == FROM_FILE else error
-
-
-def _duration_ns(value: object, info: ValidationInfo) -> object:
-    try:
-        if isinstance(value, str) or (info.context == FROM_FILE and isinstance(value, int | float)):
-            return parse_duration_ns(str(value))
-    except (UsageError, OverflowError) as error:
-        raise _mistake(error, info) from None
-    return value
-
-
-def _rate_per_s(value: object, info: ValidationInfo) -> object:
-    try:
-        return parse_rate_per_s(value) if isinstance(value, str) else value
-    except UsageError as error:
-        raise _mistake(error, info) from None
-
-
-def _objective_line(value: str, info: ValidationInfo) -> str:
-    try:
-        parse_objective(value)
-    except (UsageError, OverflowError) as error:
-        raise _mistake(error, info) from None
-    return value
-
-
-DurationNs = Annotated[int, BeforeValidator(_duration_ns), Field(gt=0)]
-RatePerS = Annotated[float, BeforeValidator(_rate_per_s), Field(gt=0)]
-ObjectiveLine = Annotated[str, AfterValidator(_objective_line)]
-
-
-class _Table(BaseModel):
-    """A TOML table: unknown keys are mistakes, and so are infinite numbers."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Embedded(_Table):
+class Embedded(Table):
     """A target that the run starts itself, as ``python -m MODULE --host 127.0.0.1 --port PORT``, and stops."""
 
     module: str
@@ -89,7 +45,7 @@ class Embedded(_Table):
     start_timeout: DurationNs = 30 * NS_PER_S
 
 
-class Target(_Table):
+class Target(Table):
     """What the load goes to: a URL, or an embedded module."""
 
     url: str = ""
@@ -112,7 +68,7 @@ class Target(_Table):
         return self.url.rstrip("/") + self.metrics if self.metrics.startswith("/") else self.metrics
 
 
-class Load(_Table):
+class Load(Table):
     """The load model: open (a rate of arrivals) or closed (a fixed population)."""
 
     model: Literal["open", "closed"] = "open"
@@ -125,7 +81,7 @@ class Load(_Table):
     """Open: arrivals in service and in line above which one is dropped; default max(100, 4 rate x timeout)."""
 
 
-class Phase(_Table):
+class Phase(Table):
     """A stretch of the run; steady ones are judged."""
 
     kind: Literal["warm-up", "steady", "cool-down"]
@@ -137,7 +93,7 @@ class Phase(_Table):
     """Where the rate starts, as a multiple; it goes in a straight line to ``rate``."""
 
 
-class UserClass(_Table):
+class UserClass(Table):
     """A Locust user class and its share of the arrivals (open) or of the population (closed)."""
 
     cls: str = Field(alias="class")
@@ -145,7 +101,7 @@ class UserClass(_Table):
     weight: float = Field(default=1.0, gt=0)
 
 
-class Member(_Table):
+class Member(Table):
     """A swarm member class and how many connections it makes."""
 
     cls: str = Field(alias="class")
@@ -155,7 +111,7 @@ class Member(_Table):
     arrivals: Arrivals = "poisson"
 
 
-class Swarm(_Table):
+class Swarm(Table):
     """WebSocket connections that live as long as the run."""
 
     members: tuple[Member, ...] = ()
@@ -167,7 +123,7 @@ class Swarm(_Table):
     """Deliveries this close to a subscriber's coming or going are not counted for or against."""
 
 
-class ContractCheck(_Table):
+class ContractCheck(Table):
     """A share of the answers is held against what the target promises of them."""
 
     openapi: str = "/openapi.json"
@@ -184,7 +140,18 @@ class ContractCheck(_Table):
     """How long the users' tasks are tried before the load, one request at a time, every answer checked."""
 
 
-class ObjectiveGroup(_Table):
+class WitnessProbes(Table):
+    """A few requests of the load, made again by an idle process: what they take is none of the client's doing."""
+
+    enabled: bool = True
+    """In an open model with users; there is no witness in a closed one."""
+    connections: int = Field(default=8, ge=1, le=20)
+    rate: RatePerS | None = Field(default=None, le=50)
+    """Requests per second of all connections together; default a twentieth of load.rate, and never above 10/s.
+    It rises and falls with the load."""
+
+
+class ObjectiveGroup(Table):
     """Objectives on the series that a glob names."""
 
     must: tuple[ObjectiveLine, ...] = Field(min_length=1)
@@ -196,7 +163,7 @@ class ObjectiveGroup(_Table):
         return [parse_objective(line, series=self.series, scope=self.scope) for line in self.must]
 
 
-class Scenario(_Table):
+class Scenario(Table):
     """A whole scenario file."""
 
     name: str
@@ -212,6 +179,7 @@ class Scenario(_Table):
     seed: int = Field(default=1, ge=0)
     objectives: tuple[ObjectiveGroup, ...] = ()
     contract: ContractCheck | None = None
+    witness: WitnessProbes = WitnessProbes()
     folder: Path = Field(default=Path(), exclude=True)
     """Where the file is; class files and feeds are found from here."""
     settings: Mapping[str, Any] = {}
@@ -221,6 +189,14 @@ class Scenario(_Table):
     def duration_ns(self) -> int:
         """Length of all phases together."""
         return sum(phase.duration for phase in self.phases)
+
+    @property
+    def witness_per_s(self) -> float:
+        """The witness's rate while the load's is ``load.rate``; 0 without a witness."""
+        if not (self.witness.enabled and self.users and self.load.model == "open"):
+            return 0.0
+        peak = max(1.0, *(max(phase.rate, phase.rate_from or 0.0) for phase in self.phases))
+        return self.witness.rate or min(10.0 / peak, (self.load.rate or 0.0) / 20)
 
     def parsed_objectives(self) -> list[Objective]:
         """Every objective line, parsed and bound."""

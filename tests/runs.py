@@ -10,6 +10,7 @@ from loadtests.recorder import Recorder
 from loadtests.run import Run
 from loadtests.runwriter import RunWriter
 from loadtests.sample import Outcome, Sample
+from loadtests.witnessaccount import WitnessAccount
 
 T0_NS = 7_000_000_000_000
 MS = 1_000_000
@@ -85,7 +86,17 @@ def folded(samples, objectives, error="http 503"):
 
 
 def write_run(
-    directory, samples, lines=(), *, known=None, deliveries=None, events=(), resources=(), batches=1, **changes
+    directory,
+    samples,
+    lines=(),
+    *,
+    known=None,
+    deliveries=None,
+    events=(),
+    resources=(),
+    witness=(),
+    batches=1,
+    **changes,
 ):
     """Write a run and read it back; ``known`` are the lines that the recorder knew of, ``changes`` the header's."""
     objectives = parsed(lines)
@@ -97,13 +108,17 @@ def write_run(
         writer.event(1.0, kind, text)
     for row in resources:
         writer.resources(row)
+    for row in witness:
+        writer.witness(row)
     if deliveries is not None:
         writer.deliveries(deliveries)
     writer.close(header)
     return Run(directory)
 
 
-def remember_run(samples, lines=(), *, known=None, deliveries=None, events=(), resources=(), vitals=(), **changes):
+def remember_run(
+    samples, lines=(), *, known=None, deliveries=None, events=(), resources=(), vitals=(), witness=(), **changes
+):
     """The same run without a disk, for tests that need many of them."""
     objectives = parsed(lines)
     run = Run.__new__(Run)
@@ -119,4 +134,5 @@ def remember_run(samples, lines=(), *, known=None, deliveries=None, events=(), r
     run.resources = [dict(row) for row in resources]
     run.vitals = [dict(row) for row in vitals]
     run.deliveries = deliveries or {}
+    run.witness = WitnessAccount.from_rows(witness)
     return run

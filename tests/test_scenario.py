@@ -23,6 +23,7 @@ from loadtests.scenario import (
     Swarm,
     Target,
     UserClass,
+    WitnessProbes,
 )
 from loadtests.scenariofile import read_scenario
 
@@ -136,6 +137,7 @@ TABLES = [
     (Swarm, "swarm."),
     (Member, "swarm.members."),
     (ContractCheck, "contract."),
+    (WitnessProbes, "witness."),
     (ObjectiveGroup, "objectives."),
 ]
 ROWS = {
@@ -164,7 +166,7 @@ def test_documented(key, field, hint):
         assert default == "required"
     elif field.default in (None, ""):
         assert default == "none"
-    elif isinstance(field.default, Load | Swarm):
+    elif isinstance(field.default, Load | Swarm | WitnessProbes):
         assert default == "the defaults below"
     else:
         written = tomllib.loads(f"x = {default.strip('`')}")["x"]

@@ -84,3 +84,17 @@ class Pooled(FastHttpUser):
     def page(self) -> None:
         """A plain page."""
         self.client.get("/page")
+
+
+class Busy(FastHttpUser):
+    """Computes after each answer, so that other users' answers wait; its key is a secret."""
+
+    wait_time = constant(0.2)
+
+    @task
+    def page(self) -> None:
+        """A page, and as much of the processor as the settings say."""
+        self.client.get("/page", headers={"X-Key": self.secrets["key"]})  # type: ignore[attr-defined]
+        until_ns = time.monotonic_ns() + self.settings["burn_ms"] * 1_000_000  # type: ignore[attr-defined]
+        while time.monotonic_ns() < until_ns:
+            pass

@@ -1,0 +1,98 @@
+"""A GET that the load made and the witness makes again; it holds secrets and is never written to disk."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+__all__ = ["GetSample", "ProbeRequest", "origin"]
+
+_OURS = frozenset(
+    ("host", "connection", "keep-alive", "content-length", "transfer-encoding", "expect", "upgrade", "te")
+)
+"""Headers that belong to a connection or a body, not to what is asked for."""
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a URL.
+
+    Raises:
+        ValueError: when it is no URL.
+
+    """
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+
+
+@dataclass(frozen=True)
+class ProbeRequest:
+    """What to ask for, in a series; its path and its headers may hold secrets, so they do not show in its repr."""
+
+    series: str
+    path: str = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, series: str, url: str, headers: Iterable[tuple[str, str]], target: str) -> ProbeRequest | None:
+        """The request for a URL; None where it went elsewhere than to the target, or cannot be written as it was."""
+        try:
+            if origin(url) != origin(target):
+                return None
+        except ValueError:
+            return None
+        parts = urlsplit(url)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        kept = tuple((str(n), str(v)) for n, v in headers if str(n).lower() not in _OURS)
+        whole = "".join((path, *(part for pair in kept for part in pair)))
+        is_plain = path.isascii() and " " not in path and not any(c in whole for c in "\r\n\0")
+        return cls(series, path, kept) if is_plain else None
+
+    def head(self, host: str) -> bytes:
+        """The request as it goes over the wire, RFC 9112 section 3."""
+        lines = [f"GET {self.path} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in self.headers)]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+class GetSample:
+    """A fair sample of the GETs that a process made between two takes: each is as likely to be in it as any other.
+
+    Vitter's algorithm R: the n-th offered takes a place of the sample with probability size / n.
+
+    Args:
+        size: how many to keep.
+        target: URL of the target; what went elsewhere is not kept.
+        seed: of the choice.
+
+    """
+
+    def __init__(self, size: int, target: str, seed: int) -> None:
+        self._size = size
+        self._target = target
+        self._random = random.Random(seed)  # noqa: S311 -- chooses requests, not secrets
+        self._offered = 0
+        self._kept: list[tuple[str, str, Any]] = []
+
+    def offer(self, series: str, method: str, url: str | None, response: Any) -> None:
+        """A request that was answered well; not one that was sent on from elsewhere, whose time is of two."""
+        if method != "GET" or not url or getattr(response, "history", None):
+            return
+        self._offered += 1
+        one = (series, url, getattr(response, "request", None))
+        if len(self._kept) < self._size:
+            self._kept.append(one)
+        elif (place := self._random.randrange(self._offered)) < self._size:
+            self._kept[place] = one
+
+    def take(self) -> list[dict[str, Any]]:
+        """The sample since it was last taken, for a pipe and never for a disk."""
+        kept, self._kept, self._offered = self._kept, [], 0
+        made = (ProbeRequest.of(series, url, _headers(request), self._target) for series, url, request in kept)
+        return [{"series": one.series, "path": one.path, "headers": one.headers} for one in made if one]
+
+
+def _headers(request: Any) -> Iterable[tuple[str, str]]:
+    headers: Mapping[str, str] | None = getattr(request, "headers", None)
+    return () if headers is None else headers.items()
