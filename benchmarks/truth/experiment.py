@@ -74,7 +74,7 @@ class Experiment:
             load += ["--rate", f"{self.truth.rate_per_s}/s"] if self.truth.rate_per_s else []
             load += ["--warm-up", f"{WARM_UP_S}s", "--objective", self.truth.objective, *self.truth.load]
         command = [sys.executable, "-m", "loadtests", "run", *load]
-        command += ["--duration", f"{self.seconds}s", "--out", str(self.scratch / "run")]
+        command += ["--duration", f"{self.seconds}s", "--no-witness", "--out", str(self.scratch / "run")]
         with (self.scratch / "out.txt").open("w") as printed:
             self.harness = subprocess.Popen(
                 command, cwd=ROOT, env=os.environ | {"COLUMNS": "200"}, stdout=printed, stderr=subprocess.STDOUT
