@@ -15,6 +15,7 @@ from loadtests.objective import Objective, Scope, parse_objective
 from loadtests.ruling import rule
 from loadtests.run import Run
 from loadtests.sentence import run_sentence
+from loadtests.settling import unsettled
 from loadtests.series import DELIVER
 from loadtests.verdict import Check, RunVerdict, Status, Verdict
 
@@ -29,7 +30,8 @@ def judge(run: Run, extra: Sequence[Objective] = ()) -> RunVerdict:
     ]
     if run.deliveries.get("foreign") and not any(objective.metric == "foreign" for objective in objectives):
         objectives.append(parse_objective("foreign == 0", series=DELIVER))  # corruption fails a run unasked
-    verdicts = tuple(verdict for objective in objectives for verdict in rule(run, objective))
+    ruled = unsettled(run, (verdict for objective in objectives for verdict in rule(run, objective)))
+    verdicts = tuple(_of_a_stopped_run(run, verdict) for verdict in ruled)
     checks = tuple(check_run(run, objectives))
     if any(check.name == "cpu" and not check.ok for check in checks):
         verdicts = tuple(_cannot_blame_target(verdict) for verdict in verdicts)
@@ -61,6 +63,20 @@ def _without_consequence(check: Check) -> Check:
     if check.name != "lateness" or check.ok:
         return check
     return replace(check, ok=True, value=f"{check.value}; timed from either moment every verdict is the same")
+
+
+def _of_a_stopped_run(run: Run, verdict: Verdict) -> Verdict:
+    """What ended a run that was certainly failing FAILs; nothing PASSes at an end that was not planned."""
+    stop = run.header.stopped
+    if stop and (verdict.objective, verdict.series) == (stop["objective"], stop["series"]):
+        share = f"{stop['bad']:,} of {stop['n']:,} were bad, timed from when they left"
+        first = verdict.reason.split("; ")[0]
+        reason = f"{first}; {share}; stopped early after {stop['after_s']} s: certainly failing"
+        return replace(verdict, status=Status.FAIL, reason=reason)
+    if stop and verdict.status is Status.PASS:
+        reason = f"{verdict.reason}; the run was stopped before its end, so this did not pass"
+        return replace(verdict, status=Status.INCONCLUSIVE, reason=reason)
+    return verdict
 
 
 def _cannot_blame_target(verdict: Verdict) -> Verdict:

@@ -42,6 +42,8 @@ class Overrides:
     """Added to target.allow."""
     max_rate: float | None = None
     """target.max_rate, per second."""
+    stop_early: bool = False
+    """True sets stop_early, whatever the file says."""
 
     def __post_init__(self) -> None:
         if self.users is not None and self.users < 1:
@@ -62,7 +64,7 @@ class Overrides:
             target["allow"] = (*scenario.target.allow, *self.allow)
         if self.host is not None:
             target |= {"url": self.host, "embedded": None}
-        update = _given(seed=self.seed)
+        update = _given(seed=self.seed, stop_early=self.stop_early or None)
         if load:
             update["load"] = scenario.load.model_copy(update=load)
         if target:

@@ -212,6 +212,8 @@ class Scenario(_Table):
     seed: int = Field(default=1, ge=0)
     objectives: tuple[ObjectiveGroup, ...] = ()
     contract: ContractCheck | None = None
+    stop_early: bool = False
+    """End the run once it is certainly failing; never because it holds."""
     folder: Path = Field(default=Path(), exclude=True)
     """Where the file is; class files and feeds are found from here."""
     settings: Mapping[str, Any] = {}
