@@ -10,8 +10,8 @@ from loadtests.duration import format_ns
 from loadtests.evidence import Evidence
 from loadtests.objective import Objective
 from loadtests.run import Run
-from loadtests.settling import check_settled
 from loadtests.series import DELIVER, PUBLICATIONS, is_raised, is_request, is_stray, on_plan
+from loadtests.settling import check_settled
 from loadtests.verdict import Check
 
 __all__ = ["check_run", "slip_is_material"]

@@ -15,8 +15,8 @@ from loadtests.objective import Objective, Scope, parse_objective
 from loadtests.ruling import rule
 from loadtests.run import Run
 from loadtests.sentence import run_sentence
-from loadtests.settling import unsettled
 from loadtests.series import DELIVER
+from loadtests.settling import unsettled
 from loadtests.verdict import Check, RunVerdict, Status, Verdict
 
 __all__ = ["judge"]

@@ -4,7 +4,7 @@
 
     {"verdict", "sentence", "exit_code", "partial", "name", "run_id", "target", "model", "steady_s", "planned",
      "accounting": {COUNT: n},
-     "stopped": {"after_s", "objective", "series", "n", "bad", "design_effect", "log_evidence"},
+     "stopped": {as in run.json},
      "settled": {"from_s", "until_s", "signal", "drift", "course"},
      "series": {NAME: {"count", "ok", "errors", "timeouts", "error_kinds": {KIND: n}, "dropped", "unsent", "lost",
                        "throughput_per_s", "response_ms": TIMES, "service_ms": TIMES, "lateness_ms": TIMES,
@@ -70,8 +70,6 @@ def summarise(run: Run, verdict: RunVerdict, locust: Mapping[str, Any] | None = 
         "sentence": verdict.sentence,
         "exit_code": int(verdict.status.exit_code),
         "partial": header.partial,
-        **({"stopped": dict(header.stopped)} if header.stopped else {}),
-        **({"settled": _settled(run)} if steady_state(run) else {}),
         "name": header.name,
         "run_id": header.run_id,
         "target": header.target,
@@ -79,6 +77,8 @@ def summarise(run: Run, verdict: RunVerdict, locust: Mapping[str, Any] | None = 
         "steady_s": seconds,
         "planned": header.planned,
         "accounting": dict(header.accounting),
+        **({"stopped": dict(header.stopped)} if header.stopped else {}),
+        **({"settled": settling} if (settling := _settled(run)) else {}),
         "series": series,
         **({"deliveries": run.deliveries} if run.deliveries else {}),
         **({"contract": contract} if (contract := _contract(run)) else {}),
@@ -89,13 +89,17 @@ def summarise(run: Run, verdict: RunVerdict, locust: Mapping[str, Any] | None = 
 
 def _settled(run: Run) -> dict[str, Any] | None:
     state = steady_state(run)
-    return None if state is None else {
-        "from_s": state.settled_s,
-        "until_s": state.end_s,
-        "signal": state.signal,
-        "drift": state.drift.factor if state.drift else None,
-        "course": state.course.shape.value,
-    }
+    return (
+        None
+        if state is None
+        else {
+            "from_s": state.settled_s,
+            "until_s": state.end_s,
+            "signal": state.signal,
+            "drift": state.drift.factor if state.drift else None,
+            "course": state.course.shape.value,
+        }
+    )
 
 
 def _contract(run: Run) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from loadtests.header import PhaseSpan
 from loadtests.health import slip_is_material
 from loadtests.histogram import Histogram
 from loadtests.sample import Outcome
+from loadtests.steadystate import settled_seconds
 from loadtests.verdict import Status
 from tests.oracles import slow_gate, slow_mean
 from tests.runs import MS, parsed, remember_run, sample, stream, write_run
