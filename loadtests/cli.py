@@ -90,6 +90,7 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Locust processes: 1, or a master and so many workers.")] = 1,
     max_rate: Annotated[str, typer.Option(help="Refuse a plan that peaks above this.")] = "",
+    stop_early: Annotated[bool, typer.Option(help="End the run once it is certainly failing.")] = False,
     insecure: Annotated[bool, typer.Option(help="With --url: do not verify TLS certificates.")] = False,
     witness: Annotated[bool, typer.Option(help="Let an idle process make a few of the load's GETs again.")] = True,
     ui: Annotated[bool, typer.Option(help="Serve Locust's own web page on loopback.")] = False,
@@ -102,7 +103,9 @@ def run(
     if url:
         made = _url_scenario(url, rate, users, duration, arrivals, warm_up, timeout, insecure)
         cap = parse_rate_per_s(max_rate) if max_rate else None
-        made = Overrides(seed=seed, allow=tuple(allow or ()), max_rate=cap, witness=witness).applied(made)
+        made = Overrides(
+            seed=seed, allow=tuple(allow or ()), max_rate=cap, witness=witness, stop_early=stop_early
+        ).applied(made)
         for mistake in meaning_mistakes(made):
             raise UsageError(f"--url {url}: {mistake.text}")
         lines = tuple(objective or ("errors < 1%",))
@@ -118,6 +121,7 @@ def run(
             allow=tuple(allow or ()),
             max_rate=parse_rate_per_s(max_rate) if max_rate else None,
             witness=witness,
+            stop_early=stop_early,
         )
         made = read_scenario(scenario, changes)
         if objective:

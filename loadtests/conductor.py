@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 from loadtests.board import Board, Progress
 from loadtests.description import run_header
 from loadtests.duration import NS_PER_S
+from loadtests.earlystop import EarlyStop
+from loadtests.ending import Ending
 from loadtests.generator import Generator
 from loadtests.header import RunHeader
 from loadtests.intake import Intake
@@ -81,9 +83,7 @@ class Conductor:
         self._promises = promises
         self._spool = options.out / ".spool"
         self._run_id = secrets.token_hex(4)
-        self._partial: str | None = None
-        self._cut_s = 0.0
-        self._fault = ""
+        self._ending: Ending | None = None
         self._interrupted = False
 
     async def conduct(self) -> Conducted:
@@ -129,8 +129,10 @@ class Conductor:
         self._t0_ns = time.monotonic_ns() + LEAD_NS
         header = replace(header, t0_ns=self._t0_ns, started_wall_s=time.time() + LEAD_NS / NS_PER_S)
         self._writer = RunWriter(options.out, header)
-        self._progress = Progress(header.phases, self._scenario.parsed_objectives())
-        self._intake = Intake(self._writer, self._progress, self._clock_s, self._cut)
+        objectives = self._scenario.parsed_objectives()
+        self._progress = Progress(header.phases, objectives)
+        early = EarlyStop(header.phases, objectives) if self._scenario.stop_early else None
+        self._intake = Intake(self._writer, self._progress, self._clock_s, self._cut, early)
         for said in header.advice:
             self._board.say(f"note: {said}")
         if options.ui_port is not None:
@@ -154,7 +156,7 @@ class Conductor:
         scenario, done = self._scenario, self._generator.done
         whole_s = (scenario.duration_ns + scenario.load.timeout + scenario.swarm.drain) / NS_PER_S
         deadline = time.monotonic() + whole_s + PATIENCE_S
-        while not done.is_set() and self._partial is None:
+        while not done.is_set() and self._ending is None:
             if time.monotonic() > deadline:
                 self._cut("the generator did not end in time", "generator")
             with contextlib.suppress(TimeoutError):
@@ -189,6 +191,8 @@ class Conductor:
                 self._cut(f"the target ended with code {self._embedded.process.returncode}", "target")
             elif self._intake.unreachable():
                 self._cut("the target could not be reached for some seconds", "target")
+            elif stop := self._intake.failing():
+                self._end(Ending(max(0.0, self._clock_s()), "stopped early, certainly failing", stop=stop))
 
     def _scrape(self) -> Scrape | None:
         if not self._scenario.target.metrics:
@@ -220,24 +224,22 @@ class Conductor:
         self._cut("interrupted", "")
 
     def _cut(self, reason: str, fault: str) -> None:
+        self._end(Ending(max(0.0, self._clock_s()), reason, fault))
+
+    def _end(self, ending: Ending) -> None:
         """End the run early; the first reason counts."""
-        if self._partial is None:
-            self._cut_s = max(0.0, self._clock_s())
-            self._partial, self._fault = f"{reason} at {self._cut_s:.0f} s", fault
-            self._intake.event("cut", self._partial)
-            self._board.say(f"ending early: {self._partial}")
+        if self._ending is None:
+            self._ending = ending
+            self._intake.event("cut", str(ending))
+            self._board.say(f"ending early: {ending}")
 
     def _close(self) -> Conducted:
         self._intake.recover(self._spool)
         shutil.rmtree(self._spool, ignore_errors=True)
-        header, partial = self._writer.header, self._partial is not None
+        header = self._writer.header
         self._writer.close(
             replace(
-                header,
-                state="partial" if partial else "complete",
-                partial=self._partial,
-                fault=self._fault,
-                phases=header.phases_until(self._cut_s) if partial else header.phases,
+                self._ending.of(header) if self._ending else replace(header, state="complete"),
                 ended_wall_s=time.time(),
                 accounting=dict(self._intake.accounting),
                 unloaded=self._intake.unloaded,

@@ -53,11 +53,13 @@ class RunHeader:
     advice: tuple[str, ...] = ()
     """What was said before the load about objectives that the plan is too short for."""
     state: str = "running"
-    """``running``, ``complete`` or ``partial``."""
+    """``running``, ``complete``, ``partial``, or ``stopped``: ended early because it was certainly failing."""
     partial: str | None = None
     """Why the run ended early."""
     fault: str = ""
     """Whose fault that was: ``target``, ``generator``, or nobody's (an interruption)."""
+    stopped: Mapping[str, Any] = field(default_factory=dict)
+    """The evidence that ended a stopped run, a :class:`~loadtests.earlystop.Stop` in plain values."""
     ended_wall_s: float | None = None
     accounting: Mapping[str, int] = field(default_factory=dict)
     """Arrivals and requests counted at their source, for the accounting identities."""

@@ -11,6 +11,7 @@ from loadtests.evidence import Evidence
 from loadtests.objective import Objective
 from loadtests.run import Run
 from loadtests.series import DELIVER, PUBLICATIONS, is_raised, is_request, is_stray, on_plan
+from loadtests.settling import check_settled
 from loadtests.verdict import Check
 from loadtests.vitalcheck import check_vitals
 
@@ -45,6 +46,7 @@ def check_run(run: Run, objectives: Sequence[Objective]) -> Iterator[Check]:
     yield from _clamped(run)
     yield from check_vitals(run, min((o.limit_ns for o in objectives if o.limit_ns), default=DEFAULT_LIMIT_NS))
     yield _length(run)
+    yield from check_settled(run)
 
 
 def _plan(evidence: Evidence) -> Check:
@@ -84,14 +86,14 @@ def _accounting(run: Run) -> Iterator[Check]:
     header, title = run.header, "Every request is accounted for"
     counted = header.accounting
     if not counted:
-        if header.state == "complete":
+        if header.state in ("complete", "stopped"):
             text = "no count of what was sent came from the generator"
             yield Check("accounting", title, text, "exact", ok=False, fatal=True)
         return
     not_due = 0
     arrivals = sum(counted.get(name, 0) for name in ("started", "dropped", "unsent"))
     planned = arrivals if header.planned is None else header.planned
-    if header.state == "partial":
+    if header.state in ("partial", "stopped"):
         not_due = planned - counted.get("offered", 0)
     everything = [i for by_second in run.intervals.values() for i in by_second.values()]
     http = [i for i in everything if is_request(i.series) or is_stray(i.series)]

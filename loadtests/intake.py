@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.board import Progress
+from loadtests.earlystop import EarlyStop, Stop
 from loadtests.interval import Interval
 from loadtests.outbox import Inbox, read_spool
 from loadtests.runwriter import RunWriter
@@ -28,6 +29,7 @@ class Intake:
         progress: what the board shows.
         clock_s: seconds since the run's start.
         cut: ends the run early, given the reason and whose fault it is.
+        early: where the run is to end once it is certainly failing.
 
     """
 
@@ -37,6 +39,7 @@ class Intake:
         progress: Progress,
         clock_s: Callable[[], float],
         cut: Callable[[str, str], None],
+        early: EarlyStop | None = None,
     ) -> None:
         self.accounting: Counter[str] = Counter()
         self.locust: dict[str, Any] = {}
@@ -45,6 +48,7 @@ class Intake:
         self._progress = progress
         self._clock_s = clock_s
         self._cut = cut
+        self._early = early
         self._inbox = Inbox()
         self._ledgers: dict[str, dict[str, int]] = {}
         self._ok: Counter[int] = Counter()
@@ -58,6 +62,8 @@ class Intake:
         intervals = [Interval.from_json(row) for row in batch.get("intervals", ())]
         self.write(lambda: self._writer.intervals(intervals))
         self._progress.add(intervals)
+        if self._early:
+            self._early.add(intervals)
         for interval in intervals:
             if is_request(interval.series):
                 self._ok[interval.second] += interval.ok
@@ -90,6 +96,10 @@ class Intake:
         second = int(self._clock_s())
         last = range(second - UNREACHABLE_S - 1, second - 1)
         return last.start >= 0 and all(self._unreachable[s] and not self._ok[s] for s in last)
+
+    def failing(self) -> Stop | None:
+        """What ends a run that is certainly failing, where that was asked for."""
+        return self._early.look(self._clock_s()) if self._early else None
 
     def recover(self, spool: Path) -> None:
         """Take what a lost process had spooled and could not send."""

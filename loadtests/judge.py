@@ -16,6 +16,7 @@ from loadtests.ruling import rule
 from loadtests.run import Run
 from loadtests.sentence import run_sentence
 from loadtests.series import DELIVER
+from loadtests.settling import unsettled
 from loadtests.verdict import Check, RunVerdict, Status, Verdict
 from loadtests.vitalcheck import UNFIT
 from loadtests.witnesscheck import witness_checks, witnessed
@@ -40,7 +41,7 @@ def judge(run: Run, extra: Sequence[Objective] = ()) -> RunVerdict:
     ]
     if run.deliveries.get("foreign") and not any(objective.metric == "foreign" for objective in objectives):
         objectives.append(parse_objective("foreign == 0", series=DELIVER))  # corruption fails a run unasked
-    verdicts = tuple(verdict for objective in objectives for verdict in _rule(run, objective))
+    verdicts = tuple(_of_a_stopped_run(run, verdict) for verdict in unsettled(run, _ruled(run, objectives)))
     checks = (*check_run(run, objectives), *witness_checks(run, objectives))
     if verdicts and {verdict.status for verdict in verdicts} <= {Status.PASS, Status.FAIL}:
         checks = tuple(map(_without_consequence, checks))
@@ -48,8 +49,9 @@ def judge(run: Run, extra: Sequence[Objective] = ()) -> RunVerdict:
     return replace(verdict, sentence=run_sentence(run, verdict))
 
 
-def _rule(run: Run, objective: Objective) -> Iterator[Verdict]:
-    yield from (witnessed(run, objective, verdict) for verdict in rule(run, objective))
+def _ruled(run: Run, objectives: Sequence[Objective]) -> Iterator[Verdict]:
+    for objective in objectives:
+        yield from (witnessed(run, objective, verdict) for verdict in rule(run, objective))
 
 
 def _scope(text: str) -> Scope:
@@ -78,3 +80,19 @@ def _without_consequence(check: Check) -> Check:
     if check.ok or check.name not in _NO_RESERVATION:
         return check
     return replace(check, ok=True, value=f"{check.value}; {_NO_RESERVATION[check.name]}")
+
+
+def _of_a_stopped_run(run: Run, verdict: Verdict) -> Verdict:
+    """What ended a run that was certainly failing FAILs, unless it is INVALID; nothing PASSes at an unplanned end."""
+    stop = run.header.stopped
+    if not stop or verdict.status is Status.INVALID:
+        return verdict
+    if (verdict.objective, verdict.series) == (stop["objective"], stop["series"]):
+        share = f"{stop['bad']:,} of {stop['n']:,} were bad, timed from when they left"
+        first = verdict.reason.split("; ")[0]
+        reason = f"{first}; {share}; stopped early after {stop['after_s']} s: certainly failing"
+        return replace(verdict, status=Status.FAIL, reason=reason)
+    if verdict.status is Status.PASS:
+        reason = f"{verdict.reason}; the run was stopped before its end, so this did not pass"
+        return replace(verdict, status=Status.INCONCLUSIVE, reason=reason)
+    return verdict

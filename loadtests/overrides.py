@@ -44,6 +44,8 @@ class Overrides:
     """target.max_rate, per second."""
     witness: bool = True
     """False leaves the witness out."""
+    stop_early: bool = False
+    """True sets stop_early, whatever the file says."""
 
     def __post_init__(self) -> None:
         if self.users is not None and self.users < 1:
@@ -64,7 +66,7 @@ class Overrides:
             target["allow"] = (*scenario.target.allow, *self.allow)
         if self.host is not None:
             target |= {"url": self.host, "embedded": None}
-        update = _given(seed=self.seed)
+        update = _given(seed=self.seed, stop_early=self.stop_early or None)
         if not self.witness:
             update["witness"] = scenario.witness.model_copy(update={"enabled": False})
         if load:

@@ -27,6 +27,7 @@ from loadtests.health import slip_is_material
 from loadtests.objective import Kind, Objective
 from loadtests.run import Run
 from loadtests.series import DELIVER, is_request, is_stray, is_swarm
+from loadtests.steadystate import settled_seconds
 from loadtests.verdict import Status, Verdict
 
 __all__ = ["rule"]
@@ -201,11 +202,12 @@ def _count(run: Run, objective: Objective, names: list[str], label: str, spoilt:
 def _throughput(run: Run, objective: Objective, names: list[str], label: str, spoilt: Mapping[int, float]) -> Verdict:
     """Mean successes per second; what never started might have been one, so a FAIL must stand with it counted in."""
     evidence = _evidence(run, names, spoilt)
-    completed = evidence.completed_per_s()
+    settled = sum(spoilt.get(second, 0.0) < 1 for second in settled_seconds(run))
+    completed = evidence.completed_per_s()[-settled:] if settled else evidence.completed_per_s()
     if not (evidence.total.count or completed.any()):
         return _without_data(objective, label, "it had no request in the steady state")
     lower, upper = _mean_bounds(completed)
-    _, at_best = _mean_bounds(completed + np.array([i.never_started for i in evidence.intervals]))
+    _, at_best = _mean_bounds(completed + np.array([i.never_started for i in evidence.intervals[-len(completed) :]]))
     mean, limit, known = float(completed.mean()), objective.limit, math.isfinite(upper)
     status = Status.PASS if lower >= limit else Status.FAIL if at_best < limit else Status.INCONCLUSIVE
     sure = f"between {lower:.3g} and {upper:.3g}/s" if known else f"under {LEAST_SECONDS} s its bounds are not known"

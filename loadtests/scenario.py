@@ -180,6 +180,8 @@ class Scenario(Table):
     objectives: tuple[ObjectiveGroup, ...] = ()
     contract: ContractCheck | None = None
     witness: WitnessProbes = WitnessProbes()
+    stop_early: bool = False
+    """End the run once it is certainly failing; never because it holds."""
     folder: Path = Field(default=Path(), exclude=True)
     """Where the file is; class files and feeds are found from here."""
     settings: Mapping[str, Any] = {}

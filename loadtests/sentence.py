@@ -25,6 +25,8 @@ _REMEDIES = {
 def run_sentence(run: Run, verdict: RunVerdict) -> str:
     """``PASS: 120 users and 60 live connections for 60 s; every objective held; the closest is ...``."""
     early = f" (the run ended early: {verdict.partial})" if verdict.partial else ""
+    if stop := run.header.stopped:
+        early = f" (stopped early after {stop['after_s']} s: certainly failing {stop['objective']} of {stop['series']})"
     return f"{verdict.status.value}: {_load(run)}; {_FINDINGS[verdict.status](run, verdict)}{early}"
 
 

@@ -4,6 +4,8 @@
 
     {"verdict", "sentence", "exit_code", "partial", "name", "run_id", "target", "model", "steady_s", "planned",
      "accounting": {COUNT: n},
+     "stopped": {as in run.json},
+     "settled": {"from_s", "until_s", "signal", "drift", "course"},
      "series": {NAME: {"count", "ok", "errors", "timeouts", "error_kinds": {KIND: n}, "dropped", "unsent", "lost",
                        "throughput_per_s", "response_ms": TIMES, "service_ms": TIMES, "lateness_ms": TIMES,
                        "failed_response_ms": TIMES}},
@@ -13,6 +15,9 @@
      "locust_says": {PROCESS: {NAME: Locust's own figures}}}
 
 with TIMES ``{"p50", "p90", "p95", "p99", "p99.9", "max"}`` in milliseconds, null where there is nothing to measure.
+``stopped`` is there when the run was ended because it was certainly failing, ``settled`` where a steady state was
+looked for: from which second of the run on, by which signal, ``drift`` (the factor, null without one) and the course of
+p50. ``throughput_per_s`` is of the settled seconds.
 ``deliveries`` is there with a swarm, ``locust_says`` with Locust users, ``contract`` (over the whole run) where answers
 were checked; ``when`` is as in :class:`~loadtests.breach.Breach`. ``errors`` are those of every kind, time-outs among
 them; ``ok`` and ``errors``, ``dropped``, ``unsent`` and ``lost`` add up to ``count``. Response and service times are of
@@ -27,6 +32,7 @@ from typing import Any
 from loadtests.breach import breaches, checked
 from loadtests.histogram import Histogram
 from loadtests.run import Run
+from loadtests.steadystate import settled_seconds, steady_state
 from loadtests.verdict import RunVerdict
 
 __all__ = ["PERCENTILES", "summarise"]
@@ -36,12 +42,13 @@ PERCENTILES = (50, 90, 95, 99, 99.9)
 
 def summarise(run: Run, verdict: RunVerdict, locust: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The steady state in figures; ``locust`` are Locust's own, for comparison only."""
-    seconds = len(run.header.steady_seconds())
+    seconds, settled = len(run.header.steady_seconds()), settled_seconds(run)
     series = {}
     for name in run.intervals:
         total = run.steady(name)
         if not (total.count or total.completed):
             continue
+        completed = sum(run.intervals[name][s].completed for s in settled if s in run.intervals[name])
         series[name] = {
             "count": total.count,
             "ok": total.ok,
@@ -51,7 +58,7 @@ def summarise(run: Run, verdict: RunVerdict, locust: Mapping[str, Any] | None = 
             "dropped": total.dropped,
             "unsent": total.unsent,
             "lost": total.lost,
-            "throughput_per_s": round(total.completed / seconds, 3) if seconds else None,
+            "throughput_per_s": round(completed / len(settled), 3) if settled else None,
             "response_ms": _milliseconds(total.response),
             "service_ms": _milliseconds(total.service),
             "lateness_ms": _milliseconds(total.lateness),
@@ -70,12 +77,29 @@ def summarise(run: Run, verdict: RunVerdict, locust: Mapping[str, Any] | None = 
         "steady_s": seconds,
         "planned": header.planned,
         "accounting": dict(header.accounting),
+        **({"stopped": dict(header.stopped)} if header.stopped else {}),
+        **({"settled": settling} if (settling := _settled(run)) else {}),
         "series": series,
         **({"deliveries": run.deliveries} if run.deliveries else {}),
         **({"contract": contract} if (contract := _contract(run)) else {}),
         "objectives": [v.to_json() for v in verdict.verdicts],
         **({"locust_says": dict(locust)} if locust else {}),
     }
+
+
+def _settled(run: Run) -> dict[str, Any] | None:
+    state = steady_state(run)
+    return (
+        None
+        if state is None
+        else {
+            "from_s": state.settled_s,
+            "until_s": state.end_s,
+            "signal": state.signal,
+            "drift": state.drift.factor if state.drift else None,
+            "course": state.course.shape.value,
+        }
+    )
 
 
 def _contract(run: Run) -> dict[str, Any]:

@@ -111,6 +111,16 @@ def _banners(run: Run) -> tuple[tuple[str, str], ...]:
                 f"It ended before its plan did: {why or 'no reason was recorded'}. Figures cover what was recorded.",
             )
         )
+    if header.stopped:
+        stop = header.stopped
+        banners.append(
+            (
+                "Stopped early",
+                f"After {stop['after_s']} s of steady state it was certainly failing {stop['objective']} of "
+                f"{stop['series']} ({stop['bad']:,} of {stop['n']:,} were bad), so the rest was spared. The other "
+                "objectives were cut short with it, and cannot pass.",
+            )
+        )
     if header.model == "closed":
         banners.append(
             (

@@ -3,15 +3,18 @@
 import json
 import math
 import re
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtests import summary
+from loadtests.earlystop import Stop
 from loadtests.header import PhaseSpan
 from loadtests.judge import judge
 from loadtests.sample import Outcome
+from loadtests.steadystate import settled_seconds
 from loadtests.summary import PERCENTILES, summarise
 from tests.runs import remember_run, sample, stream, write_run
 
@@ -32,12 +35,19 @@ EVERYTHING = [
 
 def test_shape():
     """The keys are exactly those that the module documents."""
-    run = remember_run(EVERYTHING, LINES, deliveries={"expected": 0})
+    stop = asdict(Stop(30, "p95 < 200ms", "GET /a", 100, 50, 1.0, 9.0))
+    run = remember_run(EVERYTHING, LINES, deliveries={"expected": 0}, state="stopped", stopped=stop)
     run.intervals["GET /a"][0].add_checked("x")
     found = _summary(run, LOCUST)
     series, contract = found["series"]["GET /a"], found["contract"]["GET /a"]
     checks = [*contract, *(key for breach in contract["breaches"] for key in breach)]
-    written = [*found, *series, *checks, *(key for name in series if name.endswith("_ms") for key in series[name])]
+    written = [
+        *found,
+        *found["settled"],
+        *series,
+        *checks,
+        *(key for name in series if name.endswith("_ms") for key in series[name]),
+    ]
     documented = re.findall(r'"([\w.]+)"', summary.__doc__)
     assert sorted(set(written)) == sorted(set(documented))
     assert [key for key in documented if key in found] == list(found)
@@ -57,7 +67,9 @@ def test_counts():
     assert (row["dropped"], row["unsent"], row["lost"]) == (1, 1, 1)
     assert row["error_kinds"] == {"http 503": 121}
     assert row["ok"] + row["errors"] + row["dropped"] + row["unsent"] + row["lost"] == row["count"]
-    assert row["throughput_per_s"] == pytest.approx(1081 / 60, abs=0.0005)
+    run = remember_run(EVERYTHING, LINES)
+    ended = [run.intervals["GET /a"][t].completed for t in settled_seconds(run)]
+    assert row["throughput_per_s"] == pytest.approx(sum(ended) / len(ended), abs=0.0005)
 
 
 def test_of_the_run():

@@ -53,6 +53,16 @@ def test_partial_run_says_so_and_draws_no_line_through_the_cut_second(small: Pat
     assert "The second at 00:48 was cut short; it is marked and not drawn." in text
 
 
+def test_a_run_that_was_stopped_because_it_was_failing(small: Path) -> None:
+    """A banner says after how long, by which evidence, and what that means for the others."""
+    stopped = {"after_s": 150, "objective": "p95 < 200ms", "series": "GET /a", "n": 18_000, "bad": 1_700}
+    run, _ = build(small, INVALID, rate_per_s=40, end_s=48.4, live=False, state="stopped", stopped=stopped)
+    assert (
+        "Stopped early. After 150 s of steady state it was certainly failing p95 < 200ms of GET /a (1,700 of 18,000 "
+        "were bad), so the rest was spared."
+    ) in parse(render_report(run)).text
+
+
 def test_inconclusive_run(small: Path) -> None:
     """Its own word, and what it would take."""
     run, _ = build(small, INCONCLUSIVE, rate_per_s=40, live=False)
