@@ -172,6 +172,8 @@ def _binds(objective: Objective, series: str) -> bool:
 def _bad(objective: Objective, interval: Interval) -> int:
     if objective.kind is Kind.LATENCY:
         return interval.bad.get(objective.limit_ns or 0, (interval.failed, 0))[0]
+    if objective.kind is Kind.GAP:
+        return interval.lateness.count_above_us(int(objective.limit) // 1000) + interval.never_started
     if objective.kind is Kind.SHARE and objective.metric == "errors":
         return interval.failed
     errors = interval.error_count + interval.timeouts

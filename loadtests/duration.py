@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from loadtests.errors import UsageError
 
-__all__ = ["NS_PER_S", "format_ns", "parse_duration_ns", "parse_fraction", "parse_rate_per_s"]
+__all__ = ["NS_PER_S", "format_fraction", "format_ns", "parse_duration_ns", "parse_fraction", "parse_rate_per_s"]
 
 NS_PER_S = 1_000_000_000
 _MINUTE_NS = 60 * NS_PER_S
@@ -80,3 +81,10 @@ def format_ns(duration_ns: float) -> str:
             text = f"{value:.{digits}f}"
             return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {unit}"
     return f"{duration_ns:.0f} ns"
+
+
+def format_fraction(fraction: float) -> str:
+    """Write a fraction as ``0.167 %``: three significant digits, never an exponent; under one in 10^9 it is none."""
+    if fraction < 1e-9:
+        return "0 %"
+    return f"{Decimal(f'{fraction * 100:.3g}'):f} %"

@@ -90,6 +90,14 @@ class Evidence:
         upper, lower = ([sum(pair[side] for pair in second) for second in pairs] for side in (0, 1))
         return self._upper(upper), self._lower(lower)
 
+    def gap_sides(self, limit_ns: int) -> tuple[Side, Side]:
+        """Both sides where those are bad that left later than they may, or never; to a histogram bucket's width."""
+        never = [i.never_started for i in self.intervals]
+        late = [i.lateness.count_above_us(limit_ns // 1000) for i in self.intervals]
+        counts, bad = _array(i.count for i in self.intervals), _array(late) + _array(never)
+        side = _side(counts, bad, never, (i.lateness for i in self.intervals))
+        return side, side
+
     def failure_sides(self) -> tuple[Side, Side]:
         """Upper and lower side where only failures are bad."""
         return (
@@ -115,7 +123,14 @@ class Evidence:
 
     def percentile_us(self, percentile: float) -> float | None:
         """Percentile of the response time with failures as infinitely slow; None when it falls among those."""
-        histogram, n = self.total.response, self.total.count
+        return self._percentile_us(self.total.response, percentile)
+
+    def gap_us(self, percentile: float) -> float | None:
+        """Percentile of the omission gap with those that never left as infinitely late; None among those."""
+        return self._percentile_us(self.total.lateness, percentile)
+
+    def _percentile_us(self, histogram: Histogram, percentile: float) -> float | None:
+        n = self.total.count
         if not n:
             return None
         rank = max(1, math.ceil(Fraction(str(percentile)) * n / 100))  # exact: 99.9 means 99.9

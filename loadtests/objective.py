@@ -2,14 +2,17 @@
 
 Grammar::
 
-    objective = latency | share | count | rate
+    objective = latency | gap | share | count | rate
     latency   = "p" NUMBER ("<" | "<=") DURATION          p95 < 200ms
+    gap       = "omission_gap" latency                    omission_gap p99 < 5ms
     share     = ("errors" | "lost") ("<" | "<=") PERCENT  errors < 0.1%
     count     = COUNT "==" 0                              lost == 0
     rate      = "throughput" (">" | ">=") RATE            throughput > 140/s
 
 ``p95 < 200ms`` means "fewer than 5 % of the requests are bad", a request being bad when it failed or took longer;
-``errors < 0.1%`` means the same of failures alone. Both are a bad fraction held against a budget.
+``errors < 0.1%`` means the same of failures alone. The omission gap of a request is how much later it left than it was
+due, which is what its response time is longer by than its service time; one that never left has an infinite gap. All
+three are a bad fraction held against a budget.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ class Kind(Enum):
     """What is measured."""
 
     LATENCY = "latency"
+    GAP = "gap"
     SHARE = "share"
     COUNT = "count"
     THROUGHPUT = "throughput"
@@ -46,8 +50,8 @@ class Kind(Enum):
 class Objective:
     """A parsed line bound to series by a glob, to each of them or to their pool.
 
-    ``limit`` is in ns for latency, a fraction for shares, per second for throughput, 0 for counts; ``budget`` is the
-    bad fraction that latency and share objectives allow.
+    ``limit`` is in ns for latency and gaps, a fraction for shares, per second for throughput, 0 for counts; ``budget``
+    is the bad fraction that latency, gap and share objectives allow.
     """
 
     text: str
@@ -69,8 +73,12 @@ class Objective:
         return int(self.limit) if self.kind is Kind.LATENCY else None
 
 
-_LINE = re.compile(r"\s*([a-z]+[\d.]*)\s*(<=|>=|==|<|>)\s*(\S.*?)\s*", re.IGNORECASE)
-_EXPECTED = 'expected a line such as "p95 < 200ms", "errors < 0.1%", "lost == 0" or "throughput > 140/s"'
+GAP = "omission_gap "
+_LINE = re.compile(r"\s*((?:omission_gap\s+)?[a-z_]+[\d.]*)\s*(<=|>=|==|<|>)\s*(\S.*?)\s*", re.IGNORECASE)
+_EXPECTED = (
+    'expected a line such as "p95 < 200ms", "errors < 0.1%", "lost == 0", "throughput > 140/s" or '
+    '"omission_gap p99 < 5ms"'
+)
 
 
 def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> Objective:
@@ -83,18 +91,19 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
     match = _LINE.fullmatch(text)
     if match is None:
         raise ObjectiveError(f'objective "{text}" does not parse; {_EXPECTED}')
-    metric, sign, value = match[1].lower(), match[2], match[3]
+    metric, sign, value = " ".join(match[1].lower().split()), match[2], match[3]
     try:
-        if re.fullmatch(r"p\d+(\.\d+)?", metric):
-            percentile = float(metric[1:])
+        if re.fullmatch(r"(omission_gap )?p\d+(\.\d+)?", metric):
+            percentile = float(metric.removeprefix(GAP)[1:])
             if not 0 < percentile < 100:
                 raise ObjectiveError(f'objective "{text}": a percentile lies between 0 and 100; {_EXPECTED}')
             _require(text, sign, ("<", "<="))
             budget = round(1 - percentile / 100, 12)
             if budget < 1e-9:
                 raise ObjectiveError(f'objective "{text}": no run is long enough for that percentile; {_EXPECTED}')
+            kind = Kind.GAP if metric.startswith(GAP) else Kind.LATENCY
             return Objective(
-                text, Kind.LATENCY, metric, parse_duration_ns(value), budget, percentile, series=series, scope=scope
+                text, kind, metric, parse_duration_ns(value), budget, percentile, series=series, scope=scope
             )
         if metric == "throughput":
             _require(text, sign, (">", ">="))
@@ -113,7 +122,9 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
         raise
     except UsageError as error:
         raise ObjectiveError(f'objective "{text}" does not parse: {error}') from None
-    near = get_close_matches(metric, ("p95", "p99", "throughput", *COUNTS), n=1)
+    if metric.startswith(GAP.strip()):
+        raise ObjectiveError(f'objective "{text}": of which percentile? Write "omission_gap p99 < 5ms"')
+    near = get_close_matches(metric, ("p95", "p99", "throughput", "omission_gap p99", *COUNTS), n=1)
     hint = f' (did you mean "{near[0]}"?)' if near else ""
     raise ObjectiveError(f'objective "{text}": "{metric}" is not a thing that is measured{hint}; {_EXPECTED}')
 

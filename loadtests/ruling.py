@@ -9,20 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from loadtests.bracket import Bracket, bracket
 from loadtests.breach import breaches, checked
 from loadtests.doubt import doubted
-from loadtests.duration import format_ns
-from loadtests.effective import NEAR, waves
+from loadtests.duration import format_fraction, format_ns
+from loadtests.effective import NEAR
 from loadtests.evidence import Evidence
-from loadtests.gate import LEAST_SECONDS, GateResult, quantile_bounds
+from loadtests.gate import LEAST_SECONDS, GateResult, mean_bounds, quantile_bounds
 from loadtests.health import slip_is_material
 from loadtests.objective import Kind, Objective
 from loadtests.run import Run
@@ -68,6 +65,8 @@ def rule(run: Run, objective: Objective) -> Iterator[Verdict]:
 def _doubted(run: Run, objective: Objective, names: list[str], label: str) -> Verdict:
     """Only a time-out makes an error of a lapse, so that is what lapses are measured against where times are not."""
     judged = partial(_RULES[objective.kind], run, objective, names, label)
+    if objective.kind is Kind.GAP:  # it asks for the generator's own doing
+        return judged({})
     return doubted(run, objective.limit_ns or round(run.header.timeout_s * 1e9), judged)
 
 
@@ -108,7 +107,22 @@ def _latency(run: Run, objective: Objective, names: list[str], label: str, spoil
         said = f"{objective.metric} lies beyond the answered requests: {total.failed:,} of {total.count:,} failed"
     else:
         said = f"{objective.metric} was {format_ns(observed)} against a limit of {format_ns(limit_ns)}"
-    sure = f"{_between(both.shown)} were slower or failed, {_percent(budget)} may"
+    sure = f"{_between(both.shown)} were slower or failed, {format_fraction(budget)} may"
+    return _share_verdict(objective, label, both, f"{said}; {sure}", observed, lower, upper)
+
+
+def _gap(run: Run, objective: Objective, names: list[str], label: str, _: Mapping[int, float]) -> Verdict:
+    """How much later than due requests left. Whose fault that is does not matter: it was asked for as it is."""
+    evidence, limit_ns, budget = _evidence(run, names, {}), int(objective.limit), objective.budget or 0.0
+    if not evidence.total.count:
+        return _without_data(objective, label, "it had no request in the steady state")
+    both = bracket(*evidence.gap_sides(limit_ns), budget, limit_ns / 1000 * NEAR, material=False)
+    percentile = objective.percentile or 0.0
+    ends = [evidence.gap_us(p) for p in (percentile, *quantile_bounds(percentile, both.upper.n_effective))]
+    observed, lower, upper = (None if end is None else end * 1000.0 for end in ends)
+    was = "beyond those that ever left" if observed is None else format_ns(observed)
+    said = f"{objective.metric} was {was} against a limit of {format_ns(limit_ns)}"
+    sure = f"{_between(both.shown)} left later or never, {format_fraction(budget)} may"
     return _share_verdict(objective, label, both, f"{said}; {sure}", observed, lower, upper)
 
 
@@ -120,13 +134,14 @@ def _share(run: Run, objective: Objective, names: list[str], label: str, spoilt:
     own_from_us = 0.0 if objective.metric == "errors" and evidence.timeouts_of_a_queue(budget) else None
     both = bracket(*sides, budget, own_from_us, material=slip_is_material(evidence, None))
     shown, happened = both.shown, "were lost" if objective.metric == "lost" else "failed"
-    said = f"{shown.bad:,} of {shown.n:,} {happened}, {_percent(shown.observed or 0.0)} against {_percent(budget)}"
+    share = format_fraction(shown.observed or 0.0)
+    said = f"{shown.bad:,} of {shown.n:,} {happened}, {share} against {format_fraction(budget)}"
     sure = f"the truth most likely lies {_between(shown)}"
     return _share_verdict(objective, label, both, f"{said}; {sure}", shown.observed, shown.lower, shown.upper)
 
 
 def _between(shown: GateResult) -> str:
-    return f"between {_percent(shown.lower)} and {_percent(shown.upper)}"
+    return f"between {format_fraction(shown.lower)} and {format_fraction(shown.upper)}"
 
 
 def _share_verdict(
@@ -206,8 +221,8 @@ def _throughput(run: Run, objective: Objective, names: list[str], label: str, sp
     completed = evidence.completed_per_s()[-settled:] if settled else evidence.completed_per_s()
     if not (evidence.total.count or completed.any()):
         return _without_data(objective, label, "it had no request in the steady state")
-    lower, upper = _mean_bounds(completed)
-    _, at_best = _mean_bounds(completed + np.array([i.never_started for i in evidence.intervals[-len(completed) :]]))
+    lower, upper = mean_bounds(completed)
+    _, at_best = mean_bounds(completed + np.array([i.never_started for i in evidence.intervals[-len(completed) :]]))
     mean, limit, known = float(completed.mean()), objective.limit, math.isfinite(upper)
     status = Status.PASS if lower >= limit else Status.FAIL if at_best < limit else Status.INCONCLUSIVE
     sure = f"between {lower:.3g} and {upper:.3g}/s" if known else f"under {LEAST_SECONDS} s its bounds are not known"
@@ -227,24 +242,5 @@ def _throughput(run: Run, objective: Objective, names: list[str], label: str, sp
     )
 
 
-def _mean_bounds(per_s: NDArray[np.float64]) -> tuple[float, float]:
-    """Bounds of a mean from the slow waves of its seconds, as in the gate; infinite where nothing is known."""
-    seconds, mean = len(per_s), float(per_s.mean())
-    if seconds < LEAST_SECONDS:
-        return -math.inf, math.inf
-    m = waves(seconds)
-    angles = np.pi * np.outer(np.arange(1, m + 1), np.arange(seconds) + 0.5) / seconds
-    amplitudes = math.sqrt(2 / seconds) * np.cos(angles) @ (per_s - mean)
-    half = float(stdtrit(m, 0.95)) * math.sqrt(float(amplitudes @ amplitudes) / m / seconds)
-    return max(0.0, mean - half), mean + half
-
-
-def _percent(fraction: float) -> str:
-    """Write a fraction as ``0.167 %``: three significant digits, never an exponent; under one in 10^9 it is none."""
-    if fraction < 1e-9:
-        return "0 %"
-    return f"{Decimal(f'{fraction * 100:.3g}'):f} %"
-
-
-_RULES = {Kind.LATENCY: _latency, Kind.SHARE: _share, Kind.COUNT: _count, Kind.THROUGHPUT: _throughput}
-_UNITS = {Kind.LATENCY: "ns", Kind.SHARE: "fraction", Kind.COUNT: "count", Kind.THROUGHPUT: "per_s"}
+_RULES = {Kind.LATENCY: _latency, Kind.GAP: _gap, Kind.SHARE: _share, Kind.COUNT: _count, Kind.THROUGHPUT: _throughput}
+_UNITS = {Kind.LATENCY: "ns", Kind.GAP: "ns", Kind.SHARE: "fraction", Kind.COUNT: "count", Kind.THROUGHPUT: "per_s"}

@@ -130,7 +130,7 @@ def _nearness(verdict: Verdict) -> float:
     Of a latency its percentile over the limit; where that lies beyond the answered requests, and of shares, the budget
     spent. A count has no budget: any at all is beyond it, the more so the larger its share.
     """
-    if verdict.kind == "latency" and verdict.observed is not None:
+    if verdict.unit == "ns" and verdict.observed is not None:
         return verdict.observed / verdict.limit
     if verdict.kind == "throughput" and verdict.observed is not None:
         return verdict.limit / verdict.observed if verdict.observed else math.inf

@@ -54,7 +54,7 @@ def print_verdict(console: Console, run: Run, verdict: RunVerdict) -> None:
 
 def _value(verdict: Verdict, value: float | None) -> str:
     if value is None:
-        return "over" if verdict.kind == "latency" and verdict.n else ""
+        return "over" if verdict.unit == "ns" and verdict.n else ""
     if verdict.unit == "ns":
         return format_ns(value)
     if verdict.unit == "fraction":

@@ -20,6 +20,7 @@ __all__ = ["LATE_NS", "PROBE_S", "Vitals"]
 PROBE_S, PROBE_NS = 0.01, 10_000_000
 LATE_NS = 5_000_000
 """A probe that wakes later than this counts as late."""
+CLOCK_TRIES = 5
 _SCHEDSTAT = Path("/proc/self/schedstat")
 _DESCRIPTORS = Path("/proc/self/fd")
 
@@ -43,7 +44,7 @@ class Vitals:
         self._clock_ns = clock_ns
         self._wall_ns = wall_ns
         self._scheduled_ns = scheduled_ns
-        self._offset_ns = wall_ns() - clock_ns()
+        self._began_ns = self._offset_ns()
         self._taken_ns = clock_ns()
         self._scheduled = scheduled_ns()
         self._collecting_since_ns = 0
@@ -79,6 +80,18 @@ class Vitals:
         if late_ns > self._worst_ns:
             self._worst_ns, self._worst_at_ns = late_ns, now
 
+    def _offset_ns(self) -> int:
+        """How far the wall clock is ahead of the monotonic one.
+
+        They cannot be read at once: a process that loses its processor between two readings would seem to have had its
+        clock set. So the wall clock is read between two readings of the other, and the closest of some tries counts.
+        """
+        tries = []
+        for _ in range(CLOCK_TRIES):
+            before, wall, after = self._clock_ns(), self._wall_ns(), self._clock_ns()
+            tries.append((after - before, wall - (before + after) // 2))
+        return min(tries)[1]
+
     def row(self, t0_ns: int) -> dict[str, float]:
         """What happened since the last row.
 
@@ -94,7 +107,7 @@ class Vitals:
             "loop_worst_at_s": (self._worst_at_ns - t0_ns) / 1e9 if self._worst_at_ns else 0.0,
             "collector_ms": self._collections_ns / 1e6,
             "collector_worst_ms": self._longest_collection_ns / 1e6,
-            "clock_offset_ms": (self._wall_ns() - now - self._offset_ns) / 1e6,
+            "clock_offset_ms": (self._offset_ns() - self._began_ns) / 1e6,
         }
         before, self._scheduled = self._scheduled, self._scheduled_ns()
         passed_ns = max(now - self._taken_ns, NS_PER_S)  # a row soon after a late one tells of less than a second

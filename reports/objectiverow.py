@@ -59,7 +59,7 @@ def _row(verdict: Verdict) -> ObjectiveRow:
     observed = _write(verdict, verdict.observed) if not _unbounded(verdict) else "unbounded"
     known = verdict.lower is not None and verdict.upper is not None
     bounds = _between(_write(verdict, verdict.lower), _write(verdict, verdict.upper)) if known else ""
-    limit = plain(verdict.limit) if verdict.kind == "latency" else _write(verdict, verdict.limit)
+    limit = plain(verdict.limit) if verdict.unit == "ns" else _write(verdict, verdict.limit)
     view = status_view(verdict.status)
     desc = f"{verdict.objective} on {verdict.series}: observed {observed}"
     desc += f", between {bounds}" if bounds else ""
@@ -83,7 +83,7 @@ def _row(verdict: Verdict) -> ObjectiveRow:
 
 def _unbounded(verdict: Verdict) -> bool:
     """Whether so many failed that the percentile lies beyond every answered request."""
-    return verdict.observed is None and verdict.kind == "latency" and verdict.n > 0
+    return verdict.observed is None and verdict.unit == "ns" and verdict.n > 0
 
 
 def _write(verdict: Verdict, value: float | None) -> str:
@@ -91,7 +91,7 @@ def _write(verdict: Verdict, value: float | None) -> str:
         return NOTHING
     if verdict.kind == "count":
         return count(value)
-    write = {"latency": duration, "share": percent, "throughput": rate}.get(verdict.kind, significant)
+    write = {"latency": duration, "gap": duration, "share": percent, "throughput": rate}.get(verdict.kind, significant)
     return apart(write, value, verdict.limit)
 
 

@@ -67,7 +67,7 @@ def live(run: Run) -> tuple[str, ...]:
 def nearness(verdict: Verdict) -> float:
     """How much of the limit is used: an observed percentile over its limit, or the budget spent."""
     observed, limit = verdict.observed, verdict.limit
-    if verdict.kind == "latency" and observed is not None:
+    if verdict.unit == "ns" and observed is not None:
         return observed / limit
     if verdict.kind == "throughput" and observed:
         return limit / observed

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from loadtests import bracket as rule_of_two
 from loadtests import ruling
+from loadtests.duration import format_fraction
 from loadtests.evidence import Side
 from loadtests.header import PhaseSpan
 from loadtests.health import slip_is_material
@@ -413,8 +414,8 @@ def test_reasons(line, samples, bad_per_s, reason):
 
 def test_small_fractions_have_no_exponent():
     """Three failures in a billion read as 0.0000003 %."""
-    assert [ruling._percent(f) for f in (3e-9, 9e-10, 2e-25)] == ["0.0000003 %", "0 %", "0 %"]
-    assert [ruling._percent(f) for f in (0, 1, 0.05, 0.001234, 12.5)] == ["0 %", "100 %", "5 %", "0.123 %", "1250 %"]
+    assert [format_fraction(f) for f in (3e-9, 9e-10, 2e-25)] == ["0.0000003 %", "0 %", "0 %"]
+    assert [format_fraction(f) for f in (0, 1, 0.05, 0.001234, 12.5)] == ["0 %", "100 %", "5 %", "0.123 %", "1250 %"]
 
 
 def test_bounds_of_the_percentile_are_times_of_the_run():

@@ -98,6 +98,21 @@ def test_the_clock_that_is_set():
     assert vitals.row(0)["clock_offset_ms"] == 40.0
 
 
+def test_a_clock_that_only_seems_to_be_set():
+    """The process loses its processor for 4 ms between two readings, four times of five: nobody set anything."""
+    clocks = Clocks()
+    vitals = _vitals(clocks)
+    waits = iter([4, 4, 0, 4, 4])
+
+    def wall():
+        read = clocks.wall
+        clocks.pass_ms(next(waits))
+        return read
+
+    vitals._wall_ns = wall
+    assert vitals.row(0)["clock_offset_ms"] == 0.0
+
+
 def test_the_collector():
     """The collector's own callbacks are timed; one that had begun before is not taken for long."""
     clocks = Clocks()
