@@ -17,6 +17,7 @@ from gevent.server import StreamServer
 from locust import FastHttpUser, task
 from locust.env import Environment
 
+from loadtests.allowance import guard
 from loadtests.loaduser import LoadUser
 from loadtests.locustuser import ClosedUser, Requests, subclass
 from loadtests.outcome import classify
@@ -443,6 +444,19 @@ def case_what_cannot_be_written(shop, client, fired):
         refused = str(error)
     assert "is no HTTP header" in refused
     assert not shop.heads
+
+
+@with_shop
+def case_only_where_the_load_may_go(shop, client, fired):
+    """An address that the run does not name is not connected to, whether asked for or redirected to."""
+    guard([])
+    shop._answer = lambda target, body: (
+        b"HTTP/1.1 302 Moved\r\nLocation: http://192.0.2.1/x\r\nContent-Length: 0\r\n\r\n"
+    )
+    for url in ("/away", "http://192.0.2.1/x"):
+        response = client.get(url)
+        assert classify(fired[-1]["exception"], response.status_code)[1] == "not allowed"
+    assert len(fired) == 2
 
 
 @with_shop
