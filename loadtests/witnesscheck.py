@@ -137,9 +137,10 @@ def _refused(run: Run) -> str:
 def witnessed(run: Run, objective: Objective, verdict: Verdict) -> Verdict:
     """A FAIL that the client's own queueing may have made is INVALID; a PASS stands, since queueing only adds time.
 
-    By the objective's own series where the witness made enough requests there, else by all: it is one client. A FAIL
-    stands where the witness alone would fail the objective too: P(Bin(n, budget) >= K) <= 1 % of K slower than the
-    limit.
+    By the objective's own series where the witness made enough requests there, else by all: it is one client, and what
+    it adds to others may be what these are over their limit by; where they are over it by more, the FAIL stands. So it
+    stands where errors, which no queue makes, are more than the budget, and where the witness alone would fail the
+    objective too: P(Bin(n, budget) >= K) <= 1 % of K slower than the limit.
     """
     limit_ns, budget = objective.limit_ns, objective.budget
     if verdict.status is not Status.FAIL or objective.kind is not Kind.LATENCY or not (limit_ns and budget):
@@ -148,15 +149,32 @@ def witnessed(run: Run, objective: Objective, verdict: Verdict) -> Verdict:
     names = [name for name in run.intervals if is_request(name) and bound.matches(name)]
     if not names or not run.witness.seconds or _refused(run):
         return verdict
+    if _errors_alone_fail(run, names, budget):
+        return verdict
     found = compare(run, limit_ns, names)
     if found.n < LEAST_PROBES:
         found = compare(run, limit_ns, [name for name in run.intervals if is_request(name)])
+        if not _explains(run, names, limit_ns / 1000, budget, found):
+            return verdict
     elif _fails_alone(run, names, limit_ns / 1000, budget):
         return verdict
     if not found.is_queueing:
         return verdict
     reason = f"{verdict.reason}; but the client itself was queueing: {found}"
     return replace(verdict, status=Status.INVALID, reason=reason, remedy=_REMEDY)
+
+
+def _errors_alone_fail(run: Run, names: Collection[str], budget: float) -> bool:
+    parts = [run.intervals[name][s] for name in names for s in run.header.steady_seconds() if s in run.intervals[name]]
+    return sum(part.error_count for part in parts) > budget * sum(part.count for part in parts)
+
+
+def _explains(run: Run, names: Collection[str], limit_us: float, budget: float, found: Comparison) -> bool:
+    """Whether a delay such as the client adds to others could be what these series are over their limit by."""
+    seconds = set(run.header.steady_seconds())
+    services = [i.service for name in names for second, i in run.intervals[name].items() if second in seconds]
+    slowest_us = Histogram.sum(services).percentile_us(100 * (1 - budget)) or math.inf
+    return slowest_us - (found.load_us - found.witness_us) <= limit_us
 
 
 def _fails_alone(run: Run, names: Collection[str], limit_us: float, budget: float) -> bool:

@@ -10,6 +10,7 @@ from loadtests.histogram import Histogram
 from loadtests.interval import Interval
 from loadtests.judge import judge
 from loadtests.run import Run
+from loadtests.sample import Outcome
 from loadtests.verdict import Status
 from loadtests.witnessaccount import WitnessAccount
 from loadtests.witnesscheck import LEAST_PROBES, compare
@@ -193,6 +194,20 @@ def test_series_without_a_witness():
     posts = slow_load(series="POST /a")
     run = remember_run(stream(service_ms=100.0) + posts, [("p95 < 200ms", "POST /a", "each")], witness=rows([20] * 300))
     assert judge(run).verdicts[0].status is Status.INVALID
+
+
+def test_what_the_client_adds_elsewhere_explains_no_more_than_that():
+    """80 ms that it adds to the GETs make no POST of 5 s: that FAIL is the target's."""
+    posts = stream(series="POST /a", service_ms=5000.0)
+    run = remember_run(stream(service_ms=100.0) + posts, [("p95 < 200ms", "POST /a", "each")], witness=rows([20] * 300))
+    assert judge(run).verdicts[0].status is Status.FAIL
+
+
+def test_errors_are_no_queues_doing():
+    """7 % of the answers are errors where 5 % may be bad: that the client adds 80 ms besides is no excuse."""
+    load = stream(odd_every=14, odd={"outcome": Outcome.ERROR}, service_ms=100.0)
+    assert judge(remember_run(load, ["p95 < 200ms"], witness=rows([20] * 300))).verdicts[0].status is not Status.INVALID
+    assert judge(remember_run(load, ["p98 < 200ms"], witness=rows([20] * 300))).verdicts[0].status is Status.FAIL
 
 
 def test_swarm_is_another_process():
