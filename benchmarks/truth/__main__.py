@@ -24,7 +24,7 @@ from benchmarks.truth.table import as_text, write
 from benchmarks.truth.truth import Row, Truth
 from loadtests.errors import RunError
 
-SHORT = ((STALL_FEW, LOGNORMAL, TAIL_3, FAULTY),)
+SHORT = ((STALL_FEW, TAIL_3, TAIL_6, ERRORS_MANY, FAULTY),)
 LONG = (
     (STALL, FIXED_20, ERRORS_FEW, CLOSED),
     (STALL_FEW, FIXED_100, ERRORS_MANY, OVERLOAD_FEW),
