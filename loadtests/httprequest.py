@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json as json_of
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import quote, urlencode
 
-__all__ = ["RequestWriter", "request_target"]
+__all__ = ["RequestWriter", "request_body", "request_target"]
 
 _READY = re.compile(r"[!$%&'()*+,./0-9:;=?@A-Z_a-z~-]*")
 """A target that needs no quoting; a fragment never goes to the server."""
@@ -21,6 +23,20 @@ def request_target(path: str, query: str, params: Mapping[str, object] | Iterabl
         more = urlencode(list(params.items()) if isinstance(params, Mapping) else list(params), doseq=True)
         target += f"{'&' if query else '?'}{more}"
     return target if _READY.fullmatch(target) else quote(target, safe="!$%&'()*+,./:;=?@_~-")
+
+
+def request_body(data: Any, json: Any, headers: dict[str, str]) -> bytes | None:
+    """The body's bytes: ``data``, or else ``json``; its type is added to the headers unless they have one."""
+    kind = None
+    if data:
+        if isinstance(data, Mapping):
+            data, kind = urlencode(list(data.items()), doseq=True), "application/x-www-form-urlencoded"
+        body: bytes | None = data.encode() if isinstance(data, str) else bytes(data)
+    else:
+        body, kind = (None, None) if json is None else (json_of.dumps(json).encode(), "application/json")
+    if kind and not any(name.lower() == "content-type" for name in headers):
+        headers["Content-Type"] = kind
+    return body
 
 
 class RequestWriter:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json as json_of
 import ssl
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache, partialmethod
+from functools import lru_cache, partial, partialmethod
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlencode, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from loadtests.httpconnection import Connection
 from loadtests.httpcookies import Cookies
 from loadtests.httpreply import BadAnswerError, Reply, TruncatedError
-from loadtests.httprequest import RequestWriter, request_target
+from loadtests.httprequest import RequestWriter, request_body, request_target
 from loadtests.httpresponse import BadStatusError, Request, Response
 
 __all__ = ["HttpSession", "tls_context"]
@@ -126,39 +125,39 @@ class HttpSession:
             ValueError: when the request itself cannot be written.
 
         """
-        began = self._begin()
-        started_ns = time.monotonic_ns()
         own = dict(headers) if headers else {}
-        body = _body(data, json, own)
+        body = request_body(data, json, own)
         if auth is None and "://" not in url:
             auth = self._auth
         if auth is not None and "Authorization" not in own:
             own["Authorization"] = _basic(auth)
         request = Request(method, url if "://" in url else self.base_url + url, own, body, self.headers)
+        request, where, written = self._write(request, params)
+        name = name or self.request_name or url
+        began = self._begin()
+        started_ns = time.monotonic_ns()
         deadline_s = time.monotonic() + (self._timeout_s if timeout is None else timeout)
         reply: Reply | None = None
         error: Exception | None = None
         past: list[Response] = []
         try:
-            request, reply, ended_ns = self._send(request, params, deadline_s)
+            reply, ended_ns = self._exchange(request, where, written, deadline_s)
             while allow_redirects and reply.status in _REDIRECTS and (target := _field(reply, b"location")):
                 past.append(Response(request, reply, None, started_ns, ended_ns, None))
                 if len(past) > self._max_redirects:
                     raise BadAnswerError(f"redirected more than {self._max_redirects} times")
-                request, reply, ended_ns = self._send(_redirected(request, reply.status, target), None, deadline_s)
+                request, where, written = self._write_redirected(request, reply.status, target)
+                reply, ended_ns = self._exchange(request, where, written, deadline_s)
         except (OSError, BadAnswerError, TruncatedError) as problem:
             reply, error, ended_ns = None, problem, time.monotonic_ns()
         if reply is not None and reply.status >= 400:
             error = BadStatusError(f"{reply.status} for {request.url}")
-        name = name or self.request_name or url
-
-        def report(response: Response, problem: Exception | None) -> None:
-            self._report(response, method, name, {**began, **(context or {})}, problem)
-
-        response = Response(request, reply, error, started_ns, ended_ns, report if catch_response else None)
+        given = {**began, **context} if context else began
+        report = partial(self._report_caught, method, name, given) if catch_response else None
+        response = Response(request, reply, error, started_ns, ended_ns, report)
         response.history = past
-        if not catch_response:
-            self._report(response, method, name, {**began, **context} if context else began, error)
+        if report is None:
+            self._report(response, method, name, given, error)
         return response
 
     get = partialmethod(request, "GET")
@@ -175,14 +174,20 @@ class HttpSession:
             while idle:
                 idle.pop().close()
 
-    def _send(self, request: Request, params: Any, deadline_s: float) -> tuple[Request, Reply, int]:
-        """One request, its reply and when that had come; no redirect is followed."""
+    def _report_caught(
+        self, method: str, name: str, context: Mapping[str, Any], response: Response, error: Exception | None
+    ) -> None:
+        self._report(response, method, name, context, error)
+
+    def _write(self, request: Request, params: Any) -> tuple[Request, SplitResult, bytes]:
+        """The request with its cookies, where it goes, and its bytes; ValueError when it cannot be written."""
         method, url, headers, body, _ = request
         parts = self._split.get(url)
         if parts is None:
             parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # over 65535 raises
                 raise ValueError(f"{url}: expected http://HOST[:PORT]/PATH or https://...")
+            parts.hostname.encode("idna")  # raises where there can be no such name
             if len(self._split) < 1000:
                 self._split[url] = parts
         cookie = self._cookies.sent_to(url)
@@ -195,34 +200,31 @@ class HttpSession:
         if writer is None:
             writer = self._writers[origin] = RequestWriter(parts.netloc.rpartition("@")[2], self.headers)
         written = writer.write(method, request_target(parts.path, parts.query, params), headers, body)
-        idle = self._idle.setdefault(origin, [])
+        return Request(method, url, headers, body, self.headers), parts, written
+
+    def _write_redirected(self, request: Request, status: int, target: bytes) -> tuple[Request, SplitResult, bytes]:
+        """As :meth:`_write`; what cannot be written here is the server's fault."""
+        try:
+            return self._write(_redirected(request, status, target), None)
+        except ValueError as error:
+            raise BadAnswerError(f"redirected to {target.decode('latin-1')!r}: {error}") from error
+
+    def _exchange(self, request: Request, parts: SplitResult, written: bytes, deadline_s: float) -> tuple[Reply, int]:
+        """The reply to one request, and when it had come; no redirect is followed."""
+        idle = self._idle.setdefault((parts.scheme, parts.netloc), [])
         while idle and not idle[-1].usable():
             idle.pop()
         connection = idle.pop() if idle else self._connect(parts, deadline_s)
-        reply = connection.exchange(method, written, max(0.0, deadline_s - time.monotonic()))
+        reply = connection.exchange(request.method, written, max(0.0, deadline_s - time.monotonic()))
         if not connection.closed:
             idle.append(connection)
-        self._cookies.keep(reply, url)
-        return Request(method, url, headers, body, self.headers), reply, connection.ended_ns
+        self._cookies.keep(reply, request.url)
+        return reply, connection.ended_ns
 
     def _connect(self, parts: SplitResult, deadline_s: float) -> Connection:
         tls = tls_context(self._verify, self._cert) if parts.scheme == "https" else None
         port = parts.port or (443 if tls else 80)
         return Connection((str(parts.hostname), port), tls, max(0.001, deadline_s - time.monotonic()))
-
-
-def _body(data: Any, json: Any, headers: dict[str, str]) -> bytes | None:
-    """The body's bytes; its type is told in the headers unless they have one."""
-    kind = None
-    if data:
-        if isinstance(data, Mapping):
-            data, kind = urlencode(list(data.items()), doseq=True), "application/x-www-form-urlencoded"
-        body: bytes | None = data.encode() if isinstance(data, str) else bytes(data)
-    else:
-        body, kind = (None, None) if json is None else (json_of.dumps(json).encode(), "application/json")
-    if kind and not any(name.lower() == "content-type" for name in headers):
-        headers["Content-Type"] = kind
-    return body
 
 
 def _redirected(request: Request, status: int, target: bytes) -> Request:

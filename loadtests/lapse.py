@@ -16,7 +16,7 @@ from loadtests.vitals import PROBE_S
 __all__ = ["BUSY_PERCENT", "NO_MEANS", "REMEDIES", "Lapse", "lapses", "processors_percent"]
 
 BUSY_PERCENT = 90.0
-STEAL_PERCENT = 10.0
+STOLEN_PERCENT = 10.0
 """A second in which the host took this much of the machine's time is no second of ours."""
 POOL_WAITS_SHARE = 0.001
 LEAST_STILL_NS = 2_000_000
@@ -34,11 +34,15 @@ class Lapse:
 
     check: str
     who: str
-    seconds: frozenset[int]
     worst: float
     worst_at_s: int
     share: Mapping[int, float]
     """Of each of these seconds, how much of its requests it may have spoilt: 1 is all of them."""
+
+    @property
+    def seconds(self) -> frozenset[int]:
+        """Those in which it was."""
+        return frozenset(self.share)
 
     @property
     def told(self) -> str:
@@ -110,9 +114,8 @@ def _lapse(
     seconds = {second: value for second, value in seconds.items() if second in steady}
     if seconds:
         worst_at_s = max(seconds, key=lambda second: seconds[second])
-        yield Lapse(
-            check, who, frozenset(seconds), seconds[worst_at_s], worst_at_s, share or dict.fromkeys(seconds, 1.0)
-        )
+        spoilt = {second: share[second] if share else 1.0 for second in seconds}
+        yield Lapse(check, who, seconds[worst_at_s], worst_at_s, spoilt)
 
 
 def _loops(run: Run, limit_ns: int) -> Iterator[Lapse]:
@@ -164,7 +167,7 @@ def _processors(run: Run) -> Iterator[Lapse]:
 def _machine(run: Run) -> Iterator[Lapse]:
     """Stolen time and quotas, as the orchestrator read them."""
     for column, check, who, above in (
-        ("steal_percent", "steal", "the host", STEAL_PERCENT),
+        ("steal_percent", "steal", "the host", STOLEN_PERCENT),
         ("throttled", "throttle", "the container", 0.0),
     ):
         rows = ((math.floor(row["at_s"]) - 1, row.get(column, 0.0)) for row in run.resources)

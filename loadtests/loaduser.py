@@ -1,4 +1,4 @@
-"""``LoadUser``: a Locust user whose requests cost the generator a third of what FastHttpUser's do."""
+"""``LoadUser``: a Locust user whose requests cost the generator a quarter to a half of what FastHttpUser's do."""
 
 from __future__ import annotations
 

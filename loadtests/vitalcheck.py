@@ -25,7 +25,7 @@ CLOCK_STEP_MS, CLOCK_DRIFT_PPM = 1.0, 50.0
 MOST_PORTS_PERCENT = MOST_DESCRIPTORS_PERCENT = 70.0
 BUSY_SHARE = 0.05
 COLLECTOR_SHARE = 0.02
-STEAL_PERCENT = 2.0
+MEAN_STEAL_PERCENT = 2.0
 LITTLE_SHARE, LITTLE_US = 0.02, 1000.0
 
 
@@ -161,7 +161,7 @@ def _machine(run: Run, found: list[Lapse]) -> Iterator[Check]:
             "The machine was ours",
             text,
             "2 % stolen, no CPU quota reached",
-            mean <= STEAL_PERCENT and not any(lapse.check == "throttle" for lapse in found),
+            mean <= MEAN_STEAL_PERCENT and not any(lapse.check == "throttle" for lapse in found),
             remedy=(found[0].remedy if found else REMEDIES["steal"]),
         )
 

@@ -444,6 +444,42 @@ def case_what_cannot_be_written(shop, client, fired):
         refused = str(error)
     assert "is no HTTP header" in refused
     assert not shop.heads
+    assert not fired
+
+
+@with_shop
+def case_what_cannot_be_written_never_began(shop, client, fired):
+    """It is not under way: no time-out of a request that was never sent is told at the run's end."""
+    begun = []
+    client._begin = lambda: begun.append(1) or {}
+    for wrong in ({"url": "/a", "headers": {"X Y": "1"}}, {"url": "ftp://127.0.0.1/a"}, {"url": "http://127.0.0.1:0/"}):
+        try:
+            client.get(**wrong)
+        except ValueError:
+            continue
+        raise AssertionError(f"{wrong} was written")
+    assert not begun
+    client.get("/b")
+    assert len(begun) == 1
+
+
+@with_shop
+def case_redirects_to_nowhere(shop, client, fired):
+    """A Location that is no address is the server's fault: a bad answer, nothing raised into the user's code."""
+    places = (
+        b"ftp://127.0.0.1/x",
+        b"http://[bad",
+        b"http://127.0.0.1:99999/",
+        b"http://\xff.example/",
+        b"http://a..b/",
+    )
+    for place in places:
+        shop._answer = lambda target, body, place=place: (
+            b"HTTP/1.1 302 Moved\r\nLocation: %b\r\nContent-Length: 0\r\n\r\n" % place
+        )
+        response = client.get("/a")
+        assert classify(fired[-1]["exception"], response.status_code)[1] == "bad answer", place
+    assert len(fired) == len(places)
 
 
 @with_shop

@@ -1,12 +1,11 @@
 """Locust users under our clock. The cases are in locustcases.py; they run in a process that Locust may patch."""
 
-import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.casefile import outcomes
 
 PROGRAM = Path(__file__).with_name("locustcases.py")
 CASES = re.findall(r"^def case_(\w+)\(\):$", PROGRAM.read_text(encoding="utf-8"), re.MULTILINE)
@@ -15,16 +14,7 @@ CASES = re.findall(r"^def case_(\w+)\(\):$", PROGRAM.read_text(encoding="utf-8")
 @pytest.fixture(scope="module")
 def said():
     """What failed in each case: nothing, or a traceback."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.locustcases"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=PROGRAM.parents[1],
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return outcomes("tests.locustcases", timeout_s=60)
 
 
 @pytest.mark.parametrize("case", CASES)

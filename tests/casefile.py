@@ -1,0 +1,21 @@
+"""Cases that need a process of their own, since Locust patches it: run there, told here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+
+def outcomes(module: str, timeout_s: float) -> dict[str, str]:
+    """What failed in each case of a module: nothing, or a traceback."""
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        cwd=Path(__file__).parents[1],
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, str] = json.loads(done.stdout)
+    return told
