@@ -61,7 +61,7 @@ must = ["errors < 1%"]
         loadtests("run", path, "--out", out)
     run = Run(out)
     series = next(by for name, by in run.intervals.items() if name.startswith("GET "))
-    cpu = {math.floor(row["at_s"]) - 1: row["cpu_percent"] for row in run.vitals if row["source"] == "local"}
+    cpu = {math.floor(row["at_s"]) - 1: row["cpu_percent"] for row in run.vitals if row["source"] == "generator"}
     seconds = [s for s in run.header.steady_seconds() if s in cpu and series.get(s) and series[s].completed]
     each_us = [cpu[s] * 1e4 / series[s].completed for s in seconds]
     return statistics.median(series[s].completed for s in seconds), statistics.median(each_us)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from loadtests.monitor import Monitor
-from tests.endtoend.harness import ROOT, server
+from tests.endtoend.harness import ROOT, null_server
 
 PROGRAM = """
 import gevent.monkey
@@ -72,7 +72,7 @@ def test_the_checks_of_a_process(benchmark: Any, capsys: pytest.CaptureFixture[s
     benchmark.pedantic(lambda: monitor.read([os.getpid()], [], []), rounds=20, warmup_rounds=1)
     if benchmark.stats is None:
         return
-    with server("delay", "0") as (url, _):
+    with null_server() as url:
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, url.rpartition(":")[2]],
             cwd=ROOT,

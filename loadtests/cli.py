@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shlex
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
 
 from loadtests import __version__
+from loadtests.calibration import CALIBRATIONS, cited
+from loadtests.calibrationtable import print_calibration, print_check, print_intent, print_limits
+from loadtests.doctor import Doctor
 from loadtests.duration import parse_duration_ns, parse_rate_per_s
 from loadtests.errors import ExitCode, LoadtestsError, RunError, UsageError
+from loadtests.hostlimits import host_limits
 from loadtests.judge import judge as judge_run
 from loadtests.liveboard import board_for
 from loadtests.objective import parse_objective
 from loadtests.orchestrator import Conducted, Options, conduct
 from loadtests.overrides import Overrides
 from loadtests.run import Run
-from loadtests.scenario import Load, ObjectiveGroup, Phase, Scenario, Target, UserClass
+from loadtests.scenario import ObjectiveGroup
 from loadtests.scenariocheck import meaning_mistakes
 from loadtests.scenariofile import read_scenario
-from loadtests.series import series_name
 from loadtests.summary import summarise
+from loadtests.trial import Intent, Trials
+from loadtests.urlscenario import url_scenario
 from loadtests.verdicttable import print_verdict
 from reports import write_report, write_trend
 
@@ -96,12 +100,16 @@ def run(
     ui: Annotated[bool, typer.Option(help="Serve Locust's own web page on loopback.")] = False,
     ui_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 8089,
     out: Annotated[Path | None, typer.Option(help="The run directory; default runs/NAME-TIME.")] = None,
+    kept: Annotated[Path, typer.Option("--calibrations", help="Where doctor keeps calibrations.")] = CALIBRATIONS,
+    require_calibration: Annotated[
+        bool, typer.Option("--require-calibration", help="Refuse to run without one that is fresh and holds.")
+    ] = False,
 ) -> None:
     """Make a run, judge it, write its pages."""
     if (scenario is None) == (not url):
         raise UsageError("name a scenario file or --url, one of the two")
     if url:
-        made = _url_scenario(url, rate, users, duration, arrivals, warm_up, timeout, insecure)
+        made = url_scenario(url, rate, users, duration, arrivals, warm_up, timeout, insecure=insecure)
         cap = parse_rate_per_s(max_rate) if max_rate else None
         made = Overrides(
             seed=seed, allow=tuple(allow or ()), max_rate=cap, witness=witness, stop_early=stop_early
@@ -128,7 +136,11 @@ def run(
             extra = ObjectiveGroup(must=tuple(objective))
             made = made.model_copy(update={"objectives": (*made.objectives, extra)})
     directory = out or Path("runs") / f"{made.name.replace(' ', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
-    options = Options(directory, shlex.join(["loadtests", *sys.argv[1:]]), processes, ui_port if ui else None)
+    intent = Intent.of(made)
+    calibration = cited(kept, intent, processes, time.time(), required=require_calibration)
+    command = shlex.join(["loadtests", *sys.argv[1:]])
+    citation = calibration.citation if calibration else {}
+    options = Options(directory, command, processes, ui_port if ui else None, citation)
     try:
         conducted = asyncio.run(conduct(made, options, board_for(_err)))
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -162,32 +174,32 @@ def _close(conducted: Conducted, directory: Path) -> ExitCode:
     return code
 
 
-def _url_scenario(
-    url: str, rate: str, users: int, duration: str, arrivals: str, warm_up: str, timeout: str, insecure: bool
-) -> Scenario:
-    if arrivals not in ("constant", "poisson"):
-        raise UsageError(f'--arrivals "{arrivals}": expected constant or poisson')
-    if "://" not in url:
-        url = f"http://{url}"
+@app.command()
+def doctor(
+    scenario: Annotated[Path | None, typer.Argument(help="A scenario file whose load is to be calibrated for.")] = None,
+    rate: Annotated[str, typer.Option(help="Calibrate for this rate instead, such as 500/s.")] = "",
+    processes: Annotated[int, typer.Option(min=1, help="Locust processes, as in the runs to come.")] = 1,
+    limits: Annotated[bool, typer.Option("--limits", help="Only look at this machine's limits.")] = False,
+    kept: Annotated[Path, typer.Option("--calibrations", help="Where calibrations are kept.")] = CALIBRATIONS,
+) -> None:
+    """Examine this machine and the harness itself, against a server that does nothing; later runs cite it."""
+    planned = read_scenario(scenario) if scenario else url_scenario("127.0.0.1", rate or "200/s", arrivals="poisson")
+    intent = Intent.of(planned, parse_rate_per_s(rate) if rate else None)
+    mended = print_limits(_wide(), host_limits(planned, processes))
+    if limits:
+        raise typer.Exit(ExitCode.PASS if mended else ExitCode.INVALID)
+    trials = Trials(intent)
+    console = _wide()
+    print_intent(console, trials, planned)
+    examined = Doctor(trials, processes, lambda: board_for(_err), lambda check: print_check(console, check))
     try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise UsageError(f"--url {url}: {error}") from None
-    path = parts.path or "/"
-    return Scenario(
-        name=re.sub(r"[^A-Za-z0-9._-]+", "-", parts.netloc + path).strip("-"),
-        target=Target(url=f"{parts.scheme}://{parts.netloc}", tls_verify=not insecure),
-        load=Load.model_validate(
-            {"timeout": parse_duration_ns(timeout), "users": users or (100 if rate else 10)}
-            | ({"rate": parse_rate_per_s(rate), "arrivals": arrivals} if rate else {"model": "closed"})
-        ),
-        phases=(
-            *((Phase(kind="warm-up", duration=parse_duration_ns(warm_up)),) if warm_up not in ("0", "0s", "") else ()),
-            Phase(kind="steady", duration=parse_duration_ns(duration or "60s")),
-        ),
-        users=(UserClass.model_validate({"class": "loadtests.urluser:UrlUser"}),),
-        settings={"url": url, "arrival_series": series_name("GET", path)},
-    )
+        calibration = asyncio.run(examined.calibrate())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        _fail("interrupted; no calibration was kept")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    path = calibration.write(kept)
+    print_calibration(console, calibration, path)
+    raise typer.Exit(ExitCode.PASS if calibration.holds and mended else ExitCode.INVALID)
 
 
 @app.command()

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -50,6 +50,7 @@ class Options:
     command: str = ""
     processes: int = 1
     ui_port: int | None = None
+    calibration: Mapping[str, Any] = field(default_factory=dict)  # the citation of the one that speaks for the run
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Conductor:
             self._scenario,
             self._run_id,
             "local",
-            "local",
+            "generator",
             0,
             1,
             self._spool.resolve(),
@@ -127,7 +128,8 @@ class Conductor:
     async def _run(self, header: RunHeader) -> None:
         options = self._options  # nothing is awaited until all is there that takes in what the generator says
         self._t0_ns = time.monotonic_ns() + LEAD_NS
-        header = replace(header, t0_ns=self._t0_ns, started_wall_s=time.time() + LEAD_NS / NS_PER_S)
+        started_s, cited = time.time() + LEAD_NS / NS_PER_S, options.calibration
+        header = replace(header, t0_ns=self._t0_ns, started_wall_s=started_s, calibration=cited)
         self._writer = RunWriter(options.out, header)
         objectives = self._scenario.parsed_objectives()
         self._progress = Progress(header.phases, objectives)

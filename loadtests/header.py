@@ -63,6 +63,8 @@ class RunHeader:
     ended_wall_s: float | None = None
     accounting: Mapping[str, int] = field(default_factory=dict)
     """Arrivals and requests counted at their source, for the accounting identities."""
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    """The one that speaks for this run, see ``Calibration.citation``; empty where none does."""
     unloaded: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By series, what the unloaded pass found: ``{"checked": n, "violations": {KIND: n}}``."""
     format: int = 1
@@ -71,6 +73,14 @@ class RunHeader:
     def steady(self) -> tuple[PhaseSpan, ...]:
         """The phases that are judged."""
         return tuple(phase for phase in self.phases if phase.kind == "steady")
+
+    def floor_ms(self, percentile: float) -> float | None:
+        """What the harness measured of a server that does nothing, by the calibration; None without one.
+
+        At the percentile, or at the next above it that is known.
+        """
+        known = sorted((float(p), float(ms)) for p, ms in self.calibration.get("floor_ms", {}).items())
+        return next((ms for p, ms in known if p >= percentile), None)
 
     def phases_until(self, end_s: float) -> tuple[PhaseSpan, ...]:
         """The phases as far as they went by then."""

@@ -15,11 +15,12 @@ from loadtests.settling import check_settled
 from loadtests.verdict import Check
 from loadtests.vitalcheck import check_vitals
 
-__all__ = ["check_run", "slip_is_material"]
+__all__ = ["FLOOR_P95_SHARE", "FLOOR_P99_SHARE", "check_run", "slip_is_material"]
 
 BLOCK_S = 10
 LEAST_ACHIEVED, LEAST_ACHIEVED_IN_BLOCK = 0.99, 0.95
 DEFAULT_LIMIT_NS = 200_000_000
+FLOOR_P95_SHARE, FLOOR_P99_SHARE = 0.1, 0.2
 LEDGER = ("expected", "delivered", "lost", "received", "duplicated", "late", "outside", "foreign")
 
 
@@ -45,6 +46,7 @@ def check_run(run: Run, objectives: Sequence[Objective]) -> Iterator[Check]:
     yield from _user_code(run)
     yield from _clamped(run)
     yield from check_vitals(run, min((o.limit_ns for o in objectives if o.limit_ns), default=DEFAULT_LIMIT_NS))
+    yield from _floor(run, objectives)
     yield _length(run)
     yield from check_settled(run)
 
@@ -167,6 +169,26 @@ def _clamped(run: Run) -> Iterator[Check]:
         yield Check("clock", "Time never ran backwards", f"{negative:,} negative times", "none", ok=False, fatal=True)
     if beyond:
         yield Check("range", "Times fit the histogram", f"{beyond:,} over 60 s, counted as 60 s", "none", ok=True)
+
+
+def _floor(run: Run, objectives: Sequence[Objective]) -> Iterator[Check]:
+    """C1: what the harness itself takes, by the calibration that speaks for this run, beside the tightest limit."""
+    p95, p99 = run.header.floor_ms(95), run.header.floor_ms(99)
+    if p95 is None or p99 is None:
+        return
+    limit_ms = min((o.limit_ns for o in objectives if o.limit_ns), default=DEFAULT_LIMIT_NS) / 1e6
+    cited = run.header.calibration
+    hours = (run.header.started_wall_s - cited["made_wall_s"]) / 3600
+    broken = "".join(f"; {each}" for each in cited["broken"])
+    yield Check(
+        "floor",
+        "The harness adds little of its own",
+        f"p95 {p95:.2g} ms, p99 {p99:.2g} ms from a server that does nothing; {cited['headroom']:.1f} times "
+        f"{cited['rate_per_s']:g}/s driven, {hours:.0f} h before{broken}",
+        f"10 and 20 % of {limit_ms:g} ms",
+        p95 <= FLOOR_P95_SHARE * limit_ms and p99 <= FLOOR_P99_SHARE * limit_ms and not broken,
+        remedy="calibrate again on a quieter machine: loadtests doctor",
+    )
 
 
 def _length(run: Run) -> Check:

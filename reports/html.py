@@ -48,7 +48,7 @@ def render_report(run: Run, directory: Path | None = None) -> str:
     happened = incidents(run)
     about = subjects(run)
     head = headline(run)
-    rows = objective_rows(run.verdict)
+    rows = objective_rows(run)
     failures = failure_rows(run)
     return render(
         "report.html.jinja",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from loadtests.verdict import RunVerdict, Verdict
+from loadtests.run import Run
+from loadtests.series import is_swarm
+from loadtests.verdict import Verdict
 from reports.figures import NOTHING, apart, count, duration, percent, plain, rate, significant
 from reports.headline import StatusView, status_view
-from reports.subject import closeness, spelled
+from reports.subject import closeness, parsed, spelled
 
 __all__ = ["BAR_LIMIT_PX", "BAR_PX", "Bar", "ObjectiveRow", "objective_rows"]
 
@@ -40,6 +42,8 @@ class ObjectiveRow:
     observed: str
     bounds: str
     limit: str
+    floor: str
+    """What the harness takes of its own at this percentile, by its calibration."""
     n: str
     worth: str
     """What the requests are worth after their dependence in time."""
@@ -50,12 +54,20 @@ class ObjectiveRow:
     notes: tuple[str, ...]
 
 
-def objective_rows(verdict: RunVerdict | None) -> list[ObjectiveRow]:
+def objective_rows(run: Run) -> list[ObjectiveRow]:
     """All objectives, failed and closest first."""
-    return [_row(one) for one in sorted(verdict.verdicts, key=closeness)] if verdict else []
+    return [_row(one, _floor(run, one)) for one in sorted(run.verdict.verdicts, key=closeness)] if run.verdict else []
 
 
-def _row(verdict: Verdict) -> ObjectiveRow:
+def _floor(run: Run, verdict: Verdict) -> str:
+    objective = parsed(verdict)
+    if verdict.kind != "latency" or objective is None or objective.percentile is None or is_swarm(verdict.series):
+        return ""
+    floor_ms = run.header.floor_ms(objective.percentile)
+    return "" if floor_ms is None else duration(floor_ms * 1e6)
+
+
+def _row(verdict: Verdict, floor: str) -> ObjectiveRow:
     observed = _write(verdict, verdict.observed) if not _unbounded(verdict) else "unbounded"
     known = verdict.lower is not None and verdict.upper is not None
     bounds = _between(_write(verdict, verdict.lower), _write(verdict, verdict.upper)) if known else ""
@@ -71,6 +83,7 @@ def _row(verdict: Verdict) -> ObjectiveRow:
         observed=observed,
         bounds=bounds,
         limit=limit,
+        floor=floor,
         n=count(verdict.n),
         worth="" if verdict.n_effective is None else count(verdict.n_effective),
         bad=count(verdict.bad),

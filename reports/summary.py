@@ -33,7 +33,7 @@ def render_summary(run: Run) -> str:
     tested = "; ".join(f"{term.lower()} {escaped(value)}" for term, value in head.tested)
     lines += [f"{escaped(run.header.name)}: {tested}", ""]
     lines += [line for word, text in head.banners for line in (f"> **{word}.** {escaped(text)}", "")]
-    rows = objective_rows(run.verdict)
+    rows = objective_rows(run)
     if rows:
         lines += [*_table(rows[:_MOST_ROWS]), ""]
         if len(rows) > _MOST_ROWS:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from loadtests.header import RunHeader
 from loadtests.run import Run
-from reports.figures import count, size, span
+from reports.figures import count, duration, size, span
 
 __all__ = ["RawFile", "facts", "raw_files"]
 
@@ -64,6 +65,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
         ("Connections", count(header.connections) if header.connections else ""),
         ("Planned arrivals", "" if header.planned is None else count(header.planned)),
         ("Time-out", span(header.timeout_s)),
+        ("Calibration", _calibration(header)),
         ("Seed", str(header.seed)),
         ("Plan hash", header.plan_hash),
         ("Commit", header.commit),
@@ -71,3 +73,12 @@ def facts(run: Run) -> list[tuple[str, str]]:
         *((f"Version: {name}", str(value)) for name, value in header.versions.items()),
     ]
     return [(term, value) for term, value in rows if value]
+
+
+def _calibration(header: RunHeader) -> str:
+    """What the harness measures where there is nothing to measure: to be read beside every time on the page."""
+    cited = header.calibration
+    if not cited:
+        return "none speaks for this run, so its floor is not known (loadtests doctor)"
+    floor = ", ".join(f"{'max' if p == '100' else f'p{p}'} {duration(ms * 1e6)}" for p, ms in cited["floor_ms"].items())
+    return f"{cited['id']}: floor {floor}; drove {cited['headroom']:.1f} times {cited['rate_per_s']:g}/s"

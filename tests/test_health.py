@@ -280,3 +280,42 @@ def test_a_publish_that_is_missing():
         account = accounting(samples[: len(samples) - missing]) | planned | {"publishes_in_flight": in_flight}
         run = remember_run(samples[: len(samples) - missing], [P95], accounting=account)
         assert _checks(run)["accounting"].ok is ok
+
+
+CITED = {
+    "id": "a",
+    "made_wall_s": 1_700_000_000.0 - 7200,
+    "rate_per_s": 100.0,
+    "floor_ms": {"50": 0.5, "95": 1.5, "99": 2.5, "100": 9.0},
+    "headroom": 4.77,
+    "broken": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("limit", "changes", "ok"),
+    [
+        ("15ms", {}, True),  # a tenth of it is 1.5 ms, a fifth 3
+        ("14ms", {}, False),
+        ("15ms", {"floor_ms": {"95": 1.5, "99": 3.1}}, False),
+        ("200ms", {"broken": ["The machine drives more than is planned? No: 1.2 times"]}, False),
+    ],
+)
+def test_floor(limit, changes, ok):
+    """What the harness itself takes stands beside the limit, with all that its calibration found."""
+    run = remember_run(stream(), [f"p95 < {limit}"], calibration={**CITED, **changes})
+    (check,) = (one for one in check_run(run, parsed([f"p95 < {limit}"])) if one.name == "floor")
+    assert check.ok is ok
+    assert "4.8 times 100/s driven, 2 h before" in check.value
+    assert all(each in check.value for each in changes.get("broken", ()))
+
+
+def test_no_floor():
+    """Nothing is said where no calibration speaks for the run."""
+    assert "floor" not in {check.name for check in check_run(remember_run(stream()), parsed(["p95 < 9ms"]))}
+
+
+@pytest.mark.parametrize(("percentile", "ms"), [(50, 0.5), (90, 1.5), (99, 2.5), (99.9, 9.0)])
+def test_floor_at_a_percentile(percentile, ms):
+    """Or at the next above it that is known, which is no less."""
+    assert remember_run(stream(), calibration=CITED).header.floor_ms(percentile) == ms

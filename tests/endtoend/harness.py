@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,21 @@ def free_port() -> int:
 @contextmanager
 def server(name: str, *arguments: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """One of ``servers/*.py`` on loopback; yields its URL and process once it accepts connections."""
+    with _listening(lambda port: [str(SERVERS / f"{name}.py"), str(port), *arguments]) as found:
+        yield found
+
+
+@contextmanager
+def null_server() -> Iterator[str]:
+    """The null server on loopback; yields its URL."""
+    with _listening(lambda port: ["-m", "loadtests.nullserver", "--port", str(port)]) as (url, _):
+        yield url
+
+
+@contextmanager
+def _listening(command: Callable[[int], list[str]]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     port = free_port()
-    process = subprocess.Popen([sys.executable, str(SERVERS / f"{name}.py"), str(port), *arguments])
+    process = subprocess.Popen([sys.executable, *command(port)], cwd=ROOT)
     try:
         wait_for(lambda: _accepts(port) or process.poll() is not None)
         yield f"http://127.0.0.1:{port}", process

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.endtoend.harness import loadtests, server, summary, verdict
+from tests.endtoend.harness import loadtests, null_server, summary, verdict
 
 pytestmark = [pytest.mark.slow, pytest.mark.timed, pytest.mark.long]
 
@@ -14,9 +14,21 @@ pytestmark = [pytest.mark.slow, pytest.mark.timed, pytest.mark.long]
 def test_a_run_that_is_certainly_failing_is_stopped(tmp_path: Path) -> None:
     """Every answer takes 50 ms where 20 may be: at the first look, after 120 of 300 s, that is certain."""
     out = tmp_path / "run"
-    with server("delay", "0.05") as (url, _):
+    with null_server() as url:
         done = loadtests(
-            *("run", "--url", f"{url}/", "--rate", "20/s", "--users", "20", "--duration", "300s", "--warm-up", "1s"),
+            *(
+                "run",
+                "--url",
+                f"{url}/delay/50",
+                "--rate",
+                "20/s",
+                "--users",
+                "20",
+                "--duration",
+                "300s",
+                "--warm-up",
+                "1s",
+            ),
             *("--objective", "p95 < 20ms", "--objective", "errors < 1%", "--stop-early", "--out", out),
             timeout_s=250,
         )

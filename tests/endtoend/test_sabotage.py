@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.endtoend.harness import children, server, start, verdict, wait_for
+from tests.endtoend.harness import children, null_server, start, verdict, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -29,8 +29,10 @@ OBJECTIVES = 'must = ["p95 < 40ms", "errors < 1%"]'
 def _loaded(scenario: Make, tmp_path: Path, sabotage: Callable[..., None], **made: Any) -> dict[str, Any]:
     """Run the scenario, sabotage its process, and read the verdict."""
     out = tmp_path / "run"
-    with server("delay", "0.02") as (url, _), ExitStack() as mended:
-        path = scenario(url, objectives=OBJECTIVES, **{"steady": "10s", "load": 'rate = "100/s"\nusers = 50'} | made)
+    with null_server() as url, ExitStack() as mended:
+        path = scenario(
+            f"{url}/delay/20", objectives=OBJECTIVES, **{"steady": "10s", "load": 'rate = "100/s"\nusers = 50'} | made
+        )
         process = start(["run", path, "--out", out])
         sabotage(process.pid, out, mended)
         process.communicate(timeout=60)

@@ -63,6 +63,28 @@ def test_a_run_that_was_stopped_because_it_was_failing(small: Path) -> None:
     ) in parse(render_report(run)).text
 
 
+def test_a_run_that_cites_a_calibration(small: Path) -> None:
+    """Its floor stands beside every latency objective of requests, at that percentile; else that it is not known."""
+    cited = {
+        "id": "20261101-0900-ab12",
+        "floor_ms": {"50": 0.5, "95": 1.5, "99": 2.5, "100": 9.0},
+        "headroom": 4.8,
+        "rate_per_s": 100.0,
+        "made_wall_s": 0.0,
+        "broken": [],
+    }
+    run, _ = build(small, PASSED, rate_per_s=40, live=False, calibration=cited)
+    text = parse(render_report(run)).text
+    latencies = [one for one in PASSED.verdicts if one.kind == "latency" and not one.series.startswith("ws ")]
+    assert text.count("our floor 1.50 ms") == sum(one.objective.startswith("p95") for one in latencies) > 0
+    assert text.count("our floor") == len(latencies)
+    assert "20261101-0900-ab12: floor p50 500 µs, p95 1.50 ms, p99 2.50 ms, max 9.00 ms; drove 4.8 times 100/s" in text
+    plain, _ = build(small.with_name("plain"), PASSED, rate_per_s=40, live=False)
+    text = parse(render_report(plain)).text
+    assert "our floor" not in text
+    assert "none speaks for this run, so its floor is not known" in text
+
+
 def test_inconclusive_run(small: Path) -> None:
     """Its own word, and what it would take."""
     run, _ = build(small, INCONCLUSIVE, rate_per_s=40, live=False)

@@ -1,19 +1,17 @@
-"""HTTP/1.1 to the letter that load needs: requests without bodies, each answered when it is due, each on record."""
+"""The null server with one service for every request, each of them on record."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import selectors
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from itertools import count
 
-Service = Callable[[int, float], tuple[float, int]]
-"""From the number of a request (from 0) and the moment it came, in seconds of the loop's clock, to the moment its
-answer is due and its status. A due moment that has passed is now."""
+from loadtests.nullserver import BACKLOG, PreciseSelector, Service
+from loadtests.nullserver import Answerer as NullAnswerer
 
-BODY = b"Content-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
-ANSWERS = {200: b"HTTP/1.1 200 OK\r\n" + BODY, 500: b"HTTP/1.1 500 Internal Server Error\r\n" + BODY}
+__all__ = ["Answerer", "Record", "Service", "serve"]
 
 
 class Record:
@@ -30,57 +28,35 @@ class Record:
         return json.dumps({"requests": self.requests, "stalls": self.stalls}).encode()
 
 
-class Answerer(asyncio.Protocol):
-    """One connection. The harness's first look at the target is answered at once and goes on no record."""
+class Answerer(NullAnswerer):
+    """One connection; requests are numbered by ``numbers``, whatever their connection and path."""
 
-    def __init__(self, service: Service, record: Record, numbers: list[int]) -> None:
-        self.service, self.record, self.numbers = service, record, numbers
-        self.loop = asyncio.get_running_loop()
-        self.buffer = b""
+    def __init__(self, service: Service, record: Record, numbers: count[int]) -> None:
+        super().__init__(defaultdict(lambda: service), defaultdict(lambda: numbers))
+        self.record = record
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the connection."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Serve each head that is complete."""
-        came_ns = time.monotonic_ns()
-        self.buffer += data
-        *heads, self.buffer = self.buffer.split(b"\r\n\r\n")
-        for head in heads:
-            if head.startswith(b"GET /record "):
-                told = self.record.to_json()
-                self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(told), told))
-            elif b"python-urllib" in head.lower():
-                self.transport.write(ANSWERS[200])
-            else:
-                due_s, status = self.service(self.numbers[0], came_ns / 1e9)
-                self.numbers[0] += 1
-                if due_s <= self.loop.time():
-                    self.answer(came_ns, status)
-                else:
-                    self.loop.call_at(due_s, self.answer, came_ns, status)
+    def serve(self, path: bytes, came_ns: int) -> None:
+        """Tell what is on record, or let the service say when to answer."""
+        if path == b"/record":
+            told = self.record.to_json()
+            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(told), told))
+        else:
+            super().serve(path, came_ns)
 
     def answer(self, came_ns: int, status: int) -> None:
-        """Answer now; nobody is told whose client has left."""
+        """Answer now, for the record too."""
         self.record.requests.append((came_ns, time.monotonic_ns() - came_ns, status))
-        if not self.transport.is_closing():
-            self.transport.write(ANSWERS[status])
+        super().answer(came_ns, status)
 
 
 async def _serve(port: int, service: Service, record: Record) -> None:
-    numbers = [0]
+    numbers = count()
     loop = asyncio.get_running_loop()
-    await loop.create_server(lambda: Answerer(service, record, numbers), "127.0.0.1", port, backlog=1024)
+    await loop.create_server(lambda: Answerer(service, record, numbers), "127.0.0.1", port, backlog=BACKLOG)
     await asyncio.Event().wait()
 
 
 def serve(port: int, service: Service) -> None:
-    """Serve until killed.
-
-    The loop waits in ``select``, which takes microseconds, not in ``epoll``, whose time-outs Python rounds up to whole
-    milliseconds: what is due is answered within about 0.1 ms.
-    """
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
+    """Serve until killed; what is due is answered within about 0.1 ms."""
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(PreciseSelector())) as runner:
         runner.run(_serve(port, service, Record()))

@@ -6,11 +6,12 @@ go to nobody, with ``n % DOUBLE == 3`` twice, and with ``n % SWAP == 10`` right 
 
 import asyncio
 import json
-import selectors
 import sys
 import time
 
 from aiohttp import WSMsgType, web
+
+from loadtests.nullserver import PreciseSelector
 
 
 class Relay:
@@ -84,5 +85,5 @@ if __name__ == "__main__":
     app = web.Application()
     app.router.add_get("/ws", relay.socket)
     app.router.add_get("/record", relay.told)
-    loop = asyncio.SelectorEventLoop(selectors.SelectSelector())  # timers to the microsecond, as in servers/answer.py
+    loop = asyncio.SelectorEventLoop(PreciseSelector())
     web.run_app(app, host="127.0.0.1", port=int(port), print=None, loop=loop)

@@ -8,11 +8,7 @@ import sys
 
 from benchmarks.truth.servers.answer import Service, serve
 from benchmarks.truth.servers.delay import GOLDEN
-
-
-def is_bad(number: int, bad: int, of: int) -> bool:
-    """Whether the number-th request (from 0) is one of the bad: where ``floor(number bad / of + 1/2)`` steps up."""
-    return (2 * number * bad + of) // (2 * of) != (2 * (number + 1) * bad + of) // (2 * of)
+from loadtests.nullserver import is_bad
 
 
 def share(bad: int, of: int, slow_ms: float, status: int, spread_ms: float) -> Service:

@@ -6,13 +6,14 @@ It sleeps STALL_S once every EVERY_S; whatever comes meanwhile waits in line and
 import asyncio
 import sys
 import time
+from itertools import count
 
 from benchmarks.truth.servers.answer import Answerer, Record
 
 
 async def main(port: int, stall_s: float, every_s: float) -> None:
     """Serve until killed; the stalls are due on an absolute clock."""
-    loop, record, numbers = asyncio.get_running_loop(), Record(), [0]
+    loop, record, numbers = asyncio.get_running_loop(), Record(), count()
     await loop.create_server(
         lambda: Answerer(lambda _, came_s: (came_s, 200), record, numbers), "127.0.0.1", port, backlog=1024
     )
