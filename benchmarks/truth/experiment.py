@@ -14,7 +14,7 @@ from contextlib import ExitStack, suppress
 from itertools import repeat
 from pathlib import Path
 from types import TracebackType
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from benchmarks.truth.peers import TOOLS, Said
 from benchmarks.truth.record import Record
@@ -101,7 +101,8 @@ class Experiment:
             self.said["Locust"] = next(iter(processes.values())).get("GET /")
         header = json.loads((run / "run.json").read_text(encoding="utf-8"))
         (steady,) = (phase for phase in header["phases"] if phase["kind"] == "steady")
-        with urlopen(f"{self.url}record", timeout=30) as answer:  # noqa: S310 -- our own address
+        asked = Request(f"{self.url}record", headers={"User-Agent": "experiment"})  # noqa: S310 -- our own address
+        with urlopen(asked, timeout=30) as answer:  # noqa: S310
             told = json.load(answer)
         begin_ns, end_ns = (header["t0_ns"] + round(1e9 * steady[end]) for end in ("start_s", "end_s"))
         self.record = Record.between(told, begin_ns, end_ns, header["t0_ns"])
