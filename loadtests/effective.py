@@ -96,6 +96,16 @@ def design_effect(series: IntArray, counts: IntArray) -> float:
     return max(1.0, variance / (q * (1 - q) / n))
 
 
+def lag_1(series: IntArray, counts: IntArray) -> float:
+    """Return the correlation of ``series / counts`` between neighbouring seconds: about 0 of independent requests.
+
+    ``sum z_t z_{t+1} / sum z_t^2`` with ``z`` as in :func:`design_effect`; told only, the effect itself decides.
+    """
+    excess = series - series.sum() / max(1, int(counts.sum())) * counts
+    spread = float(excess @ excess)
+    return float(excess[:-1] @ excess[1:]) / spread if spread else 0.0
+
+
 def effective_share(series: IntArray, counts: IntArray, alpha: float = 0.05) -> float:
     """Return E(v), the share of the requests that count as independent evidence about ``series``.
 

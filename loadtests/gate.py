@@ -11,11 +11,10 @@ from enum import Enum
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import brentq
-from scipy.special import betaincinv, stdtrit
+from scipy.special import betaincinv
 
-from loadtests.effective import IntArray, effective_share, own_series, spread_df, student_factor, waves
+from loadtests.effective import IntArray, effective_share, lag_1, own_series, spread_df, student_factor
 
 __all__ = [
     "LEAST_SECONDS",
@@ -26,7 +25,6 @@ __all__ = [
     "effective_samples_beyond",
     "effective_share",
     "gate",
-    "mean_bounds",
     "minimum_samples",
     "own_series",
     "quantile_bounds",
@@ -67,6 +65,7 @@ class GateResult:
     design_effect: float
     needs_factor: float | None
     incident: bool
+    lag_1: float = 0.0  # of the bad fractions of neighbouring seconds
     notes: tuple[str, ...] = ()
 
 
@@ -140,6 +139,7 @@ def gate(
         design_effect=dependence,
         needs_factor=needs,
         incident=_incident(bad),
+        lag_1=lag_1(bad, counts),
     )
     return replace(result, notes=_notes(result))
 
@@ -236,15 +236,3 @@ def _notes(result: GateResult) -> tuple[str, ...]:
     if LEAST_SECONDS <= result.seconds < 60:
         notes.append(f"modulation slower than {result.seconds / 6:.0f} s is not seen")
     return tuple(notes)
-
-
-def mean_bounds(per_s: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Bounds of a mean from the slow waves of its seconds, as in the gate; infinite where nothing is known."""
-    seconds, mean = len(per_s), float(per_s.mean())
-    if seconds < LEAST_SECONDS:
-        return -math.inf, math.inf
-    m = waves(seconds)
-    angles = np.pi * np.outer(np.arange(1, m + 1), np.arange(seconds) + 0.5) / seconds
-    amplitudes = math.sqrt(2 / seconds) * np.cos(angles) @ (per_s - mean)
-    half = float(stdtrit(m, 0.95)) * math.sqrt(float(amplitudes @ amplitudes) / m / seconds)
-    return max(0.0, mean - half), mean + half

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from loadtests.arrivalcheck import check_arrivals
 from loadtests.duration import format_ns
 from loadtests.evidence import Evidence
 from loadtests.objective import Objective
@@ -46,6 +47,7 @@ def check_run(run: Run, objectives: Sequence[Objective]) -> Iterator[Check]:
     yield from _user_code(run)
     yield from _clamped(run)
     yield from check_vitals(run, min((o.limit_ns for o in objectives if o.limit_ns), default=DEFAULT_LIMIT_NS))
+    yield from check_arrivals(run)
     yield from _floor(run, objectives)
     yield _length(run)
     yield from check_settled(run)

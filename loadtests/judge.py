@@ -17,6 +17,7 @@ from loadtests.run import Run
 from loadtests.sentence import run_sentence
 from loadtests.series import DELIVER
 from loadtests.settling import unsettled
+from loadtests.steadystate import steady_state
 from loadtests.verdict import Check, RunVerdict, Status, Verdict
 from loadtests.vitalcheck import UNFIT
 from loadtests.witnesscheck import witness_checks, witnessed
@@ -45,7 +46,15 @@ def judge(run: Run, extra: Sequence[Objective] = ()) -> RunVerdict:
     checks = (*check_run(run, objectives), *witness_checks(run, objectives))
     if verdicts and {verdict.status for verdict in verdicts} <= {Status.PASS, Status.FAIL}:
         checks = tuple(map(_without_consequence, checks))
-    verdict = RunVerdict(_status(run, verdicts, checks), "", verdicts, checks, run.header.partial)
+    state = steady_state(run)
+    verdict = RunVerdict(
+        _status(run, verdicts, checks),
+        "",
+        verdicts,
+        checks,
+        run.header.partial,
+        settled_s=state.settled_s if state and not state.drift else None,
+    )
     return replace(verdict, sentence=run_sentence(run, verdict))
 
 

@@ -61,8 +61,8 @@ class LocustLoad:
             self._gets = GetSample(job.probes_per_s, job.scenario.target.url, job.scenario.seed + job.shard)
         self._unloaded = UnloadedPass(job)
         self._vitals, self._pool_waits = Vitals(), PoolWaits()
-        self._swarm_lost_told = False
-        self._over = False
+        self._swarm_lost_told = self._over = False
+        self._taken_up = 0
 
     def open_swarm(self) -> None:
         """Start the swarm child, which connects once the run starts."""
@@ -192,7 +192,7 @@ class LocustLoad:
             before, offered = offered, self._offered()
             self._outbox.post(
                 **self._log.take(),
-                vitals=self._vitals.row(self._t0_ns) | {"pool_waits": self._pool_waits.take()},
+                vitals=self._vitals.row(self._t0_ns) | {"pool_waits": self._pool_waits.take(), **self._arrivals()},
                 gauges={
                     "offered_per_s": offered - before,
                     "users": runner.user_count,
@@ -202,6 +202,13 @@ class LocustLoad:
             )
             if self._gets and (probes := self._gets.take()):
                 self._send({"probes": probes})  # past the outbox, whose spool is on disk: these hold secrets
+
+    def _arrivals(self) -> dict[str, int]:
+        """How many arrivals a user took up since it was last asked; none in a closed model."""
+        if not isinstance(self._model, OpenModel):
+            return {}
+        before, self._taken_up = self._taken_up, self._line.accounting.started
+        return {"arrivals": self._taken_up - before}
 
     def _probe(self) -> None:
         """See how late this process's loop gets to what is due."""

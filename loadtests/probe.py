@@ -12,7 +12,7 @@ import httptools
 from loadtests.proberequest import ProbeRequest, origin
 from loadtests.stampedsocket import StampedSocket
 
-__all__ = ["Answer", "Probe"]
+__all__ = ["Answer", "Probe", "kind_of"]
 
 _NOT_MODIFIED = 304
 
@@ -71,7 +71,7 @@ class Probe:
             status, is_kept, ended_ns, by_kernel = _read_answer(self._socket, deadline_ns)
         except Exception as error:  # whatever it is, it must not end the connection's thread
             self.close()
-            return Answer(started_ns, time.monotonic_ns(), _kind(error))
+            return Answer(started_ns, time.monotonic_ns(), kind_of(error))
         if not is_kept:
             self.close()
         good = 200 <= status < 300 or status == _NOT_MODIFIED
@@ -114,7 +114,7 @@ def _read_answer(connection: StampedSocket, deadline_ns: int) -> tuple[int, bool
             return parsed.parser.get_status_code(), parsed.is_kept, at_ns, by_kernel
 
 
-def _kind(error: Exception) -> str:
+def kind_of(error: Exception) -> str:
     """A failure in words of our own: those of the error may quote what was asked for."""
     if isinstance(error, TimeoutError):
         return "timed out"

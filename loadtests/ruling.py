@@ -19,8 +19,9 @@ from loadtests.doubt import doubted
 from loadtests.duration import format_fraction, format_ns
 from loadtests.effective import NEAR
 from loadtests.evidence import Evidence
-from loadtests.gate import LEAST_SECONDS, GateResult, mean_bounds, quantile_bounds
+from loadtests.gate import LEAST_SECONDS, GateResult, quantile_bounds
 from loadtests.health import slip_is_material
+from loadtests.meanbounds import mean_bounds
 from loadtests.objective import Kind, Objective
 from loadtests.run import Run
 from loadtests.series import DELIVER, is_request, is_stray, is_swarm
@@ -167,6 +168,7 @@ def _share_verdict(
         upper=upper,
         n=shown.n,
         n_effective=round(shown.n_effective, 1),
+        lag_1=round(shown.lag_1, 3),
         bad=shown.bad,
         bad_fraction=shown.observed,
         bad_lower=shown.lower,

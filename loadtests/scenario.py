@@ -141,11 +141,14 @@ class ContractCheck(Table):
 
 
 class WitnessProbes(Table):
-    """A few requests of the load, made again by an idle process: what they take is none of the client's doing."""
+    """A few requests and subscribers like the load's, in an idle process: what theirs take is no client's doing."""
 
     enabled: bool = True
-    """In an open model with users; there is no witness in a closed one."""
-    connections: int = Field(default=8, ge=1, le=20)
+    """For requests in an open model with users, there are none of it in a closed one; for subscribers with a swarm."""
+    connections: int = Field(default=6, ge=1, le=20)
+    """How many of its requests can be under way at a time."""
+    sockets: int = Field(default=4, ge=0, le=20)
+    """Its WebSockets, in a scenario with a swarm."""
     rate: RatePerS | None = Field(default=None, le=50)
     """Requests per second of all connections together; default a twentieth of load.rate, and never above 10/s.
     It rises and falls with the load."""
@@ -199,6 +202,11 @@ class Scenario(Table):
             return 0.0
         peak = max(1.0, *(max(phase.rate, phase.rate_from or 0.0) for phase in self.phases))
         return self.witness.rate or min(10.0 / peak, (self.load.rate or 0.0) / 20)
+
+    @property
+    def witness_sockets(self) -> int:
+        """How many WebSockets the witness may have; 0 without a swarm."""
+        return self.witness.sockets if self.witness.enabled and self.swarm.members else 0
 
     def parsed_objectives(self) -> list[Objective]:
         """Every objective line, parsed and bound."""

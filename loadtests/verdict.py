@@ -47,6 +47,8 @@ class Verdict:
     upper: float | None = None
     n: int = 0
     n_effective: float | None = None
+    lag_1: float | None = None
+    """Correlation of the bad fractions of neighbouring seconds; told only."""
     bad: int = 0
     bad_fraction: float | None = None
     bad_lower: float | None = None
@@ -93,6 +95,8 @@ class RunVerdict:
     partial: str | None = None
     """Why the run ended early, when it did."""
     notes: tuple[str, ...] = field(default=())
+    settled_s: int | None = None
+    """Second of the run from which on its own signals were steady; None where that was not asked, or never."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -103,6 +107,7 @@ class RunVerdict:
             "objectives": [verdict.to_json() for verdict in self.verdicts],
             "checks": [asdict(check) for check in self.checks],
             "notes": list(self.notes),
+            "settled_s": self.settled_s,
         }
 
     @classmethod
@@ -115,4 +120,5 @@ class RunVerdict:
             tuple(Check(**check) for check in row["checks"]),
             row["partial"],
             tuple(row["notes"]),
+            row.get("settled_s"),
         )

@@ -35,7 +35,7 @@ class Witness:
 
     async def start(self, log: ProcessLog) -> None:
         """Start the process; it asks nothing yet."""
-        if not self._job.scenario.witness_per_s:
+        if not (self._job.scenario.witness_per_s or self._job.scenario.witness_sockets):
             return
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "loadtests.witnessprocess"),

@@ -27,7 +27,7 @@ from loadtests.health import DEFAULT_LIMIT_NS
 from loadtests.histogram import Histogram, bucket_index, bucket_lowest_us
 from loadtests.objective import Kind, Objective
 from loadtests.run import Run
-from loadtests.series import is_request
+from loadtests.series import DELIVER, is_request
 from loadtests.verdict import Check, Status, Verdict
 
 __all__ = ["LEAST_PROBES", "Comparison", "compare", "witness_checks", "witnessed"]
@@ -39,7 +39,7 @@ LEAST_PROBES = 90
 MOST_FAILED = 0.1
 LEAST_ALLOWED_NS = 2_000_000
 _REMEDY = "share the load among more processes (--processes), or let user classes do less between requests"
-TITLE = "The client added no time of its own"
+_SWARM_REMEDY = "share the connections among more processes (--processes), or let members do less for each message"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Comparison:
     def __str__(self) -> str:
         load = format_ns(self.load_us * 1000)
         witness = "beyond the time-out" if self.witness_us == math.inf else format_ns(self.witness_us * 1000)
-        return f"p95 of the load {load}, of the witness {witness} ({self.n:,} requests on {self.series:,} series)"
+        return f"p95 of the load {load}, of the witness {witness} ({self.n:,} times on {self.series:,} series)"
 
 
 def compare(run: Run, limit_ns: int, names: Collection[str]) -> Comparison:
@@ -100,38 +100,40 @@ def _least_us(load: Histogram) -> int:
 
 def witness_checks(run: Run, objectives: Sequence[Objective]) -> Iterator[Check]:
     """What the witness says of the client; nothing where there was none. It never breaks a run by itself."""
-    account = run.witness
-    if not account.seconds:
-        return
-    limit_ns = min((o.limit_ns for o in objectives if o.limit_ns and _is_http(run, o)), default=DEFAULT_LIMIT_NS)
-    found = compare(run, limit_ns, [name for name in run.intervals if is_request(name)])
+    for names, name, what, remedy in (
+        ([name for name in run.intervals if is_request(name)], "witness", "client", _REMEDY),
+        ([DELIVER] if DELIVER in run.intervals else [], "witness of deliveries", "swarm", _SWARM_REMEDY),
+    ):
+        if set(names) & run.witness.times_us.keys():
+            yield _check(run, objectives, names, name, what, remedy)
+
+
+def _check(run: Run, objectives: Sequence[Objective], names: Sequence[str], name: str, what: str, remedy: str) -> Check:
+    """The client of requests, or the swarm of deliveries."""
+    bound = (o for o in objectives if o.limit_ns and any(o.matches(name) for name in names))
+    found = compare(run, min((o.limit_ns for o in bound if o.limit_ns), default=DEFAULT_LIMIT_NS), names)
     limit = f"the load's p95 at most {format_ns(found.allowed_ns)} above the witness's"
-    if refused := _refused(run):
-        yield Check("witness", "An idle client was to look as well", refused, limit, ok=True)
-    elif found.n < LEAST_PROBES:
-        few = f"it made {found.n:,} requests in the steady state, too few to tell; {LEAST_PROBES} it takes"
-        yield Check("witness", "An idle client was to look as well", few, limit, ok=True)
-    else:
-        stamps = "the kernel's" if account.by_kernel else "its own"
-        text = f"{found}, by {stamps} stamps" + ("" if not found.is_queueing else f"; allowed are {limit}")
-        yield Check("witness", TITLE, text, limit, not found.is_queueing, remedy=_REMEDY)
+    if refused := _refused(run, names):
+        return Check(name, "An idle client was to look as well", refused, limit, ok=True)
+    if found.n < LEAST_PROBES:
+        few = f"it has {found.n:,} times of the steady state, too few to tell; {LEAST_PROBES} it takes"
+        return Check(name, "An idle client was to look as well", few, limit, ok=True)
+    stamps = "the kernel's" if run.witness.by_kernel else "its own"
+    text = f"{found}, by {stamps} stamps" + ("" if not found.is_queueing else f"; allowed are {limit}")
+    return Check(name, f"The {what} added no time of its own", text, limit, not found.is_queueing, remedy=remedy)
 
 
-def _is_http(run: Run, objective: Objective) -> bool:
-    return any(is_request(name) and objective.matches(name) for name in run.intervals)
-
-
-def _refused(run: Run) -> str:
+def _refused(run: Run, names: Collection[str]) -> str:
     """What kept the witness from seeing what the load saw; empty when hardly anything did."""
     account = run.witness
     failed: Counter[str] = Counter()
-    for kinds in account.failed.values():
-        failed += kinds
-    tried = failed.total() + sum(len(t) for by_second in account.times_us.values() for t in by_second.values())
+    for name in names:
+        failed += account.failed.get(name, Counter())
+    tried = failed.total() + sum(len(t) for name in names for t in account.times_us.get(name, {}).values())
     if failed.total() <= MOST_FAILED * tried:
         return ""
     kind, _ = failed.most_common(1)[0]
-    return f"{failed.total():,} of its {tried:,} requests failed, most often: {kind}; so it says nothing"
+    return f"{failed.total():,} of its {tried:,} looks failed, most often: {kind}; so it says nothing"
 
 
 def witnessed(run: Run, objective: Objective, verdict: Verdict) -> Verdict:
@@ -146,12 +148,14 @@ def witnessed(run: Run, objective: Objective, verdict: Verdict) -> Verdict:
     if verdict.status is not Status.FAIL or objective.kind is not Kind.LATENCY or not (limit_ns and budget):
         return verdict
     bound = replace(objective, series=verdict.series)
-    names = [name for name in run.intervals if is_request(name) and bound.matches(name)]
-    if not names or not run.witness.seconds or _refused(run):
+    names = [name for name in run.intervals if (is_request(name) or name == DELIVER) and bound.matches(name)]
+    if not names or not run.witness.seconds or _refused(run, names):
         return verdict
     if _errors_alone_fail(run, names, budget):
         return verdict
     found = compare(run, limit_ns, names)
+    if found.n < LEAST_PROBES and DELIVER in names:
+        return verdict
     if found.n < LEAST_PROBES:
         found = compare(run, limit_ns, [name for name in run.intervals if is_request(name)])
         if not _explains(run, names, limit_ns / 1000, budget, found):
@@ -161,12 +165,13 @@ def witnessed(run: Run, objective: Objective, verdict: Verdict) -> Verdict:
     if not found.is_queueing:
         return verdict
     reason = f"{verdict.reason}; but the client itself was queueing: {found}"
-    return replace(verdict, status=Status.INVALID, reason=reason, remedy=_REMEDY)
+    remedy = _SWARM_REMEDY if names == [DELIVER] else _REMEDY
+    return replace(verdict, status=Status.INVALID, reason=reason, remedy=remedy)
 
 
 def _errors_alone_fail(run: Run, names: Collection[str], budget: float) -> bool:
     parts = [run.intervals[name][s] for name in names for s in run.header.steady_seconds() if s in run.intervals[name]]
-    return sum(part.error_count for part in parts) > budget * sum(part.count for part in parts)
+    return sum(part.error_count + part.lost for part in parts) > budget * sum(part.count for part in parts)
 
 
 def _explains(run: Run, names: Collection[str], limit_us: float, budget: float, found: Comparison) -> bool:

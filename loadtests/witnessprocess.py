@@ -6,6 +6,7 @@ output, one JSON object a line. Each connection is a thread that sleeps until it
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -13,15 +14,22 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
+
+import aiohttp
 
 from loadtests.allowance import guard
 from loadtests.duration import NS_PER_S
 from loadtests.job import Job
+from loadtests.listener import Listener, Seat, seats
+from loadtests.member import Member
 from loadtests.plan import Plan
 from loadtests.probe import Answer, Probe
 from loadtests.proberequest import ProbeRequest
+from loadtests.scenario import Scenario
+from loadtests.series import DELIVER
 
 __all__ = ["Findings", "Turns"]
 
@@ -83,6 +91,28 @@ def _row(second: int, series: str, answers: list[Answer]) -> dict[str, Any]:
     return row | ({"failed": dict(failed)} if failed else {})
 
 
+class Prepared:
+    """Lets members prepare, all on one event loop, as they are used to."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+
+    def prepare(self, member: Member) -> None:
+        """Wait until it has; whatever it raises is raised here."""
+        asyncio.run_coroutine_threadsafe(self._prepare(member), self._loop).result()
+
+    async def _prepare(self, member: Member) -> None:
+        target, load = self._scenario.target, self._scenario.load
+        async with aiohttp.ClientSession(
+            base_url=target.url,
+            connector=aiohttp.TCPConnector(ssl=bool(target.tls_verify)),
+            timeout=aiohttp.ClientTimeout(total=load.timeout / NS_PER_S),
+        ) as http:
+            await member.prepare(http)
+
+
 class _Process:
     """The connections, and what they have to ask."""
 
@@ -102,10 +132,15 @@ class _Process:
         """Begin; every connection is made when it is first needed."""
         scenario = self._job.scenario
         self._findings = Findings(t0_ns)
-        plan = Plan(scenario.open_model(scenario.witness_per_s, "poisson"), scenario.seed)
-        self._turns = Turns(plan, t0_ns, time.monotonic_ns())
-        asking = [threading.Thread(target=self._ask, daemon=True) for _ in range(scenario.witness.connections)]
-        self._threads = [*asking, threading.Thread(target=self._tell, daemon=True)]
+        tasks: list[Callable[[], None]] = []
+        if scenario.witness_per_s:
+            plan = Plan(scenario.open_model(scenario.witness_per_s, "poisson"), scenario.seed)
+            self._turns = Turns(plan, t0_ns, time.monotonic_ns())
+            tasks += [self._ask] * scenario.witness.connections
+        if scenario.witness_sockets:
+            places, prepared = seats(self._job), Prepared(scenario)
+            tasks += [partial(self._listen, seat, len(places), prepared, t0_ns) for seat in places]
+        self._threads = [threading.Thread(target=task, daemon=True) for task in (*tasks, self._tell)]
         for thread in self._threads:
             thread.start()
 
@@ -126,6 +161,13 @@ class _Process:
                 request = self._random.choice(self._requests)
                 # A turn that came while every connection was busy has waited for the target: its clock began then.
                 self._findings.add(request.series, probe.ask(request, None if left_ns > 0 else due_ns))
+
+    def _listen(self, seat: Seat, of: int, prepared: Prepared, t0_ns: int) -> None:
+        """In the turn of the connection that it is like."""
+        turn_ns = t0_ns + round(seat.number / self._job.scenario.swarm.connect_rate * NS_PER_S)
+        if not self._over.wait(max(0.0, (turn_ns - time.monotonic_ns()) / NS_PER_S)):
+            tell = partial(self._findings.add, DELIVER)
+            Listener(self._job, seat, of, prepared.prepare, tell).run(self._over.wait)
 
     def _tell(self) -> None:
         over = False

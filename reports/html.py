@@ -31,6 +31,7 @@ from reports.subject import Subject, offered, requests, subjects
 from reports.surroundings import facts, raw_files
 from reports.targettable import target_table
 from reports.timeline import Steady, Timeline
+from reports.witnesstable import WITNESSED, witness_rows
 
 __all__ = ["render_report"]
 
@@ -76,6 +77,8 @@ def render_report(run: Run, directory: Path | None = None) -> str:
         ledger=ledger(run),
         phases=phase_rows(run),
         server=server_table(run, steady),
+        witness=witness_rows(run),
+        witnessed=[f"p{p:g}" for p, _ in WITNESSED],
         target=target_table(run, steady.seconds),
         contract=contract_rows(run),
         slowest=slowest(run),

@@ -47,6 +47,8 @@ class ObjectiveRow:
     n: str
     worth: str
     """What the requests are worth after their dependence in time."""
+    lag_1: str
+    """How alike the bad shares of neighbouring seconds are."""
     bad: str
     spent: str
     bar: Bar | None
@@ -86,6 +88,7 @@ def _row(verdict: Verdict, floor: str) -> ObjectiveRow:
         floor=floor,
         n=count(verdict.n),
         worth="" if verdict.n_effective is None else count(verdict.n_effective),
+        lag_1="" if verdict.lag_1 is None else f"{verdict.lag_1:.2f}",
         bad=count(verdict.bad),
         spent=percent(verdict.budget_spent) if verdict.budget_spent is not None else "",
         bar=_bar(verdict),

@@ -74,6 +74,13 @@ class Timeline:
         return (int(self.end_s),) if self.end_s % 1 else ()
 
     @cached_property
+    def settling(self) -> tuple[float, float] | None:
+        """The first part of the steady state, in which the run's own signals were not steady yet; None without one."""
+        settled_s = self.run.verdict.settled_s if self.run.verdict else None
+        steady = self.run.header.steady
+        return (steady[0].start_s, settled_s) if settled_s and steady and settled_s > steady[0].start_s else None
+
+    @cached_property
     def phases(self) -> tuple[PhaseSpan, ...]:
         """The phases as far as the run came."""
         return tuple(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtests.effective import design_effect, effective_share, own_series, student_factor
+from loadtests.effective import design_effect, effective_share, lag_1, own_series, student_factor
 from tests.oracles import slow_gate
 from tests.oracles.runs import runs
 
@@ -122,3 +122,16 @@ def test_own_series_that_say_nothing(slow_counts, failed, totals):
 def test_nothing_tospread(series):
     """No event, or nothing but events, has no spread and costs nothing."""
     assert (design_effect(series, EVERY_SECOND), effective_share(series, EVERY_SECOND)) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("bad", "expected"),
+    [
+        ([1, 0] * 20, -39 / 40),  # z is +-.5, 39 neighbours of opposite sign
+        ([1] * 20 + [0] * 20, 37 / 40),  # 38 neighbours alike, one not
+        ([0] * 40, 0.0),
+    ],
+)
+def test_lag_1(bad, expected):
+    """By hand, of 2 requests a second."""
+    assert lag_1(np.array(bad), np.full(40, 2)) == pytest.approx(expected)

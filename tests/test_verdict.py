@@ -41,7 +41,7 @@ def test_json(verdict):
 
 
 def test_json_has_the_words_of_the_file():
-    """The file's keys are public: verdict, sentence, partial, objectives, checks, notes."""
+    """The file's keys are public: verdict, sentence, partial, objectives, checks, notes, settled_s."""
     row = RunVerdict(Status.PASS, "PASS: ...").to_json()
     assert row == {
         "verdict": "PASS",
@@ -50,6 +50,7 @@ def test_json_has_the_words_of_the_file():
         "objectives": [],
         "checks": [],
         "notes": [],
+        "settled_s": None,
     }
 
 

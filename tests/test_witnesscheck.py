@@ -233,7 +233,7 @@ def test_refused():
     refusing = rows([20] * 300, failed={"status 429": 40})
     verdict = judge(remember_run(slow_load(), ["p95 < 200ms"], witness=refusing))
     assert (verdict.status, witness_check(verdict).ok) == (Status.FAIL, True)
-    assert witness_check(verdict).value.startswith("40 of its 340 requests failed, most often: status 429")
+    assert witness_check(verdict).value.startswith("40 of its 340 looks failed, most often: status 429")
 
 
 def test_a_few_failures_are_no_refusal():
@@ -254,7 +254,7 @@ def test_only_steady_seconds_count():
     account = rows([20] * 300)
     for row in account:
         row["second"] += 60
-    assert "0 requests in the steady state" in witness_check(judge(remember_run(slow_load(), witness=account))).value
+    assert "0 times of the steady state" in witness_check(judge(remember_run(slow_load(), witness=account))).value
 
 
 def test_read_back(tmp_path):
@@ -265,3 +265,52 @@ def test_read_back(tmp_path):
     assert (run.witness.by_kernel, run.witness.failed["GET /a"]) == (60, {"status 500": 2})
     assert run.witness.seconds == range(60)
     assert witness_check(judge(write_run(tmp_path / "none", stream()))) is None
+
+
+DELIVER = "ws deliver"
+
+
+def deliveries_check(verdict):
+    """The check of the swarm, which there is once at most."""
+    found = [check for check in verdict.checks if check.name == "witness of deliveries"]
+    return found[0] if found else None
+
+
+@pytest.mark.parametrize(
+    ("witness_ms", "n", "status", "queueing"),
+    [
+        (20, 300, Status.INVALID, True),
+        (250, 300, Status.FAIL, False),  # an idle subscriber waits as long
+        (20, LEAST_PROBES, Status.INVALID, True),
+        (20, LEAST_PROBES - 1, Status.FAIL, False),
+    ],
+)
+def test_deliveries(witness_ms, n, status, queueing):
+    """Deliveries that an idle subscriber has sooner were late by the swarm's doing; requests say nothing of them."""
+    account = [*rows([witness_ms] * n, series=DELIVER), *rows([20] * 300)]
+    run = remember_run(
+        [*slow_load(series=DELIVER), *stream()], ["p95 < 200ms", ("p95 < 200ms", DELIVER, "pool")], witness=account
+    )
+    verdict = judge(run)
+    assert verdict.verdicts[1].status is status
+    assert deliveries_check(verdict).ok is not queueing
+    assert witness_check(verdict).ok
+    assert ("--processes" in verdict.verdicts[1].remedy) is queueing
+
+
+def test_lost_deliveries_are_no_queue():
+    """6 % never came: no swarm that reads late makes that."""
+    lossy = stream(odd_every=10, odd={"service_ms": 250.0}, series=DELIVER)
+    lossy = [s._replace(outcome=Outcome.LOST) if k % 16 == 0 else s for k, s in enumerate(lossy)]
+    run = remember_run(lossy, [("p95 < 200ms", DELIVER, "pool")], witness=rows([20] * 300, series=DELIVER))
+    assert judge(run).verdicts[0].status is Status.FAIL
+
+
+def test_a_witness_of_requests_alone_says_nothing_of_deliveries():
+    """No socket of it, no check."""
+    run = remember_run(
+        [*slow_load(series=DELIVER), *stream()], [("p95 < 200ms", DELIVER, "pool")], witness=rows([20] * 300)
+    )
+    verdict = judge(run)
+    assert verdict.verdicts[0].status is Status.FAIL
+    assert deliveries_check(verdict) is None

@@ -33,6 +33,8 @@ def draw_marks(axes: Axes, timeline: Timeline, incidents: Sequence[Incident] = (
             axes.axvspan(phase.start_s, phase.end_s, color=LIGHT["band"], linewidth=0, zorder=-3)
         elif phase.start_s > 0:
             axes.axvline(phase.start_s, color=LIGHT["hairline"], linewidth=1, zorder=-2)
+    if settling := timeline.settling:
+        axes.axvspan(*settling, color=LIGHT["band"], alpha=0.55, linewidth=0, zorder=-3)
     for start_s, words in worded_phases(timeline.phases, scale):
         say(axes, start_s * scale + 2, height + 4, words, va="bottom")
     for second in timeline.partial:
@@ -63,6 +65,10 @@ def marks_caption(timeline: Timeline, incidents: Sequence[Incident] = ()) -> str
     parts = []
     if any(phase.kind != "steady" for phase in timeline.phases):
         parts.append("Shaded: not judged.")
+    if timeline.settling:
+        parts.append(
+            f"Lightly shaded: judged, but not yet steady by its own signals, to {clock(timeline.settling[1])}."
+        )
     if timeline.partial:
         parts.append(f"The second at {clock(timeline.partial[0])} was cut short; it is marked and not drawn.")
     if incidents:

@@ -64,3 +64,30 @@ def test_verdict(scenario: Make, tmp_path: Path, burn_ms: int, limit: str, statu
     judged = measure(scenario, tmp_path / "run", burn_ms, limit, steady="32s")
     assert judged["objectives"][0]["status"] == status, judged
     assert witness_check(judged)["ok"] is (burn_ms == 0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("burn_ms", "limit", "status"), [(15, "25ms", "INVALID"), (0, "1s", "PASS")])
+def test_deliveries(scenario: Make, tmp_path: Path, burn_ms: int, limit: str, status: str) -> None:
+    """Four listeners on one loop that each compute for 15 ms over an event: the last reads it 60 ms after it came.
+
+    The witness's listeners compute as long over each, but the kernel says when it came.
+    """
+    out = tmp_path / "run"
+    with server("hub") as (url, _):
+        path = scenario(
+            url,
+            user="",
+            member="BusyListener",
+            steady="32s",
+            objectives=f'series = "ws deliver"\nmust = ["p95 < {limit}"]',
+            more=f"[settings]\nburn_ms = {burn_ms}\n",
+        )
+        done = loadtests("run", path, "--out", out)
+    judged = verdict(out)
+    assert judged["objectives"][0]["status"] == status, done.stdout + done.stderr
+    (check,) = [check for check in judged["checks"] if check["name"] == "witness of deliveries"]
+    assert check["ok"] is (burn_ms == 0), check
+    account = Run(out).witness
+    assert account.times_us.keys() == {"ws deliver"}
+    assert not account.failed["ws deliver"]

@@ -85,6 +85,16 @@ def test_a_run_that_cites_a_calibration(small: Path) -> None:
     assert "none speaks for this run, so its floor is not known" in text
 
 
+def test_the_part_that_was_still_settling_is_shaded(small: Path) -> None:
+    """Both windows are on the charts: what was judged, and from when on it was steady by its own signals."""
+    told = "Lightly shaded: judged, but not yet steady by its own signals, to 00:25."
+    run, _ = build(small, replace(PASSED, settled_s=25), rate_per_s=40, live=False)
+    assert told in parse(render_report(run)).text
+    for k, settled_s in enumerate((None, int(run.header.steady[0].start_s))):
+        other, _ = build(small.with_name(f"other{k}"), replace(PASSED, settled_s=settled_s), rate_per_s=40, live=False)
+        assert "Lightly shaded" not in parse(render_report(other)).text
+
+
 def test_inconclusive_run(small: Path) -> None:
     """Its own word, and what it would take."""
     run, _ = build(small, INCONCLUSIVE, rate_per_s=40, live=False)

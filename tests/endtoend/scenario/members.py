@@ -1,6 +1,7 @@
 """Swarm members of the end-to-end tests."""
 
 import json
+import time
 
 from loadtests.member import Acknowledged, Delivery, Member, Publication, Subscribed
 
@@ -62,3 +63,15 @@ class Broken(Listener):
         if row["type"] == "event":
             raise KeyError("publisher_seq")
         return super().read(frame)
+
+
+class BusyListener(Listener):
+    """Computes over each event for as long as the settings say."""
+
+    def read(self, frame: str) -> Delivery | Subscribed | Acknowledged | None:
+        """What it means, after a while."""
+        meaning = super().read(frame)
+        until_ns = time.monotonic_ns() + self.settings["burn_ms"] * 1_000_000
+        while isinstance(meaning, Delivery) and time.monotonic_ns() < until_ns:
+            pass
+        return meaning

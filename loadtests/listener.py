@@ -1,0 +1,194 @@
+"""One WebSocket of the witness: a subscriber like those of the swarm, in a process that has time to read.
+
+It is a member of the scenario's own class, after the last of those that the swarm has. What it receives bears the
+kernel's stamp. Of the deliveries of one publication only one listener keeps one, so that those kept are independent
+draws.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
+from zlib import crc32
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidStatus
+from websockets.frames import Frame, Opcode
+from websockets.uri import parse_uri
+
+from loadtests.classfile import load_class
+from loadtests.feed import read_feeds
+from loadtests.job import Job
+from loadtests.member import Delivery, Member, RoundTrip, Subscribed
+from loadtests.probe import Answer, kind_of
+from loadtests.stampedsocket import StampedSocket
+
+__all__ = ["Listener", "Seat", "seats"]
+
+PATIENCE_S = 0.5
+"""How long one look for data lasts."""
+PAUSE_S = 2.0
+LARGEST_FRAME = 4 << 20
+
+
+@dataclass(frozen=True)
+class Seat:
+    """Where a listener sits: as the ``number``-th of the swarm's connections, as the ``index``-th of its class."""
+
+    cls: type[Member]
+    index: int
+    number: int
+    place: int
+    """Among the listeners, from 0."""
+
+
+def seats(job: Job) -> list[Seat]:
+    """Listeners spread evenly over the connections that subscribe, in the order in which these connect.
+
+    A server that writes to one after the other reaches the last long after the first, so who came when matters; the
+    last listener comes with the last of them.
+    """
+    scenario = job.scenario
+    found: list[tuple[type[Member], int]] = []
+    number = 0
+    for spec in scenario.swarm.members:
+        cls: type[Member] = load_class(spec.cls, scenario.folder)
+        if cls.channels is not Member.channels and not issubclass(cls, RoundTrip):
+            found += [(cls, number + each) for each in range(spec.count)]
+        number += spec.count
+    counts: dict[type[Member], int] = {}
+    for cls, _ in found:
+        counts[cls] = counts.get(cls, 0) + 1
+    wanted = min(scenario.witness_sockets, len(found))
+    return [
+        Seat(cls, counts[cls] + place, number, place)
+        for place in range(wanted)
+        for cls, number in [found[math.ceil((place + 1) * len(found) / wanted) - 1]]
+    ]
+
+
+class Listener:
+    """Listens from its turn on, again and again, until it is told to stop.
+
+    Args:
+        job: the run's.
+        seat: which of the swarm's connections it is like.
+        of: how many listeners there are.
+        prepare: lets a member prepare, and waits for it.
+        tell: takes each delivery that is kept, and what went wrong.
+
+    """
+
+    def __init__(
+        self, job: Job, seat: Seat, of: int, prepare: Callable[[Member], None], tell: Callable[[Answer], None]
+    ) -> None:
+        scenario = job.scenario
+        secrets = {name: value.get_secret_value() for name, value in scenario.secrets.items()}
+        self._member = seat.cls(seat.index, read_feeds(scenario), scenario.settings, secrets)
+        self._target, self._timeout_s = scenario.target, scenario.load.timeout / 1e9
+        self._mark = f"{job.run_id}."
+        self._place, self._of = seat.place, of
+        self._prepare, self._tell = prepare, tell
+        self._subscribed_ns: int | None = None
+
+    def run(self, wait: Callable[[float], bool]) -> None:
+        """Serve one connection after another; ``wait`` sleeps, and says whether it is over."""
+        while not wait(0):
+            began_ns = time.monotonic_ns()
+            try:
+                if not self._serve(wait):
+                    return
+            except Exception as error:  # whatever it is, it must not end the thread unheard
+                status = error.response.status_code if isinstance(error, InvalidStatus) else 0
+                kind = f"handshake {status}" if status else kind_of(error)
+                self._tell(Answer(began_ns, time.monotonic_ns(), kind))
+            if wait(PAUSE_S):
+                return
+
+    def _serve(self, wait: Callable[[float], bool]) -> bool:
+        """One connection; False when its member subscribes to nothing."""
+        self._prepare(self._member)
+        channels = list(self._member.channels())
+        if not channels:
+            return False
+        self._subscribed_ns = None
+        protocol, connection = self._connect()
+        try:
+            text = b""
+            for frame, at_ns, by_kernel in self._frames(protocol, connection, wait, channels):
+                text = bytes(frame.data) if frame.opcode is not Opcode.CONT else text + bytes(frame.data)
+                if frame.fin and frame.opcode in (Opcode.TEXT, Opcode.CONT):
+                    self._received(text.decode(), at_ns, by_kernel)
+        finally:
+            connection.close()
+        return True
+
+    def _connect(self) -> tuple[ClientProtocol, StampedSocket]:
+        url = urljoin(self._target.url, self._member.path).replace("http", "ws", 1)
+        uri = parse_uri(url)
+        context: ssl.SSLContext | None = None
+        if uri.secure:
+            context = ssl.create_default_context()
+            if not self._target.tls_verify:
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        deadline_ns = self._deadline_ns()
+        address = socket.getaddrinfo(uri.host, uri.port, type=socket.SOCK_STREAM)[0][4][0]
+        connection = StampedSocket(str(address), uri.port, uri.host, context, deadline_ns)
+        protocol = ClientProtocol(uri, max_size=LARGEST_FRAME)
+        request = protocol.connect()
+        for name, value in self._member.headers().items():
+            request.headers[name] = value
+        protocol.send_request(request)
+        return protocol, connection
+
+    def _frames(
+        self,
+        protocol: ClientProtocol,
+        connection: StampedSocket,
+        wait: Callable[[float], bool],
+        channels: Sequence[str],
+    ) -> Iterator[tuple[Frame, int, bool]]:
+        """Every data frame with its stamp, until it is over."""
+        opened = False
+        while not wait(0):
+            self._flush(protocol, connection)
+            try:
+                data, at_ns, by_kernel = connection.receive(time.monotonic_ns() + int(PATIENCE_S * 1e9))
+            except TimeoutError:
+                continue
+            protocol.receive_data(data)
+            for event in protocol.events_received():
+                if isinstance(event, Frame):
+                    yield event, at_ns, by_kernel
+                elif protocol.handshake_exc is not None:
+                    raise protocol.handshake_exc
+                elif not opened:
+                    opened = True
+                    protocol.send_text(self._member.subscribe_frame(channels).encode())
+            if protocol.close_expected():
+                raise ConnectionResetError
+
+    def _flush(self, protocol: ClientProtocol, connection: StampedSocket) -> None:
+        for data in protocol.data_to_send():
+            if data:
+                connection.send(data, self._deadline_ns())
+
+    def _received(self, text: str, at_ns: int, by_kernel: bool) -> None:
+        meaning: Any = self._member.read(text)
+        if isinstance(meaning, Subscribed):
+            self._subscribed_ns = at_ns
+        elif isinstance(meaning, Delivery) and meaning.publisher.startswith(self._mark):
+            if self._subscribed_ns is None or meaning.sent_ns < self._subscribed_ns:
+                return  # said before it listened: what a server sends after the event took no time on its way
+            key = f"{meaning.publisher}|{meaning.channel}|{meaning.sequence}".encode()
+            if crc32(key) % self._of == self._place:
+                self._tell(Answer(meaning.sent_ns, max(at_ns, meaning.sent_ns), by_kernel=by_kernel))
+
+    def _deadline_ns(self) -> int:
+        return time.monotonic_ns() + round(self._timeout_s * 1e9)
