@@ -77,11 +77,12 @@ def percentile_cell(histogram: Histogram, percentile: float) -> Cell:
 
 
 def series_rows(run: Run, steady: Steady) -> list[SeriesRow]:
-    """Requests, their pool, then the swarm's series."""
+    """Requests, their pool, what the harness itself takes, then the swarm's series."""
     names = requests(run)
     rows = [_row(name, steady, (name,)) for name in names]
     if len(names) > 1:
         rows.append(_row("All requests", steady, names))
+    rows += [_floor(run)] if names and run.header.calibration else []
     return rows + [_row(name, steady, (name,)) if steady[name].count else _whole(run, name) for name in live(run)]
 
 
@@ -114,6 +115,15 @@ def worst_series(steady: Steady, most: int) -> list[tuple[str, str, str]]:
 
 def _row(name: str, steady: Steady, series: tuple[str, ...]) -> SeriesRow:
     return _figures(name, steady.pool(series), rate(steady.throughput_per_s(series)), total=len(series) > 1)
+
+
+def _floor(run: Run) -> SeriesRow:
+    """What the harness itself takes, of a server that does nothing, by the calibration that speaks for this run."""
+    floor = {p: run.header.floor_ms(p) for p in (*PERCENTILES, 100.0)}
+    texts = {p: NOTHING if ms is None else duration(ms * 1e6) for p, ms in floor.items()}
+    cells = tuple(Cell(texts[p]) for p in PERCENTILES)
+    blank = (Cell(NOTHING),) * len(_TOP)
+    return SeriesRow("our own floor", NOTHING, NOTHING, cells, texts[100.0], blank, Cell(NOTHING))
 
 
 def _whole(run: Run, name: str) -> SeriesRow:

@@ -12,6 +12,7 @@ from loadtests.run import Run
 from loadtests.runwriter import RunWriter
 from loadtests.verdict import Status
 from reports import render_junit, render_report, render_summary, write_report
+from reports.figures import NOTHING
 from tests.reports.reading import parse, table_with
 from tests.reports.synthetic import CHECKS, FAILED, HOSTILE, INCONCLUSIVE, INVALID, PASSED, build, header, many, verdict
 
@@ -78,6 +79,8 @@ def test_a_run_that_cites_a_calibration(small: Path) -> None:
     latencies = [one for one in PASSED.verdicts if one.kind == "latency" and not one.series.startswith("ws ")]
     assert text.count("our floor 1.50 ms") == sum(one.objective.startswith("p95") for one in latencies) > 0
     assert text.count("our floor") == len(latencies)
+    row = ("our own floor", NOTHING, NOTHING, "500 µs", "1.50 ms", "1.50 ms", "2.50 ms", "9.00 ms", "9.00 ms")
+    assert "".join(row) in text
     assert "20261101-0900-ab12: floor p50 500 µs, p95 1.50 ms, p99 2.50 ms, max 9.00 ms; drove 4.8 times 100/s" in text
     plain, _ = build(small.with_name("plain"), PASSED, rate_per_s=40, live=False)
     text = parse(render_report(plain)).text
