@@ -39,7 +39,7 @@ $(STAMP): pyproject.toml constraints.txt
 setup: $(STAMP) ## Make the virtual environment with the pinned versions
 
 test: $(STAMP) ## Run all tests, the slow ones too
-	$(BIN)/python -m pytest -m 'not timed' --numprocesses 3 --dist worksteal
+	$(BIN)/python -m pytest -m 'not timed' --numprocesses 4 --dist worksteal
 	$(BIN)/python -m pytest -m 'timed and not long' --numprocesses 2 --dist loadfile --ignore=tests/endtoend/test_stall.py
 	$(BIN)/python -m pytest -m 'timed and not long' tests/endtoend/test_stall.py
 

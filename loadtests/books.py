@@ -8,14 +8,18 @@ from functools import partial
 from typing import Any
 
 from loadtests.framesample import FrameSample
+from loadtests.heardlog import HeardLog
 from loadtests.interval import Interval
 from loadtests.ledger import Ledger, Message
-from loadtests.member import Member, Publication
+from loadtests.member import Broadcast, Member, Publication
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
 from loadtests.series import DELIVER
 
-__all__ = ["Books", "stream_name"]
+__all__ = ["EVERY_CHANNEL", "Books", "stream_name"]
+
+EVERY_CHANNEL = ""
+"""What those who hear broadcasts are subscribed to."""
 
 
 def stream_name(publisher: str, channel: str) -> str:
@@ -48,6 +52,7 @@ class Books:
         self._drain_ns = drain_ns
         self._shared = shared
         self._published: dict[str, Any] = {}
+        self._heard: dict[str, HeardLog] = {}
 
     def publish_log(self, publication: Publication) -> None:
         """A message left; every process's ledger learns of it."""
@@ -68,6 +73,23 @@ class Books:
         taken, self._published = self._published, {}
         return taken
 
+    def heard(self, subscriber: int, broadcast: Broadcast, now_ns: int, size_bytes: int) -> None:
+        """A subscriber heard what the server itself published; without a time of its own it took none."""
+        log = self._heard.get(broadcast.channel)
+        if log is None:
+            log = self._heard[broadcast.channel] = HeardLog(broadcast.sequence)
+        sent_ns = now_ns if broadcast.sent_ns is None else broadcast.sent_ns
+        place = log.heard(broadcast.sequence, sent_ns)
+        if place < 0:
+            return  # before the first that anybody heard: nobody can be accused over it
+        if self.ledger.received(subscriber, broadcast.channel, place) and broadcast.sent_ns is not None:
+            self.recorder.record(DELIVER, sent_ns, sent_ns, now_ns, 0, size_bytes)
+
+    def _log_heard(self) -> None:
+        for channel, log in self._heard.items():
+            first, messages = log.take()
+            self.ledger.published(channel, EVERY_CHANNEL, first, messages)
+
     def judge_frames(self) -> None:
         """Hold what was drawn against the contract; frames of every kind count as deliveries there."""
         for received_ns, violation in self.frames.judged() if self.frames else ():
@@ -75,6 +97,7 @@ class Books:
 
     def settle(self, now_ns: int) -> None:
         """Settle what is old enough; a lost delivery is a sample of its own."""
+        self._log_heard()
         for lost in self.ledger.settle(now_ns):
             intended_ns, sent_ns = lost.message
             ended_ns = sent_ns + self._drain_ns

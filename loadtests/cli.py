@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from loadtests import __version__
+from loadtests.adapter import parse_adapter
 from loadtests.calibration import CALIBRATIONS, cited
 from loadtests.calibrationtable import print_calibration, print_check, print_intent, print_limits
 from loadtests.doctor import Doctor
@@ -23,16 +23,17 @@ from loadtests.hostlimits import host_limits
 from loadtests.judge import judge as judge_run
 from loadtests.liveboard import board_for
 from loadtests.objective import parse_objective
-from loadtests.orchestrator import Conducted, Options, conduct
+from loadtests.orchestrator import Options
 from loadtests.overrides import Overrides
 from loadtests.run import Run
 from loadtests.scenario import ObjectiveGroup
 from loadtests.scenariocheck import meaning_mistakes
 from loadtests.scenariofile import read_scenario
-from loadtests.summary import summarise
+from loadtests.swarmscenario import DEFAULT_ADAPTER, parse_header, swarm_scenario
 from loadtests.trial import Intent, Trials
 from loadtests.urlscenario import url_scenario
 from loadtests.verdicttable import print_verdict
+from loadtests.wholerun import ERR, fail, whole_run, wide
 from reports import write_report, write_trend
 
 __all__ = ["app", "main"]
@@ -44,7 +45,6 @@ app = typer.Typer(
     help="Load tests that doubt themselves first. Exit codes: 0 PASS, 1 internal error, 2 usage or invalid file, "
     "3 FAIL, 4 INCONCLUSIVE, 5 INVALID (the generator's own fault), 130 interrupted.",
 )
-_err = Console(stderr=True)
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except LoadtestsError as error:
-        _fail(str(error))
+        fail(str(error))
         code = error.exit_code
     except typer.Abort:
         code = ExitCode.INTERRUPTED
@@ -60,15 +60,11 @@ def main() -> None:
         code = ExitCode.INTERRUPTED
     except Exception as error:
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
-            _fail(error.format_message())
+            fail(error.format_message())
             code = ExitCode.USAGE
         else:
             raise
     sys.exit(int(code or 0))
-
-
-def _fail(message: str) -> None:
-    _err.print(f"loadtests: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.callback(invoke_without_command=True)
@@ -141,37 +137,45 @@ def run(
     command = shlex.join(["loadtests", *sys.argv[1:]])
     citation = calibration.citation if calibration else {}
     options = Options(directory, command, processes, ui_port if ui else None, citation)
-    try:
-        conducted = asyncio.run(conduct(made, options, board_for(_err)))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        _fail(f"interrupted before any load; nothing was measured ({directory})")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
-    raise typer.Exit(_close(conducted, directory))
+    raise typer.Exit(whole_run(made, options, write_report))
 
 
-def _wide() -> Console:
-    """Standard output; where it is no terminal, wide enough that a table's cells are not broken."""
-    console = Console()
-    return console if console.is_terminal else Console(width=160)
-
-
-def _close(conducted: Conducted, directory: Path) -> ExitCode:
-    """Judge a run that was made, write its pages, say how it came out."""
-    finished = Run(directory)
-    finished.verdict = verdict = judge_run(finished)
-    print_verdict(_wide(), finished, verdict)
-    code = ExitCode.INTERRUPTED if conducted.interrupted else verdict.status.exit_code
-    try:
-        conducted.writer.verdict(verdict)
-        conducted.writer.summary(summarise(finished, verdict, conducted.locust))
-        for path in write_report(finished, directory):
-            print(f"  {path}")
-    except OSError as error:
-        _fail(
-            f"cannot write all of {directory}: {error.strerror or error}; make room, then: loadtests report {directory}"
-        )
-        return code or ExitCode.INTERNAL
-    return code
+@app.command()
+def swarm(
+    url: Annotated[str, typer.Argument(help="ws://HOST/PATH or wss://HOST/PATH.")],
+    connections: Annotated[int, typer.Option(min=1, help="How many subscribers.")] = 100,
+    connect_rate: Annotated[str, typer.Option(help="New connections while they come up, such as 500/s.")] = "200/s",
+    duration: Annotated[str, typer.Option(help="How long they all listen.")] = "30s",
+    adapter: Annotated[
+        str,
+        typer.Option(
+            help="Where a message has its number, and perhaps its time (CLOCK_MONOTONIC, ns) and channel: "
+            "json:seq=FIELD,sent_ns=FIELD,channel=FIELD, bytes:seq=OFFSET:u64 or python:MODULE:FUNCTION."
+        ),
+    ] = DEFAULT_ADAPTER,
+    send: Annotated[list[str] | None, typer.Option(help="Sent once connected, such as a subscription.")] = None,
+    header: Annotated[list[str] | None, typer.Option(help='Of the handshake, "Name: value".')] = None,
+    objective: Annotated[list[str] | None, typer.Option(help='Such as "p95 < 200ms"; default "lost == 0".')] = None,
+    allow: Annotated[list[str] | None, typer.Option(help="Host, address or network that may be loaded.")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Processes to share the connections.")] = 1,
+    insecure: Annotated[bool, typer.Option(help="Do not verify TLS certificates.")] = False,
+    out: Annotated[Path | None, typer.Option(help="The run directory; default runs/swarm-TIME.")] = None,
+) -> None:
+    """Listen to a server's broadcasts with many connections, and account for every delivery."""
+    parse_adapter(adapter)
+    made = swarm_scenario(
+        url,
+        connections,
+        parse_rate_per_s(connect_rate),
+        parse_duration_ns(duration),
+        {"adapter": adapter, "send": send or [], "headers": dict(map(parse_header, header or []))},
+        tuple(objective or ("lost == 0",)),
+        tls_verify=not insecure,
+    )
+    made = Overrides(allow=tuple(allow or ())).applied(made)
+    directory = out or Path("runs") / f"swarm-{datetime.now():%Y%m%d-%H%M%S}"
+    options = Options(directory, shlex.join(["loadtests", *sys.argv[1:]]), processes)
+    raise typer.Exit(whole_run(made, options, write_report))
 
 
 @app.command()
@@ -185,17 +189,17 @@ def doctor(
     """Examine this machine and the harness itself, against a server that does nothing; later runs cite it."""
     planned = read_scenario(scenario) if scenario else url_scenario("127.0.0.1", rate or "200/s", arrivals="poisson")
     intent = Intent.of(planned, parse_rate_per_s(rate) if rate else None)
-    mended = print_limits(_wide(), host_limits(planned, processes))
+    mended = print_limits(wide(), host_limits(planned, processes))
     if limits:
         raise typer.Exit(ExitCode.PASS if mended else ExitCode.INVALID)
     trials = Trials(intent)
-    console = _wide()
+    console = wide()
     print_intent(console, trials, planned)
-    examined = Doctor(trials, processes, lambda: board_for(_err), lambda check: print_check(console, check))
+    examined = Doctor(trials, processes, lambda: board_for(ERR), lambda check: print_check(console, check))
     try:
         calibration = asyncio.run(examined.calibrate())
     except (KeyboardInterrupt, asyncio.CancelledError):
-        _fail("interrupted; no calibration was kept")
+        fail("interrupted; no calibration was kept")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     path = calibration.write(kept)
     print_calibration(console, calibration, path)
@@ -210,7 +214,7 @@ def judge(
     """Judge a run again, from what is on disk."""
     stored = Run(run)
     verdict = judge_run(stored, [parse_objective(line) for line in objective or ()])
-    print_verdict(_wide(), stored, verdict)
+    print_verdict(wide(), stored, verdict)
     raise typer.Exit(verdict.status.exit_code)
 
 

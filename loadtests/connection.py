@@ -9,15 +9,16 @@ from typing import Any
 
 import aiohttp
 
-from loadtests.books import Books, stream_name
+from loadtests.books import EVERY_CHANNEL, Books, stream_name
 from loadtests.duration import NS_PER_S
 from loadtests.job import Job
-from loadtests.member import Acknowledged, Delivery, Member, Subscribed
+from loadtests.member import Acknowledged, Broadcast, Delivery, Member, Subscribed
 from loadtests.outcome import classify
 from loadtests.publisher import Publisher
 from loadtests.sample import Outcome
 from loadtests.scenario import Member as MemberSpec
 from loadtests.series import CONNECT, CONNECTION, DELIVER, SUBSCRIBE
+from loadtests.websocket import WebSocket, connect
 
 __all__ = ["Connection", "within"]
 
@@ -37,7 +38,8 @@ class Connection:
         self._number = number
         self._mark = f"{job.run_id}."
         self._timeout_s = job.scenario.load.timeout / NS_PER_S
-        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._socket: WebSocket | None = None
+        self._broken = False
         self._connect_started_ns = 0
         self._subscribe_started_ns = 0
 
@@ -60,7 +62,8 @@ class Connection:
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 self._failed(CONNECT, self._connect_started_ns, error)
             except Exception as error:
-                self._books.broke(self._member, error)
+                self._broke(error)
+            if self._broken:
                 break
             attempt += 1
             self.publisher.begin()
@@ -81,51 +84,72 @@ class Connection:
         await self._member.prepare(http)
         self._connect_started_ns = started_ns = time.monotonic_ns()
         async with asyncio.timeout(self._timeout_s):
-            socket = await http.ws_connect(
-                self._member.path, headers=dict(self._member.headers()), compress=0, max_msg_size=4 << 20
-            )
+            socket = await connect(http, self._member.path, self._received, headers=self._member.headers())
         self._books.recorder.record(CONNECT, started_ns, started_ns, time.monotonic_ns())
         self._socket = socket
         self._books.connected += 1
         deadline: asyncio.TimerHandle | None = None
         try:
+            for greeting in self._member.greetings():
+                await socket.send(greeting)
+            if self._member.hears_broadcasts:
+                self._books.ledger.subscribed(self._number, EVERY_CHANNEL, time.monotonic_ns())
             channels = list(self._member.channels())
             if channels:
                 self._subscribe_started_ns = time.monotonic_ns()
-                await socket.send_str(self._member.subscribe_frame(channels))
+                await socket.send(self._member.subscribe_frame(channels))
                 deadline = asyncio.get_running_loop().call_later(self._timeout_s, self._not_subscribed)
             else:
                 self.publisher.opened(socket)
-            async for frame in socket:
-                if frame.type is aiohttp.WSMsgType.TEXT:
-                    self._received(frame.data, time.monotonic_ns())
+            await socket.wait()
         finally:
             self._books.connected -= 1
             if deadline is not None:
                 deadline.cancel()
             if self._subscribe_started_ns and not self.leaving:
                 started_ns, self._subscribe_started_ns = self._subscribe_started_ns, 0
-                now, kind = time.monotonic_ns(), f"closed {socket.close_code}"
+                now, kind = time.monotonic_ns(), socket.ending or "cut short"
                 self._books.recorder.record(SUBSCRIBE, started_ns, started_ns, now, int(Outcome.ERROR), 0, kind)
             if not self.leaving:
-                self.publisher.closed(f"closed {socket.close_code}")
+                self.publisher.closed(socket.ending)
             self._books.ledger.unsubscribed(self._number, time.monotonic_ns())
+            if not socket.closed:
+                socket.abort()
         if not self.leaving:
             now = time.monotonic_ns()
-            kind = f"closed {socket.close_code}"
-            self._books.recorder.record(CONNECTION, now, now, now, int(Outcome.ERROR), 0, kind)
+            self._books.recorder.record(CONNECTION, now, now, now, int(Outcome.ERROR), 0, socket.ending)
         return True
 
-    def _received(self, frame: str, now_ns: int) -> None:
-        if self._books.frames is not None:
-            self._books.frames.offer(frame, now_ns)
-        meaning = self._member.read(frame)
+    def _received(self, frames: list[str | bytes], now_ns: int) -> None:
+        """All that one read brought; runs in the transport's callback, so what the author's code raises ends here."""
+        for frame in () if self._broken else frames:
+            try:
+                self._read(frame, now_ns)
+            except Exception as error:
+                self._broke(error)
+                return
+
+    def _broke(self, error: Exception) -> None:
+        self._broken = True
+        self._books.broke(self._member, error)
+        if self._socket is not None:
+            self._socket.abort()
+
+    def _read(self, frame: str | bytes, now_ns: int) -> None:
+        if isinstance(frame, bytes):
+            meaning = self._member.read_bytes(frame)
+        else:
+            if self._books.frames is not None:
+                self._books.frames.offer(frame, now_ns)
+            meaning = self._member.read(frame)
         if isinstance(meaning, Delivery):
             if not meaning.publisher.startswith(self._mark):
                 return
             stream = stream_name(meaning.publisher, meaning.channel)
             if self._books.ledger.received(self._number, stream, meaning.sequence):
                 self._books.recorder.record(DELIVER, meaning.intended_ns, meaning.sent_ns, now_ns, 0, len(frame))
+        elif isinstance(meaning, Broadcast):
+            self._books.heard(self._number, meaning, now_ns, len(frame))
         elif isinstance(meaning, Acknowledged):
             self.publisher.acknowledged(meaning.channel, meaning.sequence, now_ns)
         elif isinstance(meaning, Subscribed):

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 from loadtests.feed import Feed
 
-__all__ = ["Acknowledged", "Delivery", "Member", "Publication", "RoundTrip", "Subscribed"]
+__all__ = ["Acknowledged", "Broadcast", "Delivery", "Member", "Publication", "RoundTrip", "Subscribed"]
 
 
 class Publication(NamedTuple):
@@ -65,7 +65,16 @@ class Acknowledged(NamedTuple):
     sequence: int
 
 
-Read = Delivery | Subscribed | Acknowledged | None
+class Broadcast(NamedTuple):
+    """A message that the server numbers itself, on a channel of its own; when it was sent, if it says so."""
+
+    channel: str
+    sequence: int
+    sent_ns: int | None = None
+    """CLOCK_MONOTONIC of this machine; without it nothing is known of latency, and it counts from its first arrival."""
+
+
+Read = Delivery | Broadcast | Subscribed | Acknowledged | None
 
 
 class Member:
@@ -78,6 +87,8 @@ class Member:
     """
 
     path = "/ws"
+    hears_broadcasts = False
+    """Whether it hears, from the moment it is connected, what the server itself publishes: read as ``Broadcast``."""
     acknowledges = True
     """Whether the server acknowledges publications; where it does not, one ends as it is sent."""
 
@@ -103,6 +114,10 @@ class Member:
         """Headers of the upgrade request."""
         return {}
 
+    def greetings(self) -> Sequence[str | bytes]:
+        """What is sent as soon as it is connected."""
+        return ()
+
     def channels(self) -> Sequence[str]:
         """Channels to subscribe to; none for a pure publisher."""
         return ()
@@ -115,13 +130,17 @@ class Member:
         """The channel of the next publication."""
         raise NotImplementedError(f"{type(self).__name__} has a rate and must define publish_channel()")
 
-    def publish_frame(self, publication: Publication) -> str:
+    def publish_frame(self, publication: Publication) -> str | bytes:
         """The frame that publishes."""
         raise NotImplementedError(f"{type(self).__name__} has a rate and must define publish_frame()")
 
     def read(self, frame: str) -> Read:
-        """What a received frame means; None when it means nothing to the ledger."""
+        """What a received message means; None when it means nothing to the ledger."""
         raise NotImplementedError(f"{type(self).__name__} must define read()")
+
+    def read_bytes(self, frame: bytes) -> Read:
+        """The same of a binary message; they mean nothing where this is not defined."""
+        return None
 
 
 class RoundTrip(Member):

@@ -15,7 +15,7 @@ from loadtests.graphqlcontract import GraphQLContract
 from loadtests.plan import OpenModel
 from loadtests.promises import Promises
 from loadtests.scenario import ContractCheck, Scenario
-from loadtests.target import answers, fetch, is_taken
+from loadtests.target import answers, fetch, is_taken, refuses
 
 __all__ = ["claim", "read_promises", "require_answer", "require_free", "require_modest"]
 
@@ -39,10 +39,13 @@ def require_modest(scenario: Scenario) -> None:
 
 
 async def require_answer(scenario: Scenario) -> None:
-    """The target must answer once."""
+    """The target must answer once; one that is asked for WebSockets alone need not speak anything else."""
     target = scenario.target
     url = scenario.settings.get("url") or target.url.rstrip("/") + (target.check or "/")
-    problem = await asyncio.to_thread(answers, str(url), tls_verify=target.tls_verify)
+    if scenario.users or target.check:
+        problem = await asyncio.to_thread(answers, str(url), tls_verify=target.tls_verify)
+    else:
+        problem = await asyncio.to_thread(refuses, target.url)
     if problem and "CERTIFICATE_VERIFY_FAILED" in problem:
         raise TargetError(
             f"the certificate of {url} is not trusted: {problem}; name its authority's file in the environment "

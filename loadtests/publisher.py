@@ -22,6 +22,7 @@ from loadtests.plan import Plan
 from loadtests.sample import Outcome
 from loadtests.scenario import Member as MemberSpec
 from loadtests.series import PUBLISH, ROUND_TRIP
+from loadtests.websocket import WebSocket
 
 __all__ = ["Publisher"]
 
@@ -46,11 +47,11 @@ class Publisher:
         self._begun = asyncio.Event()
         self._begun_ns = 0
         self._handled = 0
-        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._socket: WebSocket | None = None
         self._sequences: dict[str, int] = defaultdict(int)
         self._unacknowledged: dict[tuple[str, int], tuple[int, int]] = {}
 
-    def opened(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def opened(self, socket: WebSocket) -> None:
         """A connection can carry messages from now on."""
         self._socket = socket
         self.begin()
@@ -151,7 +152,7 @@ class Publisher:
             self._unacknowledged[channel, sequence] = (due_ns, publication.sent_ns)
         left = True
         try:
-            await socket.send_str(frame)
+            await socket.send(frame)
         except (ConnectionError, aiohttp.ClientError) as error:  # nobody can miss it, and its number is the next one's
             left = False
             owed = self._unacknowledged.pop((channel, sequence), None)

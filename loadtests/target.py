@@ -10,6 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from loadtests.duration import NS_PER_S
 from loadtests.errors import TargetError
@@ -17,7 +18,7 @@ from loadtests.lifeline import die_with_parent
 from loadtests.processlog import ProcessLog
 from loadtests.scenario import Embedded
 
-__all__ = ["EmbeddedTarget", "answers", "fetch", "free_port", "is_taken", "opener"]
+__all__ = ["EmbeddedTarget", "answers", "fetch", "free_port", "is_taken", "opener", "refuses"]
 
 
 def answers(url: str, *, tls_verify: bool, timeout_s: float = 5.0) -> str | None:
@@ -32,6 +33,17 @@ def answers(url: str, *, tls_verify: bool, timeout_s: float = 5.0) -> str | None
         return str(getattr(reason, "strerror", None) or reason)
     except (OSError, ValueError) as error:
         return str(error) or type(error).__name__
+
+
+def refuses(url: str, timeout_s: float = 5.0) -> str | None:
+    """Why nothing takes connections at a URL's host and port; None when something does."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        with socket.create_connection((parts.hostname or "", port), timeout_s):
+            return None
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "strerror", None) or error)
 
 
 def fetch(url: str, *, tls_verify: bool, timeout_s: float = 10.0) -> bytes:

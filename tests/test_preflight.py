@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import socket
 
 import pytest
 
 from loadtests.errors import ScenarioError, TargetError
-from loadtests.preflight import read_promises
+from loadtests.preflight import read_promises, require_answer
 from loadtests.promises import NO_PROMISES, Promises
 from loadtests.scenario import Scenario
 
@@ -49,3 +50,24 @@ def test_refused(tmp_path, contract, text, refusal, said):
     (tmp_path / "x").write_text(text)
     with pytest.raises(refusal, match=said):
         _read(tmp_path, **contract)
+
+
+def test_a_target_of_websockets_alone_need_not_speak_http():
+    """Something that takes connections is enough for a swarm; for users it is not, and nothing is for nobody."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        swarm = _scenario(port, swarm={"members": [{"class": "m.py:M", "count": 1}]})
+        asyncio.run(require_answer(swarm))
+    with pytest.raises(TargetError, match=r"does not answer at .* refused"):
+        asyncio.run(require_answer(swarm))
+
+
+def _scenario(port, **tables):
+    return Scenario.model_validate(
+        {
+            "name": "x",
+            "target": {"url": f"http://127.0.0.1:{port}"},
+            "phases": [{"kind": "steady", "duration": "1s"}],
+            **tables,
+        }
+    )

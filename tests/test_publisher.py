@@ -36,7 +36,7 @@ class Socket:
     def __init__(self, takes):
         self.takes = takes
 
-    async def send_str(self, frame):
+    async def send(self, frame):
         """Take it, or never return."""
         self.takes -= 1
         if self.takes < 0:

@@ -282,8 +282,9 @@ def test_server_restarts(tmp_path):
     assert publish.errors.keys() <= {"no connection", "connection reset", "closed 1012"}  # due while it was away
     assert publish.ok + publish.failed == publish.count == posts.accounting["publishes_planned"]
     assert publish.count > 80
-    for numbers in hub.published.values():
-        assert numbers == list(range(len(numbers)))
+    for numbers in hub.published.values():  # but for one that crossed the server's close on its way
+        assert len(set(range(max(numbers) + 1)) - set(numbers)) <= 1
+        assert numbers == sorted(set(numbers))
 
 
 @pytest.mark.parametrize(
@@ -419,7 +420,7 @@ class FakeSocket:
     def __init__(self):
         self.sent, self.asked = [], 0
 
-    async def send_str(self, frame):
+    async def send(self, frame):
         """Send, or fail."""
         self.asked += 1
         if self.asked % 3 == 0:

@@ -13,7 +13,7 @@ from hdrh.log import HistogramLogReader
 
 from loadtests.errors import ExitCode
 from loadtests.run import Run
-from tests.endtoend.harness import loadtests, server, summary
+from tests.endtoend.harness import loadtests, server, summary, verdict
 
 pytestmark = pytest.mark.slow
 
@@ -210,3 +210,22 @@ class Nested(FastHttpUser):
     assert done.returncode in UNDECIDED, done.stdout + done.stderr
     counted = summary(tmp_path / "run")["accounting"]
     assert counted["requests_begun"] == counted["started"] == counted["planned"]
+
+
+def test_swarm_without_a_file(tmp_path: Path) -> None:
+    """Whatever a server broadcasts is accounted for: each message that nobody got is lost to every subscriber."""
+    out = tmp_path / "run"
+    with server("broadcaster") as (url, _):
+        called = ("swarm", url.replace("http", "ws") + "/", "--connections", "20", "--duration", "4s", "--out", out)
+        done = loadtests(*called, "--adapter", "json:seq=event.id,sent_ns=t")
+        wrong = loadtests(*called[:-1], tmp_path / "other", "--adapter", "json:id")
+    assert done.returncode == 3, done.stdout + done.stderr
+    ledger = Run(out).deliveries
+    assert ledger["expected"] == ledger["delivered"] + ledger["lost"]
+    assert ledger["lost"] % 20 == 0
+    assert 0.02 < ledger["lost"] / ledger["expected"] < 0.03  # one in 40
+    assert (ledger["duplicated"], ledger["reordered"], ledger["foreign"]) == (0, 0, 0)
+    assert "deliveries were lost" in done.stdout
+    assert [check["ok"] for check in verdict(out)["checks"] if check["name"] == "deliveries"] == [True]
+    assert wrong.returncode == 2
+    assert 'loadtests: --adapter "json:id": expected json:seq=' in wrong.stderr

@@ -1,0 +1,144 @@
+"""WebSocket frames from a server as bytes (RFC 6455, section 5), read where they come in.
+
+It stands where aiohttp's own reader would, in the transport's callback, but hands over all messages of one read at
+once, with the time of that read: no queue, and no switch of tasks for a message.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+__all__ = ["CLOSE", "PING", "PONG", "FrameError", "FrameReader"]
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+_FIN, _LENGTH = 0x80, 0x7F
+_WHOLE_TEXT, _WHOLE_BINARY = _FIN | TEXT, _FIN | BINARY
+"""First bytes of a frame that is a message by itself, without extensions."""
+
+
+class FrameError(Exception):
+    """What came is no WebSocket frame; ``code`` is the close code that says so (RFC 6455, section 7.4.1)."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class FrameReader:
+    """Reads one connection; its methods are those that aiohttp calls of a parser.
+
+    Args:
+        on_messages: takes all messages of one read, text as ``str``, and when that was (CLOCK_MONOTONIC, ns).
+        on_control: takes the opcode and payload of a close, ping or pong.
+        on_end: is told once that no more will come: by what went wrong, or None where the connection just ended.
+        largest: message that is taken, bytes.
+
+    """
+
+    def __init__(
+        self,
+        on_messages: Callable[[list[str | bytes], int], None],
+        on_control: Callable[[int, bytes], None],
+        on_end: Callable[[Exception | None], None],
+        largest: int,
+    ) -> None:
+        self._on_messages, self._on_control, self._on_end = on_messages, on_control, on_end
+        self._largest = largest
+        self._rest = bytearray()
+        self._wanted = 0
+        self._pieces: list[bytes] | None = None
+        self._is_text = False
+        self._ended = False
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Bytes came."""
+        now_ns = time.monotonic_ns()
+        if self._ended:
+            return True, b""
+        if self._rest:
+            self._rest += data
+            if len(self._rest) < self._wanted:
+                return False, b""
+            data, self._rest = bytes(self._rest), bytearray()
+        messages: list[str | bytes] = []
+        try:
+            position = self._read(data, messages)
+        except FrameError as error:
+            self._hand_over(messages, now_ns)
+            self._end(error)
+            return True, b""
+        if position < len(data):
+            self._rest += data[position:]
+        self._hand_over(messages, now_ns)
+        return self._ended, b""
+
+    def feed_eof(self) -> None:
+        """The connection ended."""
+        self._end(None)
+
+    def _end(self, error: Exception | None) -> None:
+        if not self._ended:
+            self._ended = True
+            self._on_end(error)
+
+    def _hand_over(self, messages: list[str | bytes], now_ns: int) -> None:
+        if messages:
+            self._on_messages(messages, now_ns)
+
+    def _read(self, data: bytes, messages: list[str | bytes]) -> int:
+        """Take every whole frame; where the rest begins."""
+        position, end = 0, len(data)
+        while end - position >= 2:
+            first, length, start = data[position], data[position + 1], position + 2
+            if length >= 126:
+                if length > _LENGTH:
+                    raise FrameError(1002, "the server masks its frames")
+                start += 2 if length == 126 else 8
+                if start > end:
+                    self._wanted = start - position
+                    return position
+                length = int.from_bytes(data[position + 2 : start], "big")
+                if length > self._largest:
+                    raise FrameError(1009, f"a frame of {length:,} bytes, and {self._largest:,} are taken")
+            stop = start + length
+            if stop > end:
+                self._wanted = stop - position
+                return position
+            if first == _WHOLE_TEXT and self._pieces is None:
+                messages.append(_text(data[start:stop]))
+            elif first == _WHOLE_BINARY and self._pieces is None:
+                messages.append(data[start:stop])
+            else:
+                self._odd(first, data[start:stop], messages)
+            position = stop
+        self._wanted = 2
+        return position
+
+    def _odd(self, first: int, payload: bytes, messages: list[str | bytes]) -> None:
+        """A control frame, a part of a message, or what should not be."""
+        if first & 0x70:
+            raise FrameError(1002, "a frame with reserved bits")
+        opcode, fin = first & 0x0F, bool(first & _FIN)
+        if opcode in (CLOSE, PING, PONG):
+            if not fin or len(payload) > 125:
+                raise FrameError(1002, "a control frame in parts or over 125 bytes")
+            self._on_control(opcode, payload)
+        elif opcode in (TEXT, BINARY) and self._pieces is None:
+            self._pieces, self._is_text = [payload], opcode == TEXT  # a whole one does not come here
+        elif opcode == CONTINUATION and self._pieces is not None:
+            self._pieces.append(payload)
+            if sum(map(len, self._pieces)) > self._largest:
+                raise FrameError(1009, f"a message in parts of over {self._largest:,} bytes")
+            if fin:
+                whole, self._pieces = b"".join(self._pieces), None
+                messages.append(_text(whole) if self._is_text else whole)
+        else:
+            raise FrameError(1002, f"an unexpected frame of opcode {opcode}")
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise FrameError(1007, f"text that is not UTF-8 (byte {error.start})") from None

@@ -1,0 +1,57 @@
+"""What a server published, as far as it can be told from what its subscribers heard.
+
+A server that numbers its messages keeps no log for us. But a number that anybody heard was published, and so was every
+number between two that were; when, is known of those that were heard, and between their neighbours of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadtests.errors import LoadtestsError
+from loadtests.ledger import Message
+
+__all__ = ["HeardLog"]
+
+MOST_AHEAD = 1_000_000
+"""More messages than this of one channel are not sent in a second."""
+
+
+class HeardLog:
+    """One channel of one server, in one process. Numbers are counted from the first that was heard."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self._sent_ns: dict[int, int] = {}
+        self._next = 0
+        self._latest_ns = 0
+
+    def heard(self, number: int, sent_ns: int) -> int:
+        """Somebody heard it: its place from the first on, negative for one before it; ``sent_ns`` by its first hearer.
+
+        Raises:
+            LoadtestsError: when the numbers jump so far that they cannot be those of messages.
+
+        """
+        place = number - self._first
+        if place > self._next + MOST_AHEAD:
+            raise LoadtestsError(
+                f"the server's numbers jump from about {self._first + self._next:,} to {number:,}: expected one more "
+                "for each message of a channel; name the right field, or the channel's, with --adapter"
+            )
+        if place >= self._next:
+            self._sent_ns.setdefault(place, sent_ns)
+        return place
+
+    def take(self) -> tuple[int, list[Message]]:
+        """Everything published since it was last taken, up to the highest number heard, and the place of the first."""
+        first, end = self._next, max(self._sent_ns, default=self._next - 1) + 1
+        messages = list(self._messages(first, end))
+        self._next = end
+        self._sent_ns.clear()
+        return first, messages
+
+    def _messages(self, first: int, end: int) -> Iterator[Message]:
+        for place in range(first, end):
+            self._latest_ns = self._sent_ns.get(place, self._latest_ns)  # unheard: no earlier than the one before it
+            yield Message(self._latest_ns, self._latest_ns)

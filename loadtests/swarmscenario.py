@@ -1,0 +1,68 @@
+"""The scenario of ``loadtests swarm URL``: listen to what a server broadcasts, and account for every delivery."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from loadtests.duration import NS_PER_S
+from loadtests.errors import UsageError
+from loadtests.scenario import Load, Member, ObjectiveGroup, Phase, Scenario, Swarm, Target, WitnessProbes
+from loadtests.series import DELIVER
+
+__all__ = ["DEFAULT_ADAPTER", "parse_header", "swarm_scenario"]
+
+DEFAULT_ADAPTER = "json:seq=seq,sent_ns=sent_ns,channel=channel"
+GUARD_NS, DRAIN_NS = 2 * NS_PER_S, 5 * NS_PER_S
+
+
+def swarm_scenario(
+    url: str,
+    connections: int,
+    connect_per_s: float,
+    duration_ns: int,
+    settings: dict[str, object],
+    objectives: tuple[str, ...],
+    *,
+    tls_verify: bool = True,
+) -> Scenario:
+    """The scenario of it: they all connect in the warm-up, and are judged from the moment at which everybody hears.
+
+    Raises:
+        UsageError: when the URL is none of a WebSocket.
+
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        raise UsageError(f'"{url}": expected ws://HOST[:PORT]/PATH or wss://...')
+    path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+    warm_up_ns = round(connections / connect_per_s * NS_PER_S) + GUARD_NS + NS_PER_S
+    return Scenario(
+        name="swarm",
+        target=Target(url=f"http{parts.scheme[2:]}://{parts.netloc}", tls_verify=tls_verify),
+        load=Load(timeout=10 * NS_PER_S),
+        phases=(Phase(kind="warm-up", duration=warm_up_ns), Phase(kind="steady", duration=duration_ns)),
+        swarm=Swarm(
+            members=(
+                Member.model_validate({"class": "loadtests.broadcastmember:BroadcastMember", "count": connections}),
+            ),
+            connect_rate=connect_per_s,
+            guard=GUARD_NS,
+            drain=DRAIN_NS,
+        ),
+        witness=WitnessProbes(enabled=False),
+        objectives=(ObjectiveGroup(must=objectives, series=DELIVER),),
+        settings={"path": path, **settings},
+    )
+
+
+def parse_header(text: str) -> tuple[str, str]:
+    """Name and value of ``Name: value``.
+
+    Raises:
+        UsageError: when there is no name.
+
+    """
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise UsageError(f'--header "{text}": expected "Name: value"')
+    return name.strip(), value.strip()

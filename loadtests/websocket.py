@@ -1,0 +1,184 @@
+"""A WebSocket of the swarm: aiohttp's client and handshake, and frames that are read in its transport's callback."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import os
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+import aiohttp
+from aiohttp.http import WebSocketWriter
+
+from loadtests.framereader import CLOSE, PING, FrameError, FrameReader
+
+__all__ = ["WebSocket", "connect"]
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+LARGEST = 4 << 20
+NO_CODE, ABNORMAL = 1005, 1006
+CLOSING_S = 1.0
+"""How long the other side may take to answer a close."""
+
+
+class WebSocket:
+    """An open connection; made by :func:`connect`.
+
+    Attributes:
+        subprotocol: that the server chose; empty without one.
+        close_code: why it ended (RFC 6455, section 7.4.1): 1006 without a close frame, 0 while it is open.
+        error: what ended it, where that was no close frame.
+
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, on_messages: Callable[[list[str | bytes], int], None]) -> None:
+        connection = response.connection
+        if connection is None or connection.transport is None or connection.protocol is None:
+            raise aiohttp.ServerDisconnectedError("closed right after the handshake")
+        self.subprotocol = response.headers.get("Sec-WebSocket-Protocol", "")
+        self.close_code = 0
+        self.error: Exception | None = None
+        self._response = response  # or its connection would be given back
+        self._transport, self._protocol = connection.transport, connection.protocol
+        self._writer = WebSocketWriter(self._protocol, self._transport, use_mask=True)
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._answers: set[asyncio.Task[None]] = set()
+        self._close_sent = False
+        self._protocol.read_timeout = None
+        self._protocol.set_parser(FrameReader(on_messages, self._on_control, self._on_end, LARGEST), None)
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in a few words that are an error kind; empty while it is open."""
+        if not self._over.done():
+            return ""
+        if self.close_code == NO_CODE:
+            return "closed without a code"
+        if self.close_code != ABNORMAL:
+            return f"closed {self.close_code}"
+        if isinstance(self.error, FrameError):
+            return "frame broken"
+        reset = isinstance(self._protocol.exception(), aiohttp.ClientOSError)
+        return "connection reset" if reset else "connection ended"
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._over.done() or self._close_sent
+
+    async def send(self, text: str | bytes) -> None:
+        """Send one message: text, or bytes as they are.
+
+        Raises:
+            ConnectionError: when the connection is gone.
+
+        """
+        binary = isinstance(text, bytes)
+        data = text if isinstance(text, bytes) else text.encode()
+        await self._writer.send_frame(data, aiohttp.WSMsgType.BINARY if binary else aiohttp.WSMsgType.TEXT)
+
+    async def wait(self) -> None:
+        """Until it has ended, whoever ended it."""
+        await asyncio.shield(self._over)
+
+    async def close(self, code: int = 1000) -> None:
+        """Say that it is over and wait a moment for the answer."""
+        if not self.closed:
+            self._close_sent = True
+            try:
+                await self._writer.close(code)
+                await asyncio.wait_for(asyncio.shield(self._over), CLOSING_S)
+            except (ConnectionError, TimeoutError):
+                self._transport.abort()
+        self._end()
+
+    def abort(self) -> None:
+        """End it at once."""
+        self._transport.abort()
+        self._end()
+
+    def _end(self) -> None:
+        if not self._over.done():
+            self.close_code = self.close_code or ABNORMAL
+            self._over.set_result(None)
+        self._response.close()
+
+    def _on_end(self, error: Exception | None) -> None:
+        self.error = self.error or error
+        if isinstance(error, FrameError) and not self._close_sent:
+            self._close_sent = True
+            self._answer(self._writer.close(error.code))
+        self._end()
+
+    def _on_control(self, opcode: int, payload: bytes) -> None:
+        if opcode == PING:
+            self._answer(self._writer.send_frame(payload, aiohttp.WSMsgType.PONG))
+        elif opcode == CLOSE:
+            self.close_code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else NO_CODE
+            if self._close_sent:
+                self._end()
+            else:
+                self._close_sent = True
+                self._answer(self._farewell(self.close_code))
+
+    async def _farewell(self, code: int) -> None:
+        """Answer the server's close with its own code, as one should, and go."""
+        try:
+            await self._writer.close(1000 if code == NO_CODE else code)
+        finally:
+            self._end()
+
+    def _answer(self, sending: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(sending)
+        self._answers.add(task)  # or nobody would keep it
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._answers.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self.error = self.error or (error if isinstance(error, Exception) else None)
+
+
+async def connect(
+    http: aiohttp.ClientSession,
+    url: str,
+    on_messages: Callable[[list[str | bytes], int], None],
+    *,
+    headers: Mapping[str, str] | None = None,
+    subprotocols: Sequence[str] = (),
+) -> WebSocket:
+    """Connect and shake hands; from then on every message goes to ``on_messages``.
+
+    Raises:
+        aiohttp.WSServerHandshakeError: when the server does not agree.
+        aiohttp.ClientError, OSError: when there is no connection.
+
+    """
+    key = base64.b64encode(os.urandom(16))
+    asked = {
+        **(headers or {}),
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": key.decode(),
+        **({"Sec-WebSocket-Protocol": ", ".join(subprotocols)} if subprotocols else {}),
+    }
+    response = await http.get(url, headers=asked, read_until_eof=False)
+    accepted = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()  # noqa: S324 -- the standard's own
+    try:
+        if response.status != 101:
+            raise _refused(response, "no upgrade")
+        if response.headers.get("Sec-WebSocket-Accept", "") != accepted:
+            raise _refused(response, "the wrong Sec-WebSocket-Accept")
+        return WebSocket(response, on_messages)
+    except BaseException:
+        response.close()
+        raise
+
+
+def _refused(response: aiohttp.ClientResponse, why: str) -> aiohttp.WSServerHandshakeError:
+    return aiohttp.WSServerHandshakeError(
+        response.request_info, response.history, status=response.status, message=why, headers=response.headers
+    )

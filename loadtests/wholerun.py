@@ -1,0 +1,68 @@
+"""A whole run as a command makes it: conducted, judged, its pages written, and told how it came out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from rich.console import Console
+
+from loadtests.errors import ExitCode
+from loadtests.judge import judge
+from loadtests.liveboard import board_for
+from loadtests.orchestrator import Conducted, Options, conduct
+from loadtests.run import Run
+from loadtests.scenario import Scenario
+from loadtests.summary import summarise
+from loadtests.verdicttable import print_verdict
+
+__all__ = ["ERR", "Pages", "fail", "whole_run", "wide"]
+
+Pages = Callable[[Run, Path], Iterable[Path]]
+"""Writes a run's pages into a directory, and says which."""
+
+ERR = Console(stderr=True)
+
+
+def fail(message: str) -> None:
+    """One message of a failure."""
+    ERR.print(f"loadtests: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def wide() -> Console:
+    """Standard output; where it is no terminal, wide enough that a table's cells are not broken."""
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
+
+
+def whole_run(scenario: Scenario, options: Options, write_pages: Pages) -> ExitCode:
+    """Make it, judge it, let its pages be written; what the command is to say to the shell.
+
+    Raises:
+        LoadtestsError: before any load, where it cannot be made.
+
+    """
+    try:
+        conducted = asyncio.run(conduct(scenario, options, board_for(ERR)))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        fail(f"interrupted before any load; nothing was measured ({options.out})")
+        return ExitCode.INTERRUPTED
+    return _close(conducted, options.out, write_pages)
+
+
+def _close(conducted: Conducted, directory: Path, write_pages: Pages) -> ExitCode:
+    finished = Run(directory)
+    finished.verdict = verdict = judge(finished)
+    print_verdict(wide(), finished, verdict)
+    code = ExitCode.INTERRUPTED if conducted.interrupted else verdict.status.exit_code
+    try:
+        conducted.writer.verdict(verdict)
+        conducted.writer.summary(summarise(finished, verdict, conducted.locust))
+        for path in write_pages(finished, directory):
+            print(f"  {path}")
+    except OSError as error:
+        reason = error.strerror or error
+        fail(f"cannot write all of {directory}: {reason}; make room, then: loadtests report {directory}")
+        return code or ExitCode.INTERNAL
+    return code

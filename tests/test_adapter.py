@@ -1,0 +1,76 @@
+"""Other people's frames: where each kind of adapter finds the number, the time and the channel."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import pytest
+
+from loadtests.adapter import parse_adapter
+from loadtests.errors import UsageError
+from loadtests.member import Broadcast
+
+
+@pytest.mark.parametrize(
+    ("adapter", "message", "expected"),
+    [
+        ("json:seq=n", {"n": 7}, Broadcast("", 7, None)),
+        ("json:seq=n,sent_ns=t,channel=c", {"n": "8", "t": 5, "c": 3}, Broadcast("3", 8, 5)),
+        ("json:seq=data.id,channel=topic", {"data": {"id": 9}, "topic": "a"}, Broadcast("a", 9, None)),
+        ("json:seq=n", {"hello": 1}, None),
+        ("json:seq=data.id", {"data": [1]}, None),
+        ("json:seq=n", [7], None),
+    ],
+)
+def test_json(adapter: str, message: object, expected: Broadcast | None) -> None:
+    """By its fields; what has no number is no broadcast."""
+    assert parse_adapter(adapter)(json.dumps(message)) == expected
+    assert parse_adapter(adapter)(json.dumps(message).encode()) == expected
+
+
+MIXED = struct.pack(">H", 3) + struct.pack("<I", 77) + struct.pack(">Q", 5)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "message", "expected"),
+    [
+        ("bytes:seq=0", struct.pack(">Q", 2**40), Broadcast("", 2**40, None)),
+        (
+            "bytes:seq=2:u32le,sent_ns=6,channel=0:u16",
+            struct.pack(">H", 3) + struct.pack("<I", 77) + struct.pack(">Q", 5),
+            Broadcast("3", 77, 5),
+        ),
+        ("bytes:seq=1:u8", b"\x00\x09\x00", Broadcast("", 9, None)),
+        ("bytes:seq=0", b"\x00" * 7, None),
+        ("bytes:seq=0", "text of eight", None),
+    ],
+)
+def test_bytes(adapter: str, message: str | bytes, expected: Broadcast | None) -> None:
+    """At their offsets; what is too short, or text, is no broadcast."""
+    assert parse_adapter(adapter)(message) == expected
+
+
+def every_second(message: str | bytes) -> Broadcast | None:
+    """A function of a user's own."""
+    number = int(message)
+    return Broadcast("own", number) if number % 2 else None
+
+
+def test_a_function() -> None:
+    """By its name."""
+    adapt = parse_adapter(f"python:{__name__}:every_second")
+    assert [adapt("3"), adapt("4")] == [Broadcast("own", 3), None]
+
+
+NONE = ["", "xml:seq=a", "json", "json:", "json:seq=", "json:sent_ns=t", "json:seq=a,when=b", "json:seq=a,,"]
+NONE += ["bytes:seq=a", "bytes:seq=-1", "bytes:seq=0:u24"]
+NONE += ["python:nowhere:f", f"python:{__name__}:nothing", "python:"]
+
+
+@pytest.mark.parametrize("adapter", NONE)
+def test_what_is_none(adapter: str) -> None:
+    """One message that quotes it."""
+    with pytest.raises(UsageError, match="--adapter") as raised:
+        parse_adapter(adapter)
+    assert f'"{adapter}"' in str(raised.value)

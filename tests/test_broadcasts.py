@@ -1,0 +1,128 @@
+"""Whatever a server broadcasts, accounted for to the message: what it loses, doubles and swaps is told so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import serve
+
+from loadtests.errors import UsageError
+from loadtests.interval import Interval, merge
+from loadtests.job import Job
+from loadtests.outbox import Outbox
+from loadtests.swarm import Swarm
+from loadtests.swarmscenario import swarm_scenario
+
+SUBSCRIBERS, FIRST, NUMBERS = 5, 1000, 400
+
+
+class Broadcaster:
+    """Sends ``NUMBERS`` messages on each of two channels to everybody, as its script says, once all are there.
+
+    Nobody gets n with ``n % 100 == 7``; everybody twice with ``n % 50 == 3``; 10 of every hundred after 11; and the
+    first subscriber alone misses every ``n % 10 == 9``.
+    """
+
+    def __init__(self, *, stamps: bool) -> None:
+        self.stamps = stamps
+        self.connections: list[Any] = []
+        self.greeted: list[Any] = []
+        self.all_there = asyncio.Event()
+
+    async def serve(self, connection: Any) -> None:
+        """One subscriber, until it goes."""
+        self.greeted.append((await connection.recv(), connection.request.headers["X-Key"], connection.request.path))
+        self.connections.append(connection)
+        if len(self.connections) == SUBSCRIBERS:
+            self.all_there.set()
+        await connection.wait_closed()
+
+    def fates(self, number: int) -> list[int]:
+        """What goes out in place of a number."""
+        if number % 100 in (7, 10):
+            return []
+        if number % 100 == 11:
+            return [number, number - 1]
+        return [number] * (2 if number % 50 == 3 else 1)
+
+    async def publish(self) -> None:
+        """All of them, in writes of eight."""
+        await self.all_there.wait()
+        await asyncio.sleep(0.1)
+        for channel in ("a", "b"):
+            for number in range(NUMBERS):
+                for each in self.fates(number):
+                    row = {"n": FIRST + each, "at": {"ch": channel}}
+                    if self.stamps:
+                        row["t"] = time.monotonic_ns()
+                    for k, connection in enumerate(self.connections):
+                        if k or each % 10 != 9:
+                            await connection.send(json.dumps(row))
+        await self.connections[0].send('"a frame of another kind"')
+
+
+def _account(folder: Path, *, stamps: bool) -> tuple[dict[str, int], Interval, Broadcaster, Any]:
+    """The ledger and the deliveries of a short swarm."""
+    batches: list[dict[str, Any]] = []
+
+    async def main() -> tuple[Broadcaster, Any]:
+        server = Broadcaster(stamps=stamps)
+        async with serve(server.serve, "127.0.0.1", 0, compression=None) as listening:
+            port = listening.sockets[0].getsockname()[1]
+            settings = {"adapter": "json:seq=n,sent_ns=t,channel=at.ch", "send": ["hello"], "headers": {"X-Key": "k"}}
+            url = f"ws://127.0.0.1:{port}/live?x=1"
+            made = swarm_scenario(url, SUBSCRIBERS, 1000.0, 1_500_000_000, settings, ("lost == 0",))
+            quick = made.swarm.model_copy(update={"guard": 1, "drain": 400_000_000})
+            phases = tuple(p.model_copy(update={"duration": 100_000_000}) for p in made.phases[:1]) + made.phases[1:]
+            job = Job(made.model_copy(update={"swarm": quick, "phases": phases}), "r1", "local", "s", 0, 1, folder)
+            swarm = Swarm(job, time.monotonic_ns(), Outbox("s", batches.append, folder))
+            publishing = asyncio.create_task(server.publish())
+            await swarm.run()
+            await publishing
+            return server, swarm.books.fault
+
+    server, fault = asyncio.run(main())
+    rows = [Interval.from_json(r) for b in batches for r in b["intervals"] if r["series"] == "ws deliver"]
+    return batches[-1]["ledger"], merge(rows, series="ws deliver"), server, fault
+
+
+@pytest.mark.parametrize("stamps", [True, False])
+def test_scripted_server(tmp_path: Path, stamps: bool) -> None:
+    """Exact counts, by arithmetic; latency only where the server says when it sent."""
+    ledger, deliveries, server, fault = _account(tmp_path, stamps=stamps)
+    assert fault is None
+    assert server.greeted == [("hello", "k", "/live?x=1")] * SUBSCRIBERS
+    published = 2 * NUMBERS
+    dropped = 2 * 4  # 7, 107, 207, 307 on each channel
+    missed = 2 * NUMBERS // 10  # by the first subscriber alone
+    doubled = 2 * 8  # 3, 53, ..., 353
+    expected = published * SUBSCRIBERS
+    lost = dropped * SUBSCRIBERS + missed
+    assert ledger["duplicated"] == doubled * SUBSCRIBERS
+    assert ledger["reordered"] == 2 * 4 * SUBSCRIBERS  # 10 after 11
+    assert (ledger["foreign"], ledger["late"], ledger["outside"]) == (0, 0, 0)
+    assert (ledger["expected"], ledger["lost"]) == (expected, lost)
+    assert ledger["delivered"] == expected - lost
+    assert deliveries.lost == ledger["lost"]
+    assert deliveries.ok == (ledger["delivered"] if stamps else 0)
+
+
+def test_only_a_websocket() -> None:
+    """Another URL is refused with what is expected."""
+    for url in ("http://127.0.0.1/", "127.0.0.1:80/ws", "ws:///x"):
+        with pytest.raises(UsageError, match="expected ws://HOST"):
+            swarm_scenario(url, 1, 1.0, 1, {}, ())
+
+
+def test_the_command_s_scenario() -> None:
+    """All are connected, and past their guard, before the steady state; TLS by the scheme."""
+    made = swarm_scenario("wss://example.org:8443/live?x=1", 1000, 500.0, 30_000_000_000, {}, ("lost == 0",))
+    assert made.target.url == "https://example.org:8443"
+    assert made.settings["path"] == "/live?x=1"
+    assert made.phases[0].duration >= 2_000_000_000 + made.swarm.guard
+    assert (made.swarm.members[0].count, made.phases[1].duration) == (1000, 30_000_000_000)

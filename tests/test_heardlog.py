@@ -1,0 +1,64 @@
+"""What a server published, from what was heard of it."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from loadtests.errors import LoadtestsError
+from loadtests.heardlog import HeardLog
+from loadtests.ledger import Message
+
+
+def test_gaps_were_published_too() -> None:
+    """Numbers are counted from the first heard; what nobody heard lies no earlier than the one before it."""
+    log = HeardLog(1000)
+    assert [log.heard(1000 + k, 10 * k) for k in (0, 1, 4, 3)] == [0, 1, 4, 3]
+    times = [0, 10, 10, 30, 40]
+    assert log.take() == (0, [Message(t, t) for t in times])
+    assert log.heard(1003, 99) == 3, "known; it is published once"
+    assert log.heard(1006, 60) == 6
+    assert log.take() == (5, [Message(40, 40), Message(60, 60)])
+    assert log.take() == (7, [])
+
+
+def test_before_the_first() -> None:
+    """Another subscriber hears an older one: it has no place."""
+    log = HeardLog(50)
+    assert log.heard(49, 1) == -1
+    assert log.take() == (0, [])
+
+
+def test_the_first_hearer_tells_when() -> None:
+    """A server without stamps: a message was sent when somebody first had it."""
+    log = HeardLog(0)
+    log.heard(0, 5)
+    log.heard(0, 9)
+    assert log.take() == (0, [Message(5, 5)])
+
+
+def test_a_jump_is_no_loss_of_a_billion() -> None:
+    """A field that is no number of messages is refused, not counted."""
+    log = HeardLog(5)
+    with pytest.raises(LoadtestsError, match="jump from about 5 to 1,700,000,000"):
+        log.heard(1_700_000_000, 0)
+
+
+def test_any_order_any_takes() -> None:
+    """However hearing and taking come, every number from the first to the highest is published once, in order."""
+    draw = random.Random(3)
+    for _ in range(50):
+        log, taken = HeardLog(0), []
+        numbers = [n for n in range(200) if draw.random() < 0.9] or [0]
+        numbers = sorted(numbers, key=lambda n: n + draw.random() * 5)
+        log.heard(0, 0)
+        for number in numbers:
+            log.heard(number, number)
+            if draw.random() < 0.1:
+                first, messages = log.take()
+                assert first == len(taken)
+                taken += messages
+        taken += log.take()[1]
+        assert len(taken) == max(numbers) + 1
+        assert all(message.sent_ns <= place for place, message in enumerate(taken)), "no gap is told later than it was"
