@@ -118,16 +118,18 @@ class LocustLoad:
             self._log.give_up()
         for which, intended_ns in self._line.close():
             self._log.never_started(self._classes[which], intended_ns, Outcome.UNSENT)
+        # At one moment: users who are still under way may begin more while the rest is waited for.
         in_flight = self._log.close(self.environment.events)
+        begun, under_way_ns = self._requests.begun, self._requests.in_flight_ns
         self._over = True
         folding.join()  # not killed: that could cut a line of its in half
         accounting = {
             name: getattr(self._line.accounting, name) for name in ("offered", "started", "dropped", "unsent")
         }
         accounting |= {
-            "requests_begun": self._requests.begun,
+            "requests_begun": begun,
             "requests_in_flight": in_flight,
-            "in_flight_us": self._requests.in_flight_ns // 1000,
+            "in_flight_us": under_way_ns // 1000,
         }
         if isinstance(self._model, OpenModel):
             accounting["planned"] = self._plan().fingerprint()[0]

@@ -9,8 +9,11 @@ import json
 import socket
 import struct
 import sys
+import tempfile
 import time
 import traceback
+from pathlib import Path
+from types import SimpleNamespace
 
 import gevent
 from gevent.server import StreamServer
@@ -18,9 +21,13 @@ from locust import FastHttpUser, task
 from locust.env import Environment
 
 from loadtests.allowance import guard
+from loadtests.job import Job
 from loadtests.loaduser import LoadUser
+from loadtests.locustload import LocustLoad
 from loadtests.locustuser import ClosedUser, Requests, subclass
 from loadtests.outcome import classify
+from loadtests.population import user_classes
+from loadtests.scenario import Scenario
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 TIMEOUT_S = 0.3
@@ -493,6 +500,48 @@ def case_only_where_the_load_may_go(shop, client, fired):
         response = client.get(url)
         assert classify(fired[-1]["exception"], response.status_code)[1] == "not allowed"
     assert len(fired) == 2
+
+
+ENDLESS = """
+from locust import task
+from loadtests.loaduser import LoadUser
+
+class Endless(LoadUser):
+    @task
+    def on_and_on(self):
+        while True:
+            self.client.get("/on")
+"""
+
+
+@with_shop
+def case_what_begins_after_the_end_is_not_counted(shop, client, fired):
+    """A task that goes on and on: what was begun as the books were closed is in them, or in flight."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "users.py").write_text(ENDLESS)
+        scenario = Scenario.model_validate(
+            {
+                "name": "x",
+                "target": {"url": shop.url},
+                "phases": [{"kind": "steady", "duration": "200ms"}],
+                "users": [{"class": "users.py:Endless"}],
+                "load": {"model": "closed", "users": 1, "timeout": "100ms"},
+            }
+        ).model_copy(update={"folder": Path(folder)})
+        job = Job(scenario, "r", "local", "generator", 0, 1, Path(folder))
+        environment = Environment(user_classes=user_classes(job), host=shop.url)
+        posts = []
+        load = LocustLoad(job, environment, posts.append)
+        load.begin(time.monotonic_ns())
+        (endless,) = environment.user_classes
+        endless.host = shop.url
+        user = gevent.spawn(endless(environment).run)
+        load.run(SimpleNamespace(user_count=1))
+        user.kill()
+    counted = posts[-1]["accounting"]
+    recorded = sum(row["count"] for post in posts for row in post["intervals"])
+    assert recorded > 20
+    assert counted["requests_begun"] == recorded + counted["requests_in_flight"]
 
 
 @with_shop
