@@ -300,6 +300,8 @@ def test_secrets_are_never_written(scenario: Make, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "run" / "run.json").read_text())["scenario"]["secrets"] == {"token": "***"}
 
 
+@pytest.mark.timed
+@pytest.mark.long
 def test_hung_server(scenario: Make, tmp_path: Path) -> None:
     """A server that never answers FAILs by its time-outs; the cap drops, every arrival is accounted for."""
     with server("hub") as (url, _):
