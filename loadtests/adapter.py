@@ -63,16 +63,20 @@ def _of_json(places: Mapping[str, str]) -> Adapter:
         row = json.loads(message)
         if type(row) is not dict or seq not in row:
             return None
-        return Broadcast(str(row.get(channel, "")), int(row[seq]), row.get(sent))
+        return Broadcast(str(row.get(channel, "")), int(row[seq]), _whole(row.get(sent)))
 
     def deep(message: str | bytes) -> Broadcast | None:
         row = json.loads(message)
         found = {name: _within(row, path) for name, path in paths.items()}
         if found["seq"] is None:
             return None
-        return Broadcast(str(found.get("channel") or ""), int(found["seq"]), found.get("sent_ns"))
+        return Broadcast(str(found.get("channel") or ""), int(found["seq"]), _whole(found.get("sent_ns")))
 
     return flat if plain else deep
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def _within(row: Any, path: list[str]) -> Any:

@@ -11,6 +11,7 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ __all__ = ["CALIBRATIONS", "Calibration", "calibrations", "cited", "host_class"]
 CALIBRATIONS = Path("runs") / "calibrations"
 FRESH_S = 24 * 3600.0
 _CPUINFO = Path("/proc/cpuinfo")
-FLOOR_PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9, 100.0)
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,7 @@ def cited(folder: Path, intent: Intent, processes: int, now_wall_s: float, *, re
     return found
 
 
+@cache
 def host_class() -> dict[str, str]:
     """What two machines must have in common for a calibration of one to speak for the other."""
     found = host() | {"processor": _processor(), "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB"}

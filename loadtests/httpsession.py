@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
@@ -16,23 +15,14 @@ from loadtests.httpcookies import Cookies
 from loadtests.httpreply import BadAnswerError, Reply, TruncatedError
 from loadtests.httprequest import RequestWriter, request_body, request_target
 from loadtests.httpresponse import BadStatusError, Request, Response
+from loadtests.tls import tls_context
 
-__all__ = ["HttpSession", "tls_context"]
+__all__ = ["HttpSession"]
 
+_tls_context = lru_cache(tls_context)  # users share one, with its trusted certificates
 _REDIRECTS = {301, 302, 303, 307, 308}
 _USUAL = {"User-Agent": "loadtests", "Accept": "*/*", "Accept-Encoding": "gzip, deflate, br"}
 Report = Callable[[Response, str, str, Mapping[str, Any], Exception | None], None]
-
-
-@lru_cache
-def tls_context(verify: bool, cert: str | tuple[str, str] | None) -> ssl.SSLContext:
-    """Certificates are verified unless told otherwise; ``cert`` is the client's own file, or it and its key."""
-    context = ssl.create_default_context()
-    if not verify:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if cert:
-        context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
-    return context
 
 
 class HttpSession:
@@ -222,7 +212,7 @@ class HttpSession:
         return reply, connection.ended_ns
 
     def _connect(self, parts: SplitResult, deadline_s: float) -> Connection:
-        tls = tls_context(self._verify, self._cert) if parts.scheme == "https" else None
+        tls = _tls_context(self._verify, self._cert) if parts.scheme == "https" else None
         port = parts.port or (443 if tls else 80)
         return Connection((str(parts.hostname), port), tls, max(0.001, deadline_s - time.monotonic()))
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import socket
-import ssl
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,7 @@ from loadtests.job import Job
 from loadtests.member import Delivery, Member, RoundTrip, Subscribed
 from loadtests.probe import Answer, kind_of
 from loadtests.stampedsocket import StampedSocket
+from loadtests.tls import tls_context
 
 __all__ = ["Listener", "Seat", "seats"]
 
@@ -62,9 +63,7 @@ def seats(job: Job) -> list[Seat]:
         if cls.channels is not Member.channels and not issubclass(cls, RoundTrip):
             found += [(cls, number + each) for each in range(spec.count)]
         number += spec.count
-    counts: dict[type[Member], int] = {}
-    for cls, _ in found:
-        counts[cls] = counts.get(cls, 0) + 1
+    counts = Counter(cls for cls, _ in found)
     wanted = min(scenario.witness_sockets, len(found))
     return [
         Seat(cls, counts[cls] + place, number, place)
@@ -132,11 +131,7 @@ class Listener:
     def _connect(self) -> tuple[ClientProtocol, StampedSocket]:
         url = urljoin(self._target.url, self._member.path).replace("http", "ws", 1)
         uri = parse_uri(url)
-        context: ssl.SSLContext | None = None
-        if uri.secure:
-            context = ssl.create_default_context()
-            if not self._target.tls_verify:
-                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context = tls_context(self._target.tls_verify) if uri.secure else None
         deadline_ns = self._deadline_ns()
         address = socket.getaddrinfo(uri.host, uri.port, type=socket.SOCK_STREAM)[0][4][0]
         connection = StampedSocket(str(address), uri.port, uri.host, context, deadline_ns)
@@ -170,6 +165,11 @@ class Listener:
                     raise protocol.handshake_exc
                 elif not opened:
                     opened = True
+                    for greeting in self._member.greetings():
+                        if isinstance(greeting, bytes):
+                            protocol.send_binary(greeting)
+                        else:
+                            protocol.send_text(greeting.encode())
                     protocol.send_text(self._member.subscribe_frame(channels).encode())
             if protocol.close_expected():
                 raise ConnectionResetError

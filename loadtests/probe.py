@@ -11,6 +11,7 @@ import httptools
 
 from loadtests.proberequest import ProbeRequest, origin
 from loadtests.stampedsocket import StampedSocket
+from loadtests.tls import tls_context
 
 __all__ = ["Answer", "Probe", "kind_of"]
 
@@ -54,9 +55,7 @@ class Probe:
         self._host = host if self._port == (443 if scheme == "https" else 80) else f"{host}:{self._port}"
         self._context: ssl.SSLContext | None = None
         if scheme == "https":
-            self._context = ssl.create_default_context()
-            if not tls_verify:
-                self._context.check_hostname, self._context.verify_mode = False, ssl.CERT_NONE
+            self._context = tls_context(tls_verify)
         self._socket: StampedSocket | None = None
 
     def ask(self, request: ProbeRequest, intended_ns: int | None = None) -> Answer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -17,6 +16,7 @@ from loadtests.errors import TargetError
 from loadtests.lifeline import die_with_parent
 from loadtests.processlog import ProcessLog
 from loadtests.scenario import Embedded
+from loadtests.tls import tls_context
 
 __all__ = ["EmbeddedTarget", "answers", "fetch", "free_port", "is_taken", "opener", "refuses"]
 
@@ -63,10 +63,8 @@ def fetch(url: str, *, tls_verify: bool, timeout_s: float = 10.0) -> bytes:
 
 def opener(*, tls_verify: bool) -> urllib.request.OpenerDirector:
     """What opens URLs without a proxy and goes where it was sent, not where an answer points to."""
-    context = ssl.create_default_context()
-    if not tls_verify:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    handlers = [_NoRedirect(), urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)]
+    secure = urllib.request.HTTPSHandler(context=tls_context(tls_verify))
+    handlers = [_NoRedirect(), urllib.request.ProxyHandler({}), secure]
     return urllib.request.build_opener(*handlers)
 
 

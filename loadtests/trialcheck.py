@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from loadtests.calibration import FLOOR_PERCENTILES
 from loadtests.health import FLOOR_P95_SHARE, FLOOR_P99_SHARE
 from loadtests.interval import Interval, merge
 from loadtests.judge import judge
@@ -19,6 +18,7 @@ from loadtests.verdict import Check, Status
 
 __all__ = ["check_floor", "check_known", "check_sabotaged", "check_swarm", "check_sweep", "floor_ms", "headroom"]
 
+FLOOR_PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9, 100.0)
 LEAST_HEADROOM = 2.0
 INTERFERENCE, INTERFERENCE_MS = 2.0, 1.0
 ACHIEVED = 0.99

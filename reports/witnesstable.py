@@ -21,11 +21,11 @@ def witness_rows(run: Run) -> list[tuple[str, ...]]:
 
     A series of which it has too few for a median is left out.
     """
-    seconds = [second for second in run.header.steady_seconds() if second in run.witness.seconds]
+    seconds = {second for second in run.header.steady_seconds() if second in run.witness.seconds}
     rows = []
     for name in sorted(run.witness.times_us.keys() & run.intervals.keys()):
         seen = run.witness.during(name, seconds)
-        load = Histogram.sum(i.service for second, i in run.intervals[name].items() if second in set(seconds))
+        load = Histogram.sum(i.service for second, i in run.intervals[name].items() if second in seconds)
         if len(seen) >= WITNESSED[0][1] and load.total:
             figures = [figure for p, least in WITNESSED for figure in _pair(load, seen, p, least)]
             rows.append((name, count(len(seen)), *figures))
