@@ -84,7 +84,10 @@ class Connection:
         await self._member.prepare(http)
         self._connect_started_ns = started_ns = time.monotonic_ns()
         async with asyncio.timeout(self._timeout_s):
-            socket = await connect(http, self._member.path, self._received, headers=self._member.headers())
+            member = self._member
+            socket = await connect(
+                http, member.path, self._received, headers=member.headers(), subprotocols=member.subprotocols
+            )
         self._books.recorder.record(CONNECT, started_ns, started_ns, time.monotonic_ns())
         self._socket = socket
         self._books.connected += 1

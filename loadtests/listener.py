@@ -20,6 +20,7 @@ from zlib import crc32
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
+from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from loadtests.classfile import load_class
@@ -135,7 +136,8 @@ class Listener:
         deadline_ns = self._deadline_ns()
         address = socket.getaddrinfo(uri.host, uri.port, type=socket.SOCK_STREAM)[0][4][0]
         connection = StampedSocket(str(address), uri.port, uri.host, context, deadline_ns)
-        protocol = ClientProtocol(uri, max_size=LARGEST_FRAME)
+        asked = [Subprotocol(name) for name in self._member.subprotocols]
+        protocol = ClientProtocol(uri, subprotocols=asked or None, max_size=LARGEST_FRAME)
         request = protocol.connect()
         for name, value in self._member.headers().items():
             request.headers[name] = value

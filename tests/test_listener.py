@@ -26,6 +26,11 @@ class Reader(Member):
     """Subscribes, and reads frames of its own short form."""
 
     path = "/live"
+    subprotocols = ("b",)
+
+    def greetings(self) -> list[str | bytes]:
+        """One of each kind."""
+        return ["hello", b"\x00"]
 
     def headers(self) -> dict[str, str]:
         """A key."""
@@ -105,7 +110,7 @@ def _heard(
     handler: Callable[[Any], None], *, of: int = 1, place: int = 0, until: int = 1, at_end: bool = False, **options: Any
 ) -> Any:
     """What a listener tells of a server: so many answers, or all up to the connection's end."""
-    with serve(handler, "127.0.0.1", 0, **options) as server:
+    with serve(handler, "127.0.0.1", 0, subprotocols=["a", "b"], **options) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
@@ -133,6 +138,8 @@ def _says(*rows: Any, closes: bool = False) -> Callable[[Any], None]:
     def handler(connection: Any) -> None:
         assert connection.request.path == "/live"
         assert connection.request.headers["X-Key"] == "k"
+        assert connection.subprotocol == "b"
+        assert (connection.recv(), connection.recv()) == ("hello", b"\x00")
         assert json.loads(connection.recv()) == ["news"]
         connection.send("ok")
         for row in rows:
