@@ -20,6 +20,7 @@ from zlib import crc32
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
@@ -165,7 +166,7 @@ class Listener:
                     yield event, at_ns, by_kernel
                 elif protocol.handshake_exc is not None:
                     raise protocol.handshake_exc
-                elif not opened:
+                elif not opened and protocol.state is State.OPEN:  # else it was closed in the same breath
                     opened = True
                     for greeting in self._member.greetings():
                         if isinstance(greeting, bytes):

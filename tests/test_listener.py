@@ -152,7 +152,7 @@ def _says(*rows: Any, closes: bool = False) -> Callable[[Any], None]:
 
 def _event(sequence: int, *, ago_ms: int = 0, publisher: str = "r1.0") -> Callable[[], str]:
     def made() -> str:
-        time.sleep(0.002)  # after the subscription was heard of
+        time.sleep(0.05)  # in a read of its own, after the subscription was heard of
         now = time.monotonic_ns() - ago_ms * MS
         return json.dumps([publisher, "news", sequence, now, now])
 
