@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from loadtests.fanout import FanOut
 from loadtests.framesample import FrameSample
 from loadtests.heardlog import HeardLog
 from loadtests.interval import Interval
 from loadtests.ledger import Ledger, Message
-from loadtests.member import Broadcast, Member, Publication
+from loadtests.member import Broadcast, Delivery, Member, Publication
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
-from loadtests.series import DELIVER
+from loadtests.series import DELIVER, RECOVER
 
 __all__ = ["EVERY_CHANNEL", "Books", "stream_name"]
 
@@ -50,6 +51,7 @@ class Books:
         self.frames: FrameSample | None = None
         """Where received frames are held against the contract."""
         self._drain_ns = drain_ns
+        self._fanned: list[FanOut] = []
         self._shared = shared
         self._published: dict[str, Any] = {}
         self._heard: dict[str, HeardLog] = {}
@@ -73,8 +75,15 @@ class Books:
         taken, self._published = self._published, {}
         return taken
 
-    def heard(self, subscriber: int, broadcast: Broadcast, now_ns: int, size_bytes: int) -> None:
-        """A subscriber heard what the server itself published; without a time of its own it took none."""
+    def delivered(self, subscriber: int, delivery: Delivery, now_ns: int, size_bytes: int, live_from_ns: int) -> None:
+        """A subscriber has a message; one that was sent before ``live_from_ns`` had been kept for it."""
+        publisher, channel, sequence, intended_ns, sent_ns = delivery
+        live = sent_ns >= live_from_ns
+        if self.ledger.received(subscriber, f"{publisher}\t{channel}", sequence, now_ns, live=live):
+            self.recorder.record(DELIVER if live else RECOVER, intended_ns, sent_ns, now_ns, 0, size_bytes)
+
+    def heard(self, subscriber: int, broadcast: Broadcast, now_ns: int, size_bytes: int, live_from_ns: int) -> None:
+        """Likewise of what the server itself published; without a time of its own it took none."""
         log = self._heard.get(broadcast.channel)
         if log is None:
             log = self._heard[broadcast.channel] = HeardLog(broadcast.sequence)
@@ -82,8 +91,10 @@ class Books:
         place = log.heard(broadcast.sequence, sent_ns)
         if place < 0:
             return  # before the first that anybody heard: nobody can be accused over it
-        if self.ledger.received(subscriber, broadcast.channel, place) and broadcast.sent_ns is not None:
-            self.recorder.record(DELIVER, sent_ns, sent_ns, now_ns, 0, size_bytes)
+        live = sent_ns >= live_from_ns
+        first = self.ledger.received(subscriber, broadcast.channel, place, now_ns, live=live)
+        if first and broadcast.sent_ns is not None:
+            self.recorder.record(DELIVER if live else RECOVER, sent_ns, sent_ns, now_ns, 0, size_bytes)
 
     def _log_heard(self) -> None:
         for channel, log in self._heard.items():
@@ -98,10 +109,17 @@ class Books:
     def settle(self, now_ns: int) -> None:
         """Settle what is old enough; a lost delivery is a sample of its own."""
         self._log_heard()
-        for lost in self.ledger.settle(now_ns):
-            intended_ns, sent_ns = lost.message
-            ended_ns = sent_ns + self._drain_ns
-            self.recorder.record(DELIVER, intended_ns, sent_ns, ended_ns, int(Outcome.LOST))
+        for settled in self.ledger.settle(now_ns):
+            intended_ns, sent_ns = settled.message
+            for _ in settled.lost:
+                self.recorder.record(DELIVER, intended_ns, sent_ns, sent_ns + self._drain_ns, int(Outcome.LOST))
+            heard = self._heard.get(settled.stream)
+            self._fanned.append(FanOut.of(settled, heard.first if heard else 0))
+
+    def take_fanned(self) -> list[FanOut]:
+        """What was settled since the last call."""
+        taken, self._fanned = self._fanned, []
+        return taken
 
     def broke(self, member: Member, error: BaseException) -> None:
         """An author's member raised: the planned load is not being made."""

@@ -20,6 +20,7 @@ from loadtests.description import run_header
 from loadtests.duration import NS_PER_S
 from loadtests.earlystop import EarlyStop
 from loadtests.ending import Ending
+from loadtests.fanout import FanOuts
 from loadtests.generator import Generator
 from loadtests.header import RunHeader
 from loadtests.intake import Intake
@@ -111,18 +112,9 @@ class Conductor:
 
     def _job(self) -> Job:
         """All of the load, as one process would have it."""
+        spool, port = self._spool.resolve(), self._options.ui_port
         return Job(
-            self._scenario,
-            self._run_id,
-            "local",
-            "generator",
-            0,
-            1,
-            self._spool.resolve(),
-            self._addresses,
-            0,
-            self._options.ui_port,
-            self._promises,
+            self._scenario, self._run_id, "local", "generator", 0, 1, spool, self._addresses, 0, port, self._promises
         )
 
     async def _run(self, header: RunHeader) -> None:
@@ -134,7 +126,8 @@ class Conductor:
         objectives = self._scenario.parsed_objectives()
         self._progress = Progress(header.phases, objectives)
         early = EarlyStop(header.phases, objectives) if self._scenario.stop_early else None
-        self._intake = Intake(self._writer, self._progress, self._clock_s, self._cut, early)
+        fanouts = FanOuts(self._t0_ns, self._job().limits_ns, options.processes)
+        self._intake = Intake(self._writer, self._progress, self._clock_s, self._cut, fanouts, early)
         for said in header.advice:
             self._board.say(f"note: {said}")
         if options.ui_port is not None:
@@ -237,6 +230,7 @@ class Conductor:
 
     def _close(self) -> Conducted:
         self._intake.recover(self._spool)
+        self._intake.finish()
         shutil.rmtree(self._spool, ignore_errors=True)
         header = self._writer.header
         self._writer.close(

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from loadtests.books import EVERY_CHANNEL, Books, stream_name
+from loadtests.books import EVERY_CHANNEL, Books
 from loadtests.duration import NS_PER_S
 from loadtests.job import Job
 from loadtests.member import Acknowledged, Broadcast, Delivery, Member, Subscribed
@@ -17,10 +17,12 @@ from loadtests.outcome import classify
 from loadtests.publisher import Publisher
 from loadtests.sample import Outcome
 from loadtests.scenario import Member as MemberSpec
-from loadtests.series import CONNECT, CONNECTION, DELIVER, SUBSCRIBE
+from loadtests.series import CONNECT, CONNECTION, SUBSCRIBE
 from loadtests.websocket import WebSocket, connect
 
 __all__ = ["Connection", "within"]
+
+_UNTIL_SUBSCRIBED = 2**63
 
 
 class Connection:
@@ -40,6 +42,7 @@ class Connection:
         self._timeout_s = job.scenario.load.timeout / NS_PER_S
         self._socket: WebSocket | None = None
         self._broken = False
+        self._live_from_ns = 0
         self._connect_started_ns = 0
         self._subscribe_started_ns = 0
 
@@ -96,7 +99,8 @@ class Connection:
             for greeting in self._member.greetings():
                 await socket.send(greeting)
             if self._member.hears_broadcasts:
-                self._books.ledger.subscribed(self._number, EVERY_CHANNEL, time.monotonic_ns())
+                self._live_from_ns = min(self._live_from_ns, time.monotonic_ns())
+                self._books.ledger.subscribed(self._number, EVERY_CHANNEL, self._live_from_ns)
             channels = list(self._member.channels())
             if channels:
                 self._subscribe_started_ns = time.monotonic_ns()
@@ -115,7 +119,8 @@ class Connection:
                 self._books.recorder.record(SUBSCRIBE, started_ns, started_ns, now, int(Outcome.ERROR), 0, kind)
             if not self.leaving:
                 self.publisher.closed(socket.ending)
-            self._books.ledger.unsubscribed(self._number, time.monotonic_ns())
+            self._books.ledger.unsubscribed(self._number, time.monotonic_ns(), away=not self.leaving)
+            self._live_from_ns = _UNTIL_SUBSCRIBED
             if not socket.closed:
                 socket.abort()
         if not self.leaving:
@@ -148,17 +153,16 @@ class Connection:
         if isinstance(meaning, Delivery):
             if not meaning.publisher.startswith(self._mark):
                 return
-            stream = stream_name(meaning.publisher, meaning.channel)
-            if self._books.ledger.received(self._number, stream, meaning.sequence):
-                self._books.recorder.record(DELIVER, meaning.intended_ns, meaning.sent_ns, now_ns, 0, len(frame))
+            self._books.delivered(self._number, meaning, now_ns, len(frame), self._live_from_ns)
         elif isinstance(meaning, Broadcast):
-            self._books.heard(self._number, meaning, now_ns, len(frame))
+            self._books.heard(self._number, meaning, now_ns, len(frame), self._live_from_ns)
         elif isinstance(meaning, Acknowledged):
             self.publisher.acknowledged(meaning.channel, meaning.sequence, now_ns)
         elif isinstance(meaning, Subscribed):
             started_ns, self._subscribe_started_ns = self._subscribe_started_ns, 0
             if started_ns:
                 self._books.recorder.record(SUBSCRIBE, started_ns, started_ns, now_ns)
+            self._live_from_ns = min(self._live_from_ns, now_ns)
             for channel in meaning.channels:
                 self._books.ledger.subscribed(self._number, channel, now_ns)
             if self._socket is not None:

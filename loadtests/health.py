@@ -11,7 +11,7 @@ from loadtests.duration import format_ns
 from loadtests.evidence import Evidence
 from loadtests.objective import Objective
 from loadtests.run import Run
-from loadtests.series import DELIVER, PUBLICATIONS, is_raised, is_request, is_stray, on_plan
+from loadtests.series import DELIVER, PUBLICATIONS, RECOVER, is_raised, is_request, is_stray, on_plan
 from loadtests.settling import check_settled
 from loadtests.verdict import Check
 from loadtests.vitalcheck import check_vitals
@@ -22,7 +22,7 @@ BLOCK_S = 10
 LEAST_ACHIEVED, LEAST_ACHIEVED_IN_BLOCK = 0.99, 0.95
 DEFAULT_LIMIT_NS = 200_000_000
 FLOOR_P95_SHARE, FLOOR_P99_SHARE = 0.1, 0.2
-LEDGER = ("expected", "delivered", "lost", "received", "duplicated", "late", "outside", "foreign")
+LEDGER = ("expected", "delivered", "lost", "received", "duplicated", "late", "outside", "recovered", "foreign")
 
 
 def slip_is_material(evidence: Evidence, limit_ns: int | None) -> bool:
@@ -124,9 +124,9 @@ def _deliveries(run: Run) -> Iterator[Check]:
     """What the swarm's ledger counted is in the record: what came once and in time, and what was lost.
 
     In a run that went to its end the ledger itself must add up: expected = delivered + lost, and received = delivered +
-    outside + foreign + duplicated + late.
+    outside + recovered + foreign + duplicated + late.
     """
-    deliveries = list(run.intervals.get(DELIVER, {}).values())
+    deliveries = [i for name in (DELIVER, RECOVER) for i in run.intervals.get(name, {}).values()]
     ledger = run.deliveries
     if run.header.state == "running" or not (deliveries or ledger):
         return
@@ -135,7 +135,7 @@ def _deliveries(run: Run) -> Iterator[Check]:
     in_time = counted["received"] - counted["duplicated"] - counted["late"]
     settled = run.header.state != "complete" or (
         counted["expected"] == counted["delivered"] + counted["lost"]
-        and in_time == counted["delivered"] + counted["outside"] + counted["foreign"]
+        and in_time == counted["delivered"] + counted["outside"] + counted["recovered"] + counted["foreign"]
     )
     yield Check(
         "deliveries",

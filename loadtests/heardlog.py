@@ -18,10 +18,10 @@ MOST_AHEAD = 1_000_000
 
 
 class HeardLog:
-    """One channel of one server, in one process. Numbers are counted from the first that was heard."""
+    """One channel of one server, in one process. Numbers are counted from ``first``, the first that was heard."""
 
     def __init__(self, first: int) -> None:
-        self._first = first
+        self.first = first
         self._sent_ns: dict[int, int] = {}
         self._next = 0
         self._latest_ns = 0
@@ -33,10 +33,10 @@ class HeardLog:
             LoadtestsError: when the numbers jump so far that they cannot be those of messages.
 
         """
-        place = number - self._first
+        place = number - self.first
         if place > self._next + MOST_AHEAD:
             raise LoadtestsError(
-                f"the server's numbers jump from about {self._first + self._next:,} to {number:,}: expected one more "
+                f"the server's numbers jump from about {self.first + self._next:,} to {number:,}: expected one more "
                 "for each message of a channel; name the right field, or the channel's, with --adapter"
             )
         if place >= self._next:

@@ -10,7 +10,9 @@ from typing import Any
 
 from loadtests.board import Progress
 from loadtests.earlystop import EarlyStop, Stop
+from loadtests.fanout import FanOuts
 from loadtests.interval import Interval
+from loadtests.ledgercounts import Counts
 from loadtests.outbox import Inbox, read_spool
 from loadtests.runwriter import RunWriter
 from loadtests.series import is_request
@@ -29,6 +31,7 @@ class Intake:
         progress: what the board shows.
         clock_s: seconds since the run's start.
         cut: ends the run early, given the reason and whose fault it is.
+        fanouts: puts together what each process of a swarm knows of a message.
         early: where the run is to end once it is certainly failing.
 
     """
@@ -39,6 +42,7 @@ class Intake:
         progress: Progress,
         clock_s: Callable[[], float],
         cut: Callable[[str, str], None],
+        fanouts: FanOuts,
         early: EarlyStop | None = None,
     ) -> None:
         self.accounting: Counter[str] = Counter()
@@ -48,6 +52,7 @@ class Intake:
         self._progress = progress
         self._clock_s = clock_s
         self._cut = cut
+        self._fanouts = fanouts
         self._early = early
         self._inbox = Inbox()
         self._ledgers: dict[str, dict[str, int]] = {}
@@ -60,6 +65,9 @@ class Intake:
         if not self._inbox.accept(batch):
             return False
         intervals = [Interval.from_json(row) for row in batch.get("intervals", ())]
+        if "fanned" in batch:
+            self._fanouts.add(batch["fanned"])
+            intervals += self._fan_out()
         self.write(lambda: self._writer.intervals(intervals))
         self._progress.add(intervals)
         if self._early:
@@ -81,8 +89,7 @@ class Intake:
         if "ledger" in batch:
             if batch["sequence"] == max(self._inbox.seen(batch["source"])):  # a recovered batch may be an older one
                 self._ledgers[batch["source"]] = batch["ledger"]
-            names = batch["ledger"]
-            total = {name: sum(ledger[name] for ledger in self._ledgers.values()) for name in names}
+            total = Counts.together(self._ledgers.values())
             self._progress.ledger = total
             self.write(lambda: self._writer.deliveries(total))
         self.accounting.update(batch.get("accounting", {}))
@@ -90,6 +97,18 @@ class Intake:
             self.locust[batch["source"]] = batch["locust"]
         self.unloaded |= batch.get("unloaded", {})
         return True
+
+    def _fan_out(self) -> list[Interval]:
+        intervals, curve = self._fanouts.take()
+        for row in curve:
+            self.write(partial(self._writer.fan_out, row))
+        return intervals
+
+    def finish(self) -> None:
+        """Nothing more comes: also what some process never told of is written."""
+        self._fanouts.finish()
+        intervals = self._fan_out()
+        self.write(lambda: self._writer.intervals(intervals))
 
     def unreachable(self) -> bool:
         """Whether the target refused every connection of the last seconds: more load would show nothing."""

@@ -3,23 +3,31 @@
 Pure bookkeeping with time as a parameter. A *stream* is what one publisher sends on one channel, numbered from 0
 without gaps. A subscriber is *eligible* for a message when its subscription was acknowledged at least ``guard`` before
 the message was sent and still held ``guard`` after. Messages are settled once they are older than ``drain``: every
-eligible subscriber has it, or it is lost. What is settled is forgotten, so memory does not grow with the run.
+eligible subscriber has it, or it is lost. A message sent while a subscriber was *away*, its connection lost and not yet
+subscribed again, is no loss; it is *recovered* if the server sends it afterwards. What is settled is forgotten, so
+memory does not grow with the run: of what did not come, it is known for ``MEMORY_NS`` to whom it did not.
 
 Identities, exact once the ledger is closed: expected = delivered + lost, and received = delivered + outside +
-duplicated + late + foreign. Until then, what was received and is not settled yet is missing on the right.
+recovered + duplicated + late + foreign. Until then, what was received and is not settled yet is missing on the right.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from array import array
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-__all__ = ["Counts", "Ledger", "Lost", "Message"]
+import numpy as np
 
-_OPEN = 2**63
-"""The end of a window that has not ended."""
+from loadtests.ledgercounts import Counts
+from loadtests.subscriptions import Subscriptions
+
+__all__ = ["MEMORY_NS", "Ledger", "Message", "Settled"]
+
+MEMORY_NS = 600 * 1_000_000_000
+"""What comes later than this after it was sent counts as late, though it may be a copy."""
+_GIVEN_UP, _AWAY = 1, 2
 
 
 class Message(NamedTuple):
@@ -29,53 +37,42 @@ class Message(NamedTuple):
     sent_ns: int
 
 
-class Lost(NamedTuple):
-    """A delivery that was due and did not come."""
+class Settled(NamedTuple):
+    """What became of one message among the subscribers of this process.
 
-    subscriber: int
+    ``arrived_ns`` holds the first, the middle (the lower of two) and the last live arrival, None where nobody got it;
+    ``reached`` how many did.
+    """
+
     stream: str
     sequence: int
     message: Message
+    lost: list[int]
+    reached: int
+    arrived_ns: tuple[int, int, int] | None
 
 
-@dataclass
-class Counts:
-    """The ledger's totals."""
+class _Arrivals:
+    """Of one message that is not settled."""
 
-    expected: int = 0
-    delivered: int = 0
-    lost: int = 0
-    duplicated: int = 0
-    """Came once more."""
-    reordered: int = 0
-    """Came, not being late, after a higher number of its stream; not a class of its own in the identities."""
-    late: int = 0
-    """Came after the message was settled: as lost, which it stays, or as not due."""
-    outside: int = 0
-    """Came in time to a subscriber that was not (yet, or any more) eligible."""
-    foreign: int = 0
-    """Bears our mark, but nobody published it."""
-    received: int = 0
+    __slots__ = ("came", "live_ns")
 
-    def to_json(self) -> dict[str, int]:
-        """Plain values."""
-        return asdict(self)
+    def __init__(self, places: int) -> None:
+        self.came = bytearray(places)
+        self.live_ns = array("q")
 
 
-@dataclass
 class _Stream:
-    channel: str
-    settled: int = 0
-    waiting: deque[Message] = field(default_factory=deque)
+    __slots__ = ("channel", "forgotten", "highest", "missing", "settled", "unsettled", "waiting")
 
-
-@dataclass
-class _Receipts:
-    unsettled: set[int] = field(default_factory=set)
-    lost: set[int] = field(default_factory=set)
-    missed: set[int] = field(default_factory=set)
-    """Not due, being sent close to the subscriber's coming or going, and not come either; some may still."""
-    highest: int = -1
+    def __init__(self) -> None:
+        self.channel = Subscriptions()  # until its publisher's log says which
+        self.settled = 0
+        self.waiting: deque[Message] = deque()
+        self.highest: dict[int, int] = {}
+        self.unsettled: dict[int, _Arrivals] = {}
+        self.missing: dict[int, tuple[int, dict[int, int]]] = {}  # by number: when sent, and who lacks it, and why
+        self.forgotten = -1
 
 
 class Ledger:
@@ -87,9 +84,10 @@ class Ledger:
         self.counts = Counts()
         self._guard_ns = guard_ns
         self._drain_ns = drain_ns
+        self._places: dict[int, int] = {}
+        self._subscribers: list[int] = []
+        self._channels: dict[str, Subscriptions] = {}
         self._streams: dict[str, _Stream] = {}
-        self._windows: dict[str, dict[int, list[list[int]]]] = {}
-        self._receipts: dict[str, dict[int, _Receipts]] = defaultdict(lambda: defaultdict(_Receipts))
 
     def published(self, stream: str, channel: str, first: int, messages: Iterable[Message]) -> None:
         """A publisher's log: consecutive messages of a stream, the first numbered ``first``.
@@ -98,79 +96,140 @@ class Ledger:
             ValueError: when the log has a gap.
 
         """
-        known = self._streams.setdefault(stream, _Stream(channel))
+        known = self._stream(stream)
+        known.channel = self._channel(channel)
         if first != known.settled + len(known.waiting):
             raise ValueError(f"the log of {stream} goes on at {first}, not at {known.settled + len(known.waiting)}")
         known.waiting.extend(messages)
 
     def subscribed(self, subscriber: int, channel: str, at_ns: int) -> None:
         """A subscription was acknowledged."""
-        self._windows.setdefault(channel, {}).setdefault(subscriber, []).append([at_ns, _OPEN])
+        self._channel(channel).begin(self._place(subscriber), at_ns, self._drain_ns)
 
-    def unsubscribed(self, subscriber: int, at_ns: int) -> None:
-        """All of a subscriber's subscriptions ended: it left, or its connection closed."""
-        for by_subscriber in self._windows.values():
-            for window in by_subscriber.get(subscriber, ()):
-                window[1] = min(window[1], at_ns)
+    def unsubscribed(self, subscriber: int, at_ns: int, *, away: bool = False) -> None:
+        """All of a subscriber's subscriptions ended; ``away``: against its will, and it will try to come back."""
+        place = self._place(subscriber)
+        for channel in self._channels.values():
+            channel.end(place, at_ns, away=away)
 
-    def received(self, subscriber: int, stream: str, sequence: int) -> bool:
-        """A delivery came; False when it was there already, or was given up as lost."""
-        self.counts.received += 1
-        receipts = self._receipts[stream][subscriber]
-        known = self._streams.get(stream)
-        if sequence in receipts.unsettled:
-            self.counts.duplicated += 1
+    def received(self, subscriber: int, stream: str, sequence: int, at_ns: int = 0, *, live: bool = True) -> bool:
+        """A delivery came; False when it was there already, or was given up as lost.
+
+        ``live`` is false of a message that was sent before the subscription was there, and so was kept for it.
+        """
+        counts = self.counts
+        counts.received += 1
+        known = self._streams.get(stream) or self._stream(stream)
+        place = self._places.get(subscriber)
+        if place is None:
+            place = self._place(subscriber)
+        arrivals = known.unsettled.get(sequence)
+        if arrivals is None:
+            if 0 <= sequence < known.settled:
+                return self._after_settlement(known, place, sequence)
+            arrivals = known.unsettled[sequence] = _Arrivals(len(known.channel.held))
+        if place >= len(arrivals.came):
+            arrivals.came.extend(bytes(place + 1 - len(arrivals.came)))
+        if arrivals.came[place]:
+            counts.duplicated += 1
             return False
-        if known is not None and 0 <= sequence < known.settled:
-            first = sequence in receipts.lost or sequence in receipts.missed
-            receipts.lost.discard(sequence)
-            receipts.missed.discard(sequence)
-            self.counts.late += first
-            self.counts.duplicated += not first
-            return False
-        if sequence < receipts.highest:
-            self.counts.reordered += 1
-        else:
-            receipts.highest = sequence
-        receipts.unsettled.add(sequence)
+        arrivals.came[place] = 1
+        if live:
+            arrivals.live_ns.append(at_ns)
+            highest = known.highest.get(place, -1)
+            if sequence < highest:
+                counts.reordered += 1
+                counts.displacement = max(counts.displacement, highest - sequence)
+            else:
+                known.highest[place] = sequence
         return True
 
-    def settle(self, now_ns: int) -> Iterator[Lost]:
-        """Settle every message sent at least ``drain`` ago; yields what was lost."""
+    def settle(self, now_ns: int) -> Iterator[Settled]:
+        """Settle every message sent at least ``drain`` ago."""
         for name, stream in self._streams.items():
-            windows, receipts = self._windows.get(stream.channel, {}), self._receipts[name]
-            subscribers = windows.keys() | receipts.keys()
-            while stream.waiting and stream.waiting[0].sent_ns <= now_ns - self._drain_ns:
-                message, sequence = stream.waiting.popleft(), stream.settled
+            waiting = stream.waiting
+            while waiting and waiting[0].sent_ns <= now_ns - self._drain_ns:
+                message, sequence = waiting.popleft(), stream.settled
                 stream.settled += 1
-                for subscriber in subscribers:
-                    receipt = receipts[subscriber]
-                    came = sequence in receipt.unsettled
-                    receipt.unsettled.discard(sequence)
-                    if not _held(windows.get(subscriber, ()), message.sent_ns, self._guard_ns):
-                        self.counts.outside += came
-                        if not came and _held(windows.get(subscriber, ()), message.sent_ns, -2 * self._guard_ns):
-                            receipt.missed.add(sequence)
-                        continue
-                    self.counts.expected += 1
-                    if came:
-                        self.counts.delivered += 1
-                    else:
-                        self.counts.lost += 1
-                        receipt.lost.add(sequence)
-                        yield Lost(subscriber, name, sequence, message)
+                arrivals = stream.unsettled.pop(sequence, None) or _Arrivals(0)
+                lost = self._settled(stream, sequence, message, arrivals.came)
+                live = arrivals.live_ns
+                ends = (live[0], live[(len(live) - 1) // 2], live[-1]) if live else None
+                yield Settled(name, sequence, message, lost, len(live), ends)
+            while stream.missing and next(iter(stream.missing.values()))[0] < now_ns - MEMORY_NS:
+                stream.forgotten = next(iter(stream.missing))
+                del stream.missing[stream.forgotten]
 
     def close(self) -> None:
         """After the last settlement: what is still unaccounted for was never published by anyone."""
-        for receipts in self._receipts.values():
-            for receipt in receipts.values():
-                self.counts.foreign += len(receipt.unsettled)
-                receipt.unsettled.clear()
+        for stream in self._streams.values():
+            self.counts.foreign += sum(arrivals.came.count(1) for arrivals in stream.unsettled.values())
+            stream.unsettled.clear()
 
+    def _place(self, subscriber: int) -> int:
+        place = self._places.get(subscriber)
+        if place is None:
+            place = self._places[subscriber] = len(self._subscribers)
+            self._subscribers.append(subscriber)
+        return place
 
-def _held(windows: Iterable[Sequence[int]], sent_ns: int, guard_ns: int) -> bool:
-    """Whether a subscription was held from ``guard`` before a message was sent until ``guard`` after."""
-    for start, end in windows:  # noqa: SIM110 -- any() of a generator takes three times as long
-        if start + guard_ns <= sent_ns <= end - guard_ns:
+    def _channel(self, channel: str) -> Subscriptions:
+        return self._channels.setdefault(channel, Subscriptions())
+
+    def _stream(self, stream: str) -> _Stream:
+        known = self._streams.get(stream)
+        if known is None:
+            known = self._streams[stream] = _Stream()
+        return known
+
+    def _after_settlement(self, stream: _Stream, place: int, sequence: int) -> bool:
+        lacking = stream.missing.get(sequence)
+        why = lacking[1].pop(place, 0) if lacking else _GIVEN_UP if sequence <= stream.forgotten else 0
+        if why == _AWAY:
+            self.counts.recovered += 1
             return True
-    return False
+        self.counts.late += why == _GIVEN_UP
+        self.counts.duplicated += not why
+        return False
+
+    def _settled(self, stream: _Stream, sequence: int, message: Message, came: bytearray) -> list[int]:
+        """Count a message; the subscribers that lost it."""
+        channel, counts, sent_ns = stream.channel, self.counts, message.sent_ns
+        lacking: dict[int, int] = {}
+        lost: list[int] = []
+        if sent_ns < channel.changed_ns + 2 * self._guard_ns:
+            asked = sorted(channel.places() | {k for k, one in enumerate(came) if one})
+        else:  # as good as always: only those are asked that have what they are not due, or the other way round
+            asked = _differing(came, channel.held) if came != channel.held else []
+            agreeing = channel.holders - sum(channel.held[k] for k in asked if k < len(channel.held))
+            counts.expected += agreeing
+            counts.delivered += agreeing
+        for place in asked:
+            got = place < len(came) and came[place]
+            if channel.held_at(place, sent_ns, self._guard_ns):
+                counts.expected += 1
+                counts.delivered += got
+                if not got:
+                    lacking[place] = _GIVEN_UP
+                    lost.append(self._subscribers[place])
+            elif channel.away_at(place, sent_ns):
+                counts.away += 1
+                counts.recovered += got
+                if not got:
+                    lacking[place] = _AWAY
+            elif got:
+                counts.outside += 1
+            elif channel.held_at(place, sent_ns, -2 * self._guard_ns):  # not due, but it may still come
+                lacking[place] = _GIVEN_UP
+        counts.lost += len(lost)
+        if lacking:
+            stream.missing[sequence] = sent_ns, lacking
+        return lost
+
+
+def _differing(one: bytearray, other: bytearray) -> list[int]:
+    """Where two are not the same; the shorter one goes on with zeros."""
+    n = max(len(one), len(other))
+    unequal = np.frombuffer(one.ljust(n, b"\0"), np.uint8) != np.frombuffer(other.ljust(n, b"\0"), np.uint8)
+    places: list[int] = np.flatnonzero(unequal).tolist()
+    return places

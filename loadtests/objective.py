@@ -2,17 +2,23 @@
 
 Grammar::
 
-    objective = latency | gap | share | count | rate
+    objective = latency | gap | fan-out | share | least | count | rate
     latency   = "p" NUMBER ("<" | "<=") DURATION          p95 < 200ms
     gap       = "omission_gap" latency                    omission_gap p99 < 5ms
+    fan-out   = "deliver." ("first" | "median" | "last") latency
+                                                          deliver.last p99 < 200ms
     share     = ("errors" | "lost") ("<" | "<=") PERCENT  errors < 0.1%
+    least     = ("delivered" | "connected") (">" | ">=") PERCENT
+                                                          delivered >= 99.99%
     count     = COUNT "==" 0                              lost == 0
     rate      = "throughput" (">" | ">=") RATE            throughput > 140/s
 
 ``p95 < 200ms`` means "fewer than 5 % of the requests are bad", a request being bad when it failed or took longer;
 ``errors < 0.1%`` means the same of failures alone. The omission gap of a request is how much later it left than it was
 due, which is what its response time is longer by than its service time; one that never left has an infinite gap. All
-three are a bad fraction held against a budget.
+three are a bad fraction held against a budget. ``deliver.last p99 < 200ms`` asks of each message when the last of its
+subscribers had it, whatever series the line stands under; ``delivered >= 99.99%`` is ``lost <= 0.01%``, and ``connected
+>= 99.9%`` allows connections to be down for 0.1 % of the time for which they were to be up.
 """
 
 from __future__ import annotations
@@ -27,6 +33,7 @@ from typing import Literal
 
 from loadtests.duration import parse_duration_ns, parse_fraction, parse_rate_per_s
 from loadtests.errors import ObjectiveError, UsageError
+from loadtests.series import CONNECTED, FIRST, LAST, MEDIAN, is_derived
 
 __all__ = ["COUNTS", "Kind", "Objective", "Scope", "limits_ns", "parse_objective"]
 
@@ -64,8 +71,13 @@ class Objective:
     scope: Scope = "pool"
 
     def matches(self, series: str) -> bool:
-        """Whether a series is bound; ``*`` and ``?`` as in file names, or the exact name (``[`` has no meaning)."""
-        return series == self.series or fnmatchcase(series, self.series.replace("[", "[[]"))
+        """Whether a series is bound; ``*`` and ``?`` as in file names, or the exact name (``[`` has no meaning).
+
+        What tells in another way what other series count already is bound by its exact name alone.
+        """
+        if series == self.series:
+            return True
+        return not is_derived(series) and fnmatchcase(series, self.series.replace("[", "[[]"))
 
     @property
     def limit_ns(self) -> int | None:
@@ -74,7 +86,9 @@ class Objective:
 
 
 GAP = "omission_gap "
-_LINE = re.compile(r"\s*((?:omission_gap\s+)?[a-z_]+[\d.]*)\s*(<=|>=|==|<|>)\s*(\S.*?)\s*", re.IGNORECASE)
+FAN_OUT = {"deliver.first ": FIRST, "deliver.median ": MEDIAN, "deliver.last ": LAST}
+_WORDS = r"(?:(?:omission_gap|deliver\.(?:first|median|last))\s+)?"
+_LINE = re.compile(rf"\s*({_WORDS}[a-z_.]+[\d.]*)\s*(<=|>=|==|<|>)\s*(\S.*?)\s*", re.IGNORECASE)
 _EXPECTED = (
     'expected a line such as "p95 < 200ms", "errors < 0.1%", "lost == 0", "throughput > 140/s" or '
     '"omission_gap p99 < 5ms"'
@@ -92,6 +106,9 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
     if match is None:
         raise ObjectiveError(f'objective "{text}" does not parse; {_EXPECTED}')
     metric, sign, value = " ".join(match[1].lower().split()), match[2], match[3]
+    for word, own in FAN_OUT.items():
+        if metric.startswith(word):
+            metric, series, scope = metric.removeprefix(word), own, "pool"
     try:
         if re.fullmatch(r"(omission_gap )?p\d+(\.\d+)?", metric):
             percentile = float(metric.removeprefix(GAP)[1:])
@@ -118,13 +135,23 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
             if not 0 < share < 1:
                 raise ObjectiveError(f'objective "{text}": to allow none at all write "{metric} == 0"')
             return Objective(text, Kind.SHARE, metric, share, share, series=series, scope=scope)
+        if metric in ("delivered", "connected"):
+            _require(text, sign, (">", ">="))
+            share = round(1 - parse_fraction(value), 12)
+            if not 0 < share < 1:
+                raise ObjectiveError(f'objective "{text}": to allow no loss at all write "lost == 0"')
+            if metric == "delivered":
+                return Objective(text, Kind.SHARE, "lost", share, share, series=series, scope=scope)
+            return Objective(text, Kind.SHARE, "errors", share, share, series=CONNECTED, scope="pool")
     except ObjectiveError:
         raise
     except UsageError as error:
         raise ObjectiveError(f'objective "{text}" does not parse: {error}') from None
-    if metric.startswith(GAP.strip()):
-        raise ObjectiveError(f'objective "{text}": of which percentile? Write "omission_gap p99 < 5ms"')
-    near = get_close_matches(metric, ("p95", "p99", "throughput", "omission_gap p99", *COUNTS), n=1)
+    if metric == GAP.strip() or f"{metric} " in FAN_OUT:
+        raise ObjectiveError(f'objective "{text}": of which percentile? Write "{metric} p99 < 5ms"')
+    near = get_close_matches(
+        metric, ("p95", "p99", "throughput", "omission_gap p99", "delivered", "connected", *COUNTS), n=1
+    )
     hint = f' (did you mean "{near[0]}"?)' if near else ""
     raise ObjectiveError(f'objective "{text}": "{metric}" is not a thing that is measured{hint}; {_EXPECTED}')
 

@@ -10,6 +10,7 @@
     witness.jsonl     what an idle process saw of the same target, once a second
     exemplars.jsonl   slowest and failed requests, redacted
     deliveries.jsonl  the swarm's ledger, the last line counts
+    fanout.jsonl      what messages took to reach the first, the middle and the last of so many subscribers
     verdict.json      objectives and self-checks
     summary.json      the figures, for machines
 
@@ -104,6 +105,11 @@ class Run:
         """The swarm's ledger; empty without a swarm."""
         rows = self._jsonl("deliveries.jsonl")
         return rows[-1] if rows else {}
+
+    @cached_property
+    def fan_outs(self) -> list[dict[str, int]]:
+        """What messages took by second and number of subscribers (see :meth:`loadtests.fanout.FanOuts.take`)."""
+        return self._jsonl("fanout.jsonl")
 
     @cached_property
     def resources(self) -> list[dict[str, float]]:

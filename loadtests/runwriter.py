@@ -38,8 +38,9 @@ class RunWriter:
                 self._append(name)
                 for name in ("intervals.hlog", "counts.jsonl", "events.jsonl", "exemplars.jsonl", "deliveries.jsonl")
             )
-            self._resources, self._target, self._vitals, self._witness = (
-                self._append(name) for name in ("resources.csv", "target.jsonl", "vitals.jsonl", "witness.jsonl")
+            self._resources, self._target, self._vitals, self._witness, self._fan_outs = (
+                self._append(name)
+                for name in ("resources.csv", "target.jsonl", "vitals.jsonl", "witness.jsonl", "fanout.jsonl")
             )
         except OSError as error:
             raise RunError(
@@ -85,6 +86,11 @@ class RunWriter:
         self._deliveries.write(json.dumps(ledger) + "\n")
         self._deliveries.flush()
 
+    def fan_out(self, row: Mapping[str, int]) -> None:
+        """Append what one second's messages to as many subscribers took."""
+        self._fan_outs.write(json.dumps(row) + "\n")
+        self._fan_outs.flush()
+
     def resources(self, row: Mapping[str, float]) -> None:
         """Append one reading; the first decides the columns."""
         if not self._columns:
@@ -118,6 +124,7 @@ class RunWriter:
             self._events,
             self._exemplars,
             self._deliveries,
+            self._fan_outs,
             self._resources,
             self._target,
             self._vitals,

@@ -12,12 +12,18 @@ from collections.abc import Iterable
 
 __all__ = [
     "CONNECT",
+    "CONNECTED",
     "CONNECTION",
     "DELIVER",
+    "FIRST",
+    "LAST",
+    "MEDIAN",
     "PUBLICATIONS",
     "PUBLISH",
+    "RECOVER",
     "ROUND_TRIP",
     "SUBSCRIBE",
+    "is_derived",
     "is_raised",
     "is_request",
     "is_stray",
@@ -33,6 +39,12 @@ ROUND_TRIP = "ws round trip"
 """From an act over HTTP to the event that tells of it."""
 CONNECTION = "ws connection"
 """Connections that were lost."""
+CONNECTED = "ws connected"
+"""Seconds for which a connection was to be up; in the failed ones it was down."""
+FIRST, MEDIAN, LAST = "ws deliver first", "ws deliver median", "ws deliver last"
+"""When the first, the middle and the last subscriber of a message had it: a sample a message."""
+RECOVER = "ws recover"
+"""Deliveries that a server had kept for a subscriber whose connection was lost."""
 PUBLICATIONS = (PUBLISH, ROUND_TRIP)
 """What members do on a plan of their own."""
 
@@ -75,6 +87,11 @@ def raised_in(user_class: str) -> str:
 def is_swarm(series: str) -> bool:
     """Whether a series is of the WebSocket swarm."""
     return series.startswith(_SWARM)
+
+
+def is_derived(series: str) -> bool:
+    """Whether a series tells once more, in another way, what others count: it is bound by its own name alone."""
+    return series in (FIRST, MEDIAN, LAST, RECOVER, CONNECTED)
 
 
 def is_stray(series: str) -> bool:

@@ -133,6 +133,8 @@ class Swarm:
         if self.books.fault and not self._told_fault:
             self._told_fault = True
             more["events"] = [{"kind": "member error", "text": self.job.redactor()(self.books.fault)[:400]}]
+        if fanned := self.books.take_fanned():
+            more["fanned"] = fanned
         self.books.judge_frames()
         self._outbox.post(
             intervals=[interval.to_json() for interval in self.books.recorder.fold()],

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtests.ledger import Ledger, Message
+from loadtests.ledger import MEMORY_NS, Ledger, Message
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -26,16 +26,23 @@ def published(ledger, n, stream="p", channel="c", first=0, start_ns=0, every_ns=
     return sent
 
 
+def settle(ledger, now_ns):
+    """Settle up to a moment, and return what was lost, as (subscriber, stream, sequence)."""
+    return [(who, each.stream, each.sequence) for each in ledger.settle(now_ns) for who in each.lost]
+
+
 def assert_identities(counts):
     """Whatever happened, everything is accounted for once."""
     assert counts.expected == counts.delivered + counts.lost
-    assert counts.received == (counts.delivered + counts.outside + counts.duplicated + counts.late + counts.foreign)
+    in_time = counts.delivered + counts.outside + counts.recovered
+    assert counts.received == in_time + counts.duplicated + counts.late + counts.foreign
+    assert counts.recovered <= counts.away
 
 
 def settled(ledger):
     """Settle everything, close, and return what was lost since the last settlement."""
     before = ledger.counts.lost
-    lost = list(ledger.settle(2**62))
+    lost = settle(ledger, 2**62)
     ledger.close()
     assert_identities(ledger.counts)
     assert len(lost) == ledger.counts.lost - before
@@ -64,16 +71,15 @@ def test_scripted_server(seed):
         ledger.received(subscriber, "p", k)
     lost = settled(ledger)
     for subscriber in subscribers:
-        mine = [one.sequence for one in lost if one.subscriber == subscriber]
+        mine = [sequence for who, _, sequence in lost if who == subscriber]
         assert mine == list(range(7 + subscriber, n, 100))
-    assert {one.stream for one in lost} == {"p"}
-    assert all(one.message == message(one.sequence * 10 * MS) for one in lost)
+    assert {stream for _, stream, _ in lost} == {"p"}
     counts = ledger.counts
     assert (counts.expected, counts.lost, counts.delivered) == (5 * n, 5 * 10, 5 * (n - 10))
     assert counts.duplicated == 5 * 20  # 3, 53, 103, ...
     assert counts.received == counts.delivered + counts.duplicated
     # Pairs begin at 10 + i, 30 + i, ...: fifty of them, none of which touches a dropped number (7 + i mod 100).
-    assert counts.reordered == 5 * 50
+    assert (counts.reordered, counts.displacement) == (5 * 50, 1)
     assert (counts.late, counts.outside, counts.foreign) == (0, 0, 0)
 
 
@@ -155,7 +161,7 @@ def test_subscribed_again():
     ledger.unsubscribed(1, 10 * S)
     ledger.subscribed(1, "c", 20 * S)
     published(ledger, 30, every_ns=S)
-    assert [one.sequence for one in settled(ledger)] == [*range(2, 9), *range(22, 30)]
+    assert [sequence for _, _, sequence in settled(ledger)] == [*range(2, 9), *range(22, 30)]
 
 
 def test_channels_and_streams():
@@ -166,7 +172,7 @@ def test_channels_and_streams():
     ledger.subscribed(2, "b", -S)
     for stream, channel in (("p a", "a"), ("q a", "a"), ("p b", "b")):
         published(ledger, 3, stream, channel)
-    lost = {(one.subscriber, one.stream) for one in settled(ledger)}
+    lost = {(who, stream) for who, stream, _ in settled(ledger)}
     assert lost == {(1, "p a"), (1, "q a"), (2, "p a"), (2, "q a"), (2, "p b")}
     assert ledger.counts.expected == 15
 
@@ -176,8 +182,8 @@ def test_settled_after_the_drain():
     ledger = Ledger(GUARD, DRAIN)
     ledger.subscribed(1, "c", -GUARD)
     published(ledger, 2, every_ns=S)
-    assert list(ledger.settle(DRAIN - 1)) == []
-    assert [one.sequence for one in ledger.settle(DRAIN)] == [0]
+    assert settle(ledger, DRAIN - 1) == []
+    assert settle(ledger, DRAIN) == [(1, "p", 0)]
     assert not ledger.received(1, "p", 0)  # the sample that says so is written already
     assert not ledger.received(1, "p", 0)
     assert ledger.received(1, "p", 1)
@@ -204,7 +210,7 @@ def test_log_later_than_the_drain():
     ledger.received(1, "p", 1)
     assert list(ledger.settle(100 * S)) == []
     published(ledger, 2)
-    assert [one.sequence for one in ledger.settle(100 * S)] == [0]
+    assert settle(ledger, 100 * S) == [(1, "p", 0)]
     settled(ledger)
 
 
@@ -227,7 +233,7 @@ def test_not_due_and_late(sent_ns):
     ledger.subscribed(1, "c", 10 * S)
     ledger.unsubscribed(1, 20 * S)
     ledger.published("p", "c", 0, [message(sent_ns)])
-    assert list(ledger.settle(30 * S)) == []
+    assert settle(ledger, 30 * S) == []
     assert not ledger.received(1, "p", 0)
     assert not ledger.received(1, "p", 0)
     settled(ledger)
@@ -249,22 +255,23 @@ def test_foreign(stream, sequence):
 
 
 @pytest.mark.parametrize(
-    ("order", "reordered"),
+    ("order", "reordered", "displacement"),
     [
-        ([0, 1, 2, 3], 0),
-        ([1, 0, 3, 2], 2),
-        ([3, 0, 1, 2], 3),  # each that comes after a higher one (RFC 4737)
-        ([0, 0, 1, 1], 0),  # a copy is no reordering
-        ([1, 0, 0], 1),
+        ([0, 1, 2, 3], 0, 0),
+        ([1, 0, 3, 2], 2, 1),
+        ([3, 0, 1, 2], 3, 3),  # each that comes after a higher one (RFC 4737)
+        ([0, 0, 1, 1], 0, 0),  # a copy is no reordering
+        ([1, 0, 0], 1, 1),
+        ([2, 1, 3, 0], 2, 3),
     ],
 )
-def test_reordered(order, reordered):
-    """A first delivery with a lower number than one before it is reordered."""
+def test_reordered(order, reordered, displacement):
+    """A first delivery with a lower number than one before it is reordered; how far, by the highest before it."""
     ledger = Ledger(GUARD, DRAIN)
     published(ledger, 4)
     for number in order:
         ledger.received(1, "p", number)
-    assert ledger.counts.reordered == reordered
+    assert (ledger.counts.reordered, ledger.counts.displacement) == (reordered, displacement)
 
 
 def test_gap_in_a_log():
@@ -284,12 +291,81 @@ def test_drain_shorter_than_the_guard():
         Ledger(2, 1)
 
 
+def test_away():
+    """What was published while a connection was lost is no loss; what the server kept of it is recovered, once."""
+    ledger = Ledger(GUARD, DRAIN)
+    for subscriber in (1, 2):
+        ledger.subscribed(subscriber, "c", -GUARD)
+    ledger.unsubscribed(1, 10 * S, away=True)
+    published(ledger, 60, every_ns=S)  # at 0, 1, ..., 59 s
+    for number in range(60):
+        ledger.received(2, "p", number)
+        if number < 10:
+            ledger.received(1, "p", number)
+    settle(ledger, 18 * S)  # up to the one of 13 s, while it is still away
+    ledger.subscribed(1, "c", 20 * S)
+    for number in (11, 15, 15):  # of 10 to 19
+        assert ledger.received(1, "p", number, live=False) == (number == 11 or ledger.counts.duplicated == 0)
+    for number in range(20, 60):
+        ledger.received(1, "p", number)
+    assert settled(ledger) == []
+    counts = ledger.counts
+    assert (counts.away, counts.recovered, counts.duplicated, counts.late) == (10, 2, 1, 0)
+    # Sent within the guard of its going (9) and coming (20, 21): not due to it. 8 is: the guard ends with it.
+    assert counts.expected == 60 + 9 + 38
+    assert counts.outside == 3
+    assert counts.reordered == 0  # what was kept for it comes after what is live, and overtakes nothing
+
+
+def test_left_for_good():
+    """One that leaves as planned is away from nothing."""
+    ledger = Ledger(GUARD, DRAIN)
+    ledger.subscribed(1, "c", -GUARD)
+    ledger.unsubscribed(1, 10 * S)
+    published(ledger, 30, every_ns=S)
+    for number in range(10):
+        ledger.received(1, "p", number)
+    settled(ledger)
+    assert (ledger.counts.away, ledger.counts.lost, ledger.counts.outside) == (0, 0, 1)
+
+
+def test_fan_out():
+    """Of each message: how many live subscribers it reached, and when the first, the middle and the last had it."""
+    ledger = Ledger(GUARD, DRAIN)
+    for subscriber in range(4):
+        ledger.subscribed(subscriber, "c", -GUARD)
+    published(ledger, 3, every_ns=S)
+    for subscriber, at_ns in ((2, 5), (0, 7), (3, 8), (1, 30), (1, 31)):  # the second copy is none of it
+        ledger.received(subscriber, "p", 0, at_ns)
+    ledger.received(3, "p", 1, 9)
+    ledger.received(0, "p", 1, 50, live=False)
+    whole, alone, nobody = ledger.settle(2**62)
+    assert (whole.reached, whole.arrived_ns, whole.lost) == (4, (5, 7, 30), [])
+    assert (alone.reached, alone.arrived_ns, alone.lost) == (1, (9, 9, 9), [1, 2])
+    assert (nobody.reached, nobody.arrived_ns, nobody.message) == (0, None, message(2 * S))
+
+
+def test_places_do_not_matter():
+    """The quick way and the long one count alike, whoever else is known to the ledger."""
+    ledger = Ledger(GUARD, DRAIN)
+    for subscriber, channel in ((7, "d"), (1, "c"), (9, "d"), (2, "c")):
+        ledger.subscribed(subscriber, channel, -GUARD)
+    published(ledger, 4)
+    for number in range(4):
+        ledger.received(1, "p", number)
+        if number != 2:
+            ledger.received(2, "p", number)
+    ledger.received(9, "p", 3)
+    assert settled(ledger) == [(2, "p", 2)]
+    assert (ledger.counts.expected, ledger.counts.outside) == (8, 1)
+
+
 happenings = st.lists(
     st.one_of(
         st.tuples(st.just("publish"), st.integers(0, 1), st.integers(0, 3 * S)),
-        st.tuples(st.just("receive"), st.integers(0, 2), st.integers(0, 2), st.integers(-1, 12)),
+        st.tuples(st.just("receive"), st.integers(0, 2), st.integers(0, 2), st.integers(-1, 12), st.booleans()),
         st.tuples(st.just("subscribe"), st.integers(0, 1)),
-        st.tuples(st.just("unsubscribe"), st.integers(0, 1)),
+        st.tuples(st.just("unsubscribe"), st.integers(0, 1), st.booleans()),
         st.tuples(st.just("settle")),
         st.tuples(st.just("pass"), st.integers(0, 4 * S)),
     ),
@@ -313,14 +389,14 @@ def test_identities(events):
                 at = max(now - ago, *(sent[stream][-1:] or [0]), 0)
                 ledger.published(f"p{stream}", "c", len(sent[stream]), [message(at)])
                 sent[stream].append(at)
-            case "receive", [subscriber, stream, sequence]:
-                ledger.received(subscriber, f"p{stream}", sequence)
+            case "receive", [subscriber, stream, sequence, live]:
+                ledger.received(subscriber, f"p{stream}", sequence, live=live)
                 received += 1
             case "subscribe", [subscriber]:
                 ledger.subscribed(subscriber, "c", now)
                 windows[subscriber].append([now, 2**62])
-            case "unsubscribe", [subscriber]:
-                ledger.unsubscribed(subscriber, now)
+            case "unsubscribe", [subscriber, away]:
+                ledger.unsubscribed(subscriber, now, away=away)
                 windows[subscriber] = [[start, min(end, now)] for start, end in windows[subscriber]]
     settled(ledger)
     assert ledger.counts.received == received
@@ -344,7 +420,7 @@ def test_memory():
                 if not (lossy and number % 10 == 0):
                     ledger.received(subscriber, "p", number)
         sequence += 100
-        return len(list(ledger.settle((k + 1) * S)))
+        return len(settle(ledger, (k + 1) * S))
 
     tracemalloc.start()
     try:
@@ -359,4 +435,7 @@ def test_memory():
     assert grown < 9000  # a byte for each of 9,000 deliveries
     assert sum(second(k, lossy=k < 70) for k in range(60, 90)) == 3 * 100
     assert ledger.counts.lost == 300
-    assert sum(len(receipt.lost) for receipt in ledger._receipts["p"].values()) == 300
+    assert sum(len(lacking) for _, lacking in ledger._streams["p"].missing.values()) == 300
+    for k in range(90, 90 + MEMORY_NS // S):
+        second(k)
+    assert not ledger._streams["p"].missing

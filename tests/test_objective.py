@@ -17,6 +17,9 @@ from loadtests.objective import COUNTS, Kind, limits_ns, parse_objective
         ("p50<5ms", Kind.LATENCY, "p50", 5e6, 0.5, 50.0),
         ("errors < 0.1%", Kind.SHARE, "errors", 0.001, 0.001, None),
         ("lost <= 0.01", Kind.SHARE, "lost", 0.01, 0.01, None),
+        ("delivered >= 99.99%", Kind.SHARE, "lost", 0.0001, 0.0001, None),
+        ("connected > 99.9%", Kind.SHARE, "errors", 0.001, 0.001, None),
+        ("deliver.last p99 < 200ms", Kind.LATENCY, "p99", 200e6, 0.01, 99.0),
         ("lost == 0", Kind.COUNT, "lost", 0.0, None, None),
         ("errors == 0", Kind.COUNT, "errors", 0.0, None, None),
         ("throughput > 140/s", Kind.THROUGHPUT, "throughput", 140.0, None, None),
@@ -53,6 +56,10 @@ def test_every_count_may_be_asked_to_be_zero(metric):
         ("throughput > fast", '"fast" is not a rate'),
         ("error < 1%", 'did you mean "errors"?'),
         ("troughput > 1/s", 'did you mean "throughput"?'),
+        ("delivered >= 100%", 'to allow no loss at all write "lost == 0"'),
+        ("delivered < 99%", '"<" makes no sense here, expected > or >='),
+        ("deliver.last < 99ms", 'of which percentile? Write "deliver.last p99 < 5ms"'),
+        ("deliver.worst p99 < 99ms", "does not parse"),
         ("average < 1s", '"average" is not a thing that is measured; expected'),
         ("dropped < 1%", '"dropped" is not a thing that is measured'),
     ],
@@ -101,3 +108,22 @@ def test_limits_of_a_series():
         parse_objective("p95 < 5ms", series="POST *"),
     ]
     assert limits_ns(objectives, "GET /a") == (200_000_000, 1_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("line", "series"),
+    [
+        ("deliver.first p50 < 1ms", "ws deliver first"),
+        ("deliver.median p99.9 <= 2ms", "ws deliver median"),
+        ("Deliver.Last p99 < 3ms", "ws deliver last"),
+        ("connected >= 99.9%", "ws connected"),
+    ],
+)
+def test_its_own_series(line, series):
+    """Some lines name what they are about, whatever they stand under; a glob does not reach there."""
+    objective = parse_objective(line, series="GET *", scope="each")
+    assert (objective.series, objective.scope) == (series, "pool")
+    assert objective.matches(series)
+    assert not objective.matches("ws deliver")
+    assert not parse_objective("p99 < 1ms", series="ws *").matches(series)
+    assert parse_objective("p99 < 1ms", series=series).matches(series)
