@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from loadtests.availability import Availability
+from loadtests.duration import NS_PER_S
 from loadtests.fanout import FanOut
 from loadtests.framesample import FrameSample
 from loadtests.heardlog import HeardLog
@@ -15,7 +18,7 @@ from loadtests.ledger import Ledger, Message
 from loadtests.member import Broadcast, Delivery, Member, Publication
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
-from loadtests.series import DELIVER, RECOVER
+from loadtests.series import CONNECTED, DELIVER
 
 __all__ = ["EVERY_CHANNEL", "Books", "stream_name"]
 
@@ -45,6 +48,14 @@ class Books:
     ) -> None:
         self.recorder = Recorder(t0_ns, limits_ns)
         self.ledger = Ledger(guard_ns, drain_ns)
+        self.slow = Ledger(guard_ns, drain_ns)
+        """Of the members that are slow on purpose."""
+        self.availability = Availability()
+        self.closes: Counter[str] = Counter()
+        """How connections ended: ``who: why``."""
+        self.events: list[dict[str, str]] = []
+        self.trouble, self.trouble_until_ns = 0, 0
+        """Which of the planned troubles is on, and until when those that it spares are looked at."""
         self.connected = 0
         self.fault: str | None = None
         """The first exception of an author's member, with its line."""
@@ -60,7 +71,7 @@ class Books:
         """A message left; every process's ledger learns of it."""
         stream = stream_name(publication.publisher, publication.channel)
         message = Message(publication.intended_ns, publication.sent_ns)
-        self.ledger.published(stream, publication.channel, publication.sequence, (message,))
+        self._log(stream, publication.channel, publication.sequence, (message,))
         if self._shared:
             log = self._published.setdefault(stream, [publication.channel, publication.sequence, []])
             log[2].append(list(message))
@@ -68,38 +79,47 @@ class Books:
     def published_elsewhere(self, published: dict[str, Any]) -> None:
         """Publisher logs of other processes, as :meth:`take_published` gives them."""
         for stream, (channel, first, messages) in published.items():
-            self.ledger.published(stream, channel, first, (Message(*m) for m in messages))
+            self._log(stream, channel, first, [Message(*m) for m in messages])
 
     def take_published(self) -> dict[str, Any]:
         """What was published here since the last call."""
         taken, self._published = self._published, {}
         return taken
 
-    def delivered(self, subscriber: int, delivery: Delivery, now_ns: int, size_bytes: int, live_from_ns: int) -> None:
-        """A subscriber has a message; one that was sent before ``live_from_ns`` had been kept for it."""
-        publisher, channel, sequence, intended_ns, sent_ns = delivery
-        live = sent_ns >= live_from_ns
-        if self.ledger.received(subscriber, f"{publisher}\t{channel}", sequence, now_ns, live=live):
-            self.recorder.record(DELIVER if live else RECOVER, intended_ns, sent_ns, now_ns, 0, size_bytes)
+    def numbered(self, broadcast: Broadcast, now_ns: int) -> Delivery | None:
+        """What the server published, as one of a stream; without a time of its own it took none.
 
-    def heard(self, subscriber: int, broadcast: Broadcast, now_ns: int, size_bytes: int, live_from_ns: int) -> None:
-        """Likewise of what the server itself published; without a time of its own it took none."""
-        log = self._heard.get(broadcast.channel)
+        None of what comes before the first that anybody heard: nobody can be accused over that.
+        """
+        channel = broadcast.channel
+        log = self._heard.get(channel)
         if log is None:
-            log = self._heard[broadcast.channel] = HeardLog(broadcast.sequence)
+            log = self._heard[channel] = HeardLog(broadcast.sequence)
         sent_ns = now_ns if broadcast.sent_ns is None else broadcast.sent_ns
         place = log.heard(broadcast.sequence, sent_ns)
-        if place < 0:
-            return  # before the first that anybody heard: nobody can be accused over it
-        live = sent_ns >= live_from_ns
-        first = self.ledger.received(subscriber, broadcast.channel, place, now_ns, live=live)
-        if first and broadcast.sent_ns is not None:
-            self.recorder.record(DELIVER if live else RECOVER, sent_ns, sent_ns, now_ns, 0, size_bytes)
+        return None if place < 0 else Delivery("", channel, place, sent_ns, sent_ns)
 
     def _log_heard(self) -> None:
         for channel, log in self._heard.items():
             first, messages = log.take()
-            self.ledger.published(channel, EVERY_CHANNEL, first, messages)
+            self._log(stream_name("", channel), EVERY_CHANNEL, first, messages)
+
+    def _log(self, stream: str, channel: str, first: int, messages: Sequence[Message]) -> None:
+        for ledger in (self.ledger, self.slow):
+            ledger.published(stream, channel, first, messages)
+
+    def troubled(self, until_ns: int) -> int:
+        """A planned trouble begins; its number."""
+        self.trouble += 1
+        self.trouble_until_ns = max(self.trouble_until_ns, until_ns)
+        return self.trouble
+
+    def count_connected(self, now_ns: int, *, last: bool = False) -> None:
+        """File for how long connections were to be up, and were."""
+        wanted_s, down_s = self.availability.finish(now_ns) if last else self.availability.take(now_ns)
+        if wanted_s:
+            add = partial(Interval.add_seconds, wanted_s=wanted_s, down_s=down_s)
+            self.recorder.note(CONNECTED, now_ns - NS_PER_S // 2, add)
 
     def judge_frames(self) -> None:
         """Hold what was drawn against the contract; frames of every kind count as deliveries there."""
@@ -113,8 +133,10 @@ class Books:
             intended_ns, sent_ns = settled.message
             for _ in settled.lost:
                 self.recorder.record(DELIVER, intended_ns, sent_ns, sent_ns + self._drain_ns, int(Outcome.LOST))
-            heard = self._heard.get(settled.stream)
+            heard = self._heard.get(settled.stream[1:])  # whose publisher has no name
             self._fanned.append(FanOut.of(settled, heard.first if heard else 0))
+        for _ in self.slow.settle(now_ns):
+            pass  # counted there, and held against nobody: they were slow on purpose
 
     def take_fanned(self) -> list[FanOut]:
         """What was settled since the last call."""

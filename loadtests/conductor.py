@@ -138,13 +138,16 @@ class Conductor:
         self._witness.begin(self._t0_ns, self._intake, self._writer)
         for phase in header.phases:
             self._intake.write(partial(self._writer.event, phase.start_s, "phase", phase.name))
+        restarts = [self._t0_ns + storm.at for storm in self._scenario.swarm.storms if storm.how == "restart"]
+        restarting = asyncio.create_task(self._embedded.restart_at(restarts)) if self._embedded and restarts else None
         watching = asyncio.create_task(self._watch())
         watching.add_done_callback(self._watched)
         try:
             await self._until_done()
         finally:
-            watching.cancel()
-            await asyncio.wait([watching])
+            for task in (watching, *([restarting] if restarting else [])):
+                task.cancel()
+                await asyncio.wait([task])
 
     async def _until_done(self) -> None:
         """Wait for the generator's own end; once the run is cut short, only so long."""
@@ -165,12 +168,12 @@ class Conductor:
         """Once a second: resources, the board, and whether the target still lives."""
         monitor, scrape, vitals = Monitor(), self._scrape(), Vitals()
         port = urlsplit(self._scenario.target.url).port
-        target = [self._embedded.process.pid] if self._embedded else monitor.listener(port) if port else []
+        embedded, target = self._embedded, monitor.listener(port) if port and not self._embedded else []
         while True:
             due_ns = (time.monotonic_ns() // NS_PER_S + 1) * NS_PER_S
             await asyncio.sleep((due_ns - time.monotonic_ns()) / NS_PER_S)
             vitals.woke(due_ns)
-            pids = self._generator.pids
+            pids, target = self._generator.pids, [embedded.process.pid] if embedded else target
             swarm = [child for pid in pids for child in monitor.children(pid)]
             row = await asyncio.to_thread(monitor.read, pids, swarm, target)
             gauges = {n: self._progress.gauge(n) for n in ("users", "waiting", "in_flight", "connections")}
@@ -182,9 +185,9 @@ class Conductor:
                 self._intake.write(partial(self._writer.vitals, "orchestrator", vitals.row(self._t0_ns)))
             self._progress.at_s, self._progress.resources = max(0.0, at_s), row
             self._board.show(self._progress)
-            if self._embedded and self._embedded.process.returncode is not None:
-                self._cut(f"the target ended with code {self._embedded.process.returncode}", "target")
-            elif self._intake.unreachable():
+            if embedded and embedded.ended is not None:
+                self._cut(f"the target ended with code {embedded.ended}", "target")
+            elif self._intake.unreachable() and not (embedded and embedded.restarting):
                 self._cut("the target could not be reached for some seconds", "target")
             elif stop := self._intake.failing():
                 self._end(Ending(max(0.0, self._clock_s()), "stopped early, certainly failing", stop=stop))

@@ -1,28 +1,33 @@
-"""One member's connection: it connects in its turn, subscribes, reads, and reconnects when it is lost."""
+"""One member's connection: it connects in its turn, subscribes, and comes back when it is lost or has left."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
-from typing import Any
+from collections.abc import Sequence
 
 import aiohttp
 
+from loadtests.backoff import Backoff
 from loadtests.books import EVERY_CHANNEL, Books
 from loadtests.duration import NS_PER_S
+from loadtests.heartbeat import Heartbeat
 from loadtests.job import Job
-from loadtests.member import Acknowledged, Broadcast, Delivery, Member, Subscribed
+from loadtests.member import Member
 from loadtests.outcome import classify
+from loadtests.parting import Parting, who
 from loadtests.publisher import Publisher
+from loadtests.reception import Reception
 from loadtests.sample import Outcome
-from loadtests.scenario import Member as MemberSpec
-from loadtests.series import CONNECT, CONNECTION, SUBSCRIBE
+from loadtests.series import CONNECT, CONNECTION, RESTORE, SUBSCRIBE
+from loadtests.slowness import Slowness
+from loadtests.stages import Stages
+from loadtests.swarmspec import Member as MemberSpec
 from loadtests.websocket import WebSocket, connect
 
-__all__ = ["Connection", "within"]
-
-_UNTIL_SUBSCRIBED = 2**63
+__all__ = ["Connection"]
 
 
 class Connection:
@@ -31,160 +36,211 @@ class Connection:
     def __init__(
         self, job: Job, books: Books, ending: asyncio.Event, member: Member, spec: MemberSpec, number: int
     ) -> None:
-        self.leaving = False
+        self.number = number
+        self.receive_buffer = spec.slow.receive_buffer if spec.slow else 0
         self.publisher = Publisher(job, books, ending, member, spec, number)
-        self._job = job
+        ledger = books.slow if spec.slow else books.ledger
+        self.reception = Reception(books, ledger, member, number, f"{job.run_id}.", self, timed=spec.slow is None)
+        self._swarm = job.scenario.swarm
         self._books = books
         self._ending = ending
         self._member = member
-        self._number = number
-        self._mark = f"{job.run_id}."
+        self._spec = spec
         self._timeout_s = job.scenario.load.timeout / NS_PER_S
+        self._draw = random.Random(f"{job.scenario.seed} {number}")  # noqa: S311 -- jitter, no secret
+        self._backoff = Backoff(self._swarm.reconnect, self._draw)
         self._socket: WebSocket | None = None
         self._broken = False
-        self._live_from_ns = 0
+        self._parting = Parting.NONE
+        self._lost_ns = 0
         self._connect_started_ns = 0
         self._subscribe_started_ns = 0
+        self._slowness = Slowness(spec.slow, number, books.recorder.t0_ns, books.events) if spec.slow else None
 
     async def run(self, http: aiohttp.ClientSession) -> None:
         """Connect in turn, serve, reconnect when the connection is lost."""
-        turn_ns = self._books.recorder.t0_ns + round(self._number / self._job.scenario.swarm.connect_rate * NS_PER_S)
+        turn_ns = self._books.recorder.t0_ns + round(self.number / self._swarm.connect_rate * NS_PER_S)
         await asyncio.sleep(max(0.0, (turn_ns - time.monotonic_ns()) / NS_PER_S))
         publishing = asyncio.create_task(self.publisher.run(http))
         try:
             await self._serve_again_and_again(http)
         finally:
             publishing.cancel()
+            if self._slowness:
+                self._slowness.cancel()
 
     async def _serve_again_and_again(self, http: aiohttp.ClientSession) -> None:
         attempt = 0
-        while not self.leaving and not self._ending.is_set():
+        while not self._over():
+            came_up = False
             try:
-                if await self._serve(http):
-                    attempt = 0
+                came_up = await self._serve(http)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                self._failed(CONNECT, self._connect_started_ns, error)
+                self._not_connected(error)
             except Exception as error:
-                self._broke(error)
+                self.broke(error)
             if self._broken:
                 break
-            attempt += 1
             self.publisher.begin()
-            if not self.leaving:
-                pause_s = random.uniform(0, min(5.0, 0.25 * 2**attempt))  # noqa: S311 -- jitter, no secret
-                await within(self._ending.wait(), pause_s)
+            attempt = 0 if came_up else attempt + 1
+            if not self._over():
+                pause_s = (
+                    self._draw.expovariate(1.0) if self._parting == Parting.LEFT else self._backoff.pause_s(attempt)
+                )
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ending.wait(), pause_s)
+
+    def _over(self) -> bool:
+        return self._parting == Parting.END or self._ending.is_set()
 
     def close(self) -> None:
-        """Leave, as planned; a message under way may still come in."""
-        self.leaving = True
+        """Leave for good, as planned; a message under way may still come in."""
+        self._leave(Parting.END)
+        self._parting = Parting.END
+
+    def strike(self, trouble: int, until_ns: int, *, how: str) -> None:
+        """A storm hits: the connection is ended now, or is the server's to end before ``until_ns``."""
+        self.reception.struck = trouble
+        self._lost_ns = time.monotonic_ns()
+        if how == "restart":
+            self._parting = Parting.STORM
+            asyncio.get_running_loop().call_at(until_ns / NS_PER_S, self._weathered)
+        elif self._socket is not None and not self._socket.closed:
+            self._parting = Parting.STORM
+            self._socket.fail(Parting.STORM, reset=how == "reset")
+
+    def _weathered(self) -> None:
+        """It was not hit after all, or is there again."""
+        if self._parting == Parting.STORM:
+            self._parting = Parting.NONE
+
+    def _leave(self, why: Parting) -> None:
+        now_ns = time.monotonic_ns()
+        self._books.availability.leave(self.number, now_ns)
         if self._socket is not None and not self._socket.closed:
-            self._books.ledger.unsubscribed(self._number, time.monotonic_ns())
+            self._parting = why
+            self.reception.end(now_ns, away=False)
             self._closing = asyncio.ensure_future(self._socket.close())
+
+    def finish(self) -> None:
+        """The run is over: what was lost and never came back has run out of time."""
+        if self._lost_ns:
+            now = time.monotonic_ns()
+            self._books.recorder.record(RESTORE, self._lost_ns, self._lost_ns, now, int(Outcome.TIMEOUT))
+            self._lost_ns = 0
 
     async def _serve(self, http: aiohttp.ClientSession) -> bool:
         """One connection from its handshake to its end; whether it came up."""
         self._connect_started_ns = time.monotonic_ns()
         await self._member.prepare(http)
+        stages, member = Stages(), self._member
         self._connect_started_ns = started_ns = time.monotonic_ns()
         async with asyncio.timeout(self._timeout_s):
-            member = self._member
-            socket = await connect(
-                http, member.path, self._received, headers=member.headers(), subprotocols=member.subprotocols
-            )
-        self._books.recorder.record(CONNECT, started_ns, started_ns, time.monotonic_ns())
-        self._socket = socket
+            take, headers, protocols = self.reception.received, member.headers(), member.subprotocols
+            socket = await connect(http, member.path, take, headers=headers, subprotocols=protocols, stages=stages)
+        upgraded_ns = time.monotonic_ns()
+        for series, begun_ns, ended_ns in ((CONNECT, started_ns, upgraded_ns), *stages.spans(upgraded_ns)):
+            self._books.recorder.record(series, begun_ns, begun_ns, ended_ns)
+        self._socket, self._parting = socket, Parting.NONE
         self._books.connected += 1
-        deadline: asyncio.TimerHandle | None = None
+        timers: list[asyncio.TimerHandle] = []
+        heartbeat = Heartbeat(socket, self._swarm.heartbeat, self._books.recorder) if self._swarm.heartbeat else None
         try:
-            for greeting in self._member.greetings():
-                await socket.send(greeting)
-            if self._member.hears_broadcasts:
-                self._live_from_ns = min(self._live_from_ns, time.monotonic_ns())
-                self._books.ledger.subscribed(self._number, EVERY_CHANNEL, self._live_from_ns)
-            channels = list(self._member.channels())
-            if channels:
-                self._subscribe_started_ns = time.monotonic_ns()
-                await socket.send(self._member.subscribe_frame(channels))
-                deadline = asyncio.get_running_loop().call_later(self._timeout_s, self._not_subscribed)
-            else:
-                self.publisher.opened(socket)
+            await self._begin(socket, timers)
             await socket.wait()
         finally:
-            self._books.connected -= 1
-            if deadline is not None:
-                deadline.cancel()
-            if self._subscribe_started_ns and not self.leaving:
-                started_ns, self._subscribe_started_ns = self._subscribe_started_ns, 0
-                now, kind = time.monotonic_ns(), socket.ending or "cut short"
-                self._books.recorder.record(SUBSCRIBE, started_ns, started_ns, now, int(Outcome.ERROR), 0, kind)
-            if not self.leaving:
-                self.publisher.closed(socket.ending)
-            self._books.ledger.unsubscribed(self._number, time.monotonic_ns(), away=not self.leaving)
-            self._live_from_ns = _UNTIL_SUBSCRIBED
-            if not socket.closed:
-                socket.abort()
-        if not self.leaving:
-            now = time.monotonic_ns()
-            self._books.recorder.record(CONNECTION, now, now, now, int(Outcome.ERROR), 0, socket.ending)
+            if heartbeat:
+                heartbeat.stop()
+            for timer in timers:
+                timer.cancel()
+            self._ended(socket)
         return True
 
-    def _received(self, frames: list[str | bytes], now_ns: int) -> None:
-        """All that one read brought; runs in the transport's callback, so what the author's code raises ends here."""
-        for frame in () if self._broken else frames:
-            try:
-                self._read(frame, now_ns)
-            except Exception as error:
-                self._broke(error)
-                return
+    async def _begin(self, socket: WebSocket, timers: list[asyncio.TimerHandle]) -> None:
+        """Greet, subscribe; then wait what comes."""
+        loop = asyncio.get_running_loop()
+        for greeting in self._member.greetings():
+            await socket.send(greeting)
+        if self._member.hears_broadcasts:
+            self.reception.begin([EVERY_CHANNEL], time.monotonic_ns())
+        channels = list(self._member.channels())
+        if channels:
+            self._subscribe_started_ns = time.monotonic_ns()
+            await socket.send(self._member.subscribe_frame(channels))
+            timers.append(loop.call_later(self._timeout_s, self._not_subscribed))
+        else:
+            self._up(time.monotonic_ns())
+        if self._spec.churn:
+            stay_s = self._draw.expovariate(self._spec.churn / self._spec.count)
+            timers.append(loop.call_later(stay_s, self._leave, Parting.LEFT))
+        if self._slowness:
+            self._slowness.watch(socket)
 
-    def _broke(self, error: Exception) -> None:
+    def _up(self, now_ns: int) -> None:
+        """Subscribed to all that it asked for."""
+        self._books.availability.up(self.number, now_ns)
+        if self._lost_ns:
+            self._books.recorder.record(RESTORE, self._lost_ns, self._lost_ns, now_ns)
+            self._lost_ns = 0
+        if self._socket is not None:
+            self.publisher.opened(self._socket)
+
+    def _ended(self, socket: WebSocket) -> None:
+        """The connection is gone, by whomever."""
+        now, record, expected = time.monotonic_ns(), self._books.recorder.record, self._parting.planned
+        self._books.connected -= 1
+        self._books.closes[who(socket.ending, self._parting)] += 1
+        if self._subscribe_started_ns and not expected:
+            started_ns, self._subscribe_started_ns = self._subscribe_started_ns, 0
+            record(SUBSCRIBE, started_ns, started_ns, now, int(Outcome.ERROR), 0, socket.ending or "cut short")
+        if self._parting != Parting.END:
+            self.publisher.closed(socket.ending)
+        self.reception.end(now, away=not expected)
+        if not socket.closed:
+            socket.abort()
+        if expected:
+            return
+        self._lost_ns = self._lost_ns or now
+        if self._parting == Parting.STORM:
+            self._books.availability.leave(self.number, now)
+            if socket.ending == Parting.STORM:
+                self._parting = Parting.NONE  # from here on it is the server's to take it back
+        elif self._spec.slow is None:
+            self._books.availability.down(self.number, now)
+            record(CONNECTION, now, now, now, int(Outcome.ERROR), 0, socket.ending)
+
+    def subscribed(self, channels: Sequence[str], now_ns: int) -> None:
+        """The server acknowledged a subscription."""
+        started_ns, self._subscribe_started_ns = self._subscribe_started_ns, 0
+        if started_ns:
+            self._books.recorder.record(SUBSCRIBE, started_ns, started_ns, now_ns)
+        self.reception.begin(channels, now_ns)
+        self._up(now_ns)
+
+    def acknowledged(self, channel: str, sequence: int, now_ns: int) -> None:
+        """The server acknowledged a publication."""
+        self.publisher.acknowledged(channel, sequence, now_ns)
+
+    def broke(self, error: Exception) -> None:
+        """The author's code raised."""
         self._broken = True
         self._books.broke(self._member, error)
         if self._socket is not None:
             self._socket.abort()
-
-    def _read(self, frame: str | bytes, now_ns: int) -> None:
-        if isinstance(frame, bytes):
-            meaning = self._member.read_bytes(frame)
-        else:
-            if self._books.frames is not None:
-                self._books.frames.offer(frame, now_ns)
-            meaning = self._member.read(frame)
-        if isinstance(meaning, Delivery):
-            if not meaning.publisher.startswith(self._mark):
-                return
-            self._books.delivered(self._number, meaning, now_ns, len(frame), self._live_from_ns)
-        elif isinstance(meaning, Broadcast):
-            self._books.heard(self._number, meaning, now_ns, len(frame), self._live_from_ns)
-        elif isinstance(meaning, Acknowledged):
-            self.publisher.acknowledged(meaning.channel, meaning.sequence, now_ns)
-        elif isinstance(meaning, Subscribed):
-            started_ns, self._subscribe_started_ns = self._subscribe_started_ns, 0
-            if started_ns:
-                self._books.recorder.record(SUBSCRIBE, started_ns, started_ns, now_ns)
-            self._live_from_ns = min(self._live_from_ns, now_ns)
-            for channel in meaning.channels:
-                self._books.ledger.subscribed(self._number, channel, now_ns)
-            if self._socket is not None:
-                self.publisher.opened(self._socket)
 
     def _not_subscribed(self) -> None:
         if self._subscribe_started_ns:
             started_ns, self._subscribe_started_ns = self._subscribe_started_ns, 0
             now = time.monotonic_ns()
             self._books.recorder.record(SUBSCRIBE, started_ns, started_ns, now, int(Outcome.TIMEOUT))
+            self._books.availability.down(self.number, now)
             self.publisher.begin()
 
-    def _failed(self, series: str, started_ns: int, error: Exception) -> None:
+    def _not_connected(self, error: Exception) -> None:
         outcome, kind = classify(error, None)
         if isinstance(error, aiohttp.WSServerHandshakeError):
             outcome, kind = Outcome.ERROR, f"handshake {error.status}"
-        self._books.recorder.record(series, started_ns, started_ns, time.monotonic_ns(), int(outcome), 0, kind)
-
-
-async def within(awaitable: Any, seconds: float) -> None:
-    """Wait, but not longer than so many seconds."""
-    try:
-        await asyncio.wait_for(awaitable, seconds)
-    except TimeoutError:
-        return
+        started_ns, now = self._connect_started_ns, time.monotonic_ns()
+        self._books.recorder.record(CONNECT, started_ns, started_ns, now, int(outcome), 0, kind)
+        if self._parting != Parting.STORM:
+            self._books.availability.down(self.number, now)

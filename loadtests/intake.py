@@ -16,6 +16,7 @@ from loadtests.ledgercounts import Counts
 from loadtests.outbox import Inbox, read_spool
 from loadtests.runwriter import RunWriter
 from loadtests.series import is_request
+from loadtests.swarmaccount import SwarmAccount
 
 __all__ = ["Intake"]
 
@@ -56,6 +57,7 @@ class Intake:
         self._early = early
         self._inbox = Inbox()
         self._ledgers: dict[str, dict[str, int]] = {}
+        self._swarms: dict[str, dict[str, Any]] = {}
         self._ok: Counter[int] = Counter()
         self._unreachable: Counter[int] = Counter()
         self._disk_refuses = False
@@ -92,6 +94,10 @@ class Intake:
             total = Counts.together(self._ledgers.values())
             self._progress.ledger = total
             self.write(lambda: self._writer.deliveries(total))
+        if "swarm" in batch:
+            self._swarms[batch["source"]] = batch["swarm"]
+            account = SwarmAccount.together(self._swarms.values())
+            self.write(lambda: self._writer.swarm(account.to_json()))
         self.accounting.update(batch.get("accounting", {}))
         if "locust" in batch:
             self.locust[batch["source"]] = batch["locust"]

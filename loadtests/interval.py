@@ -81,6 +81,13 @@ class Interval:
         if violation:
             self.violations[violation] = self.violations.get(violation, 0) + 1
 
+    def add_seconds(self, wanted_s: int, down_s: int) -> None:
+        """Seconds for which connections were to be up, and for which they were down."""
+        self.count += wanted_s
+        self.ok += wanted_s - down_s
+        if down_s:
+            self.errors["down"] = self.errors.get("down", 0) + down_s
+
     def __add__(self, other: Interval) -> Interval:
         """Both together, keeping this one's series and second."""
         return merge((self, other), series=self.series, second=self.second)

@@ -20,8 +20,8 @@ from loadtests.member import Member, Publication, RoundTrip
 from loadtests.outcome import classify
 from loadtests.plan import Plan
 from loadtests.sample import Outcome
-from loadtests.scenario import Member as MemberSpec
 from loadtests.series import PUBLISH, ROUND_TRIP
+from loadtests.swarmspec import Member as MemberSpec
 from loadtests.websocket import WebSocket
 
 __all__ = ["Publisher"]
@@ -41,7 +41,10 @@ class Publisher:
         self._acts: set[asyncio.Task[None]] = set()
         self._timeout_ns = job.scenario.load.timeout
         self._plan: Plan | None = None
-        if spec.rate is not None:
+        if spec.rate is not None and spec.arrivals == "constant" and not spec.together:
+            model = job.scenario.open_model(spec.rate * spec.count, spec.arrivals)
+            self._plan = Plan(model, job.scenario.seed, member.index, spec.count)  # they take turns
+        elif spec.rate is not None:
             model = job.scenario.open_model(spec.rate, spec.arrivals)
             self._plan = Plan(model, job.scenario.seed * 7919 + number)
         self._begun = asyncio.Event()

@@ -10,6 +10,7 @@
     witness.jsonl     what an idle process saw of the same target, once a second
     exemplars.jsonl   slowest and failed requests, redacted
     deliveries.jsonl  the swarm's ledger, the last line counts
+    swarm.jsonl       how its connections ended, and how evenly they were served; the last line counts
     fanout.jsonl      what messages took to reach the first, the middle and the last of so many subscribers
     verdict.json      objectives and self-checks
     summary.json      the figures, for machines
@@ -33,6 +34,7 @@ from loadtests.errors import RunError
 from loadtests.header import PhaseSpan, RunHeader
 from loadtests.hlog import read_hlog
 from loadtests.interval import Interval, merge
+from loadtests.swarmaccount import SwarmAccount
 from loadtests.targetaccount import TargetAccount
 from loadtests.verdict import RunVerdict
 from loadtests.witnessaccount import WitnessAccount
@@ -110,6 +112,11 @@ class Run:
     def fan_outs(self) -> list[dict[str, int]]:
         """What messages took by second and number of subscribers (see :meth:`loadtests.fanout.FanOuts.take`)."""
         return self._jsonl("fanout.jsonl")
+
+    @cached_property
+    def swarm(self) -> SwarmAccount:
+        """How the swarm's connections ended, and how evenly they were served."""
+        return SwarmAccount.together(self._jsonl("swarm.jsonl")[-1:])
 
     @cached_property
     def resources(self) -> list[dict[str, float]]:

@@ -38,10 +38,10 @@ class RunWriter:
                 self._append(name)
                 for name in ("intervals.hlog", "counts.jsonl", "events.jsonl", "exemplars.jsonl", "deliveries.jsonl")
             )
-            self._resources, self._target, self._vitals, self._witness, self._fan_outs = (
-                self._append(name)
-                for name in ("resources.csv", "target.jsonl", "vitals.jsonl", "witness.jsonl", "fanout.jsonl")
+            self._resources, self._target, self._vitals, self._witness = (
+                self._append(name) for name in ("resources.csv", "target.jsonl", "vitals.jsonl", "witness.jsonl")
             )
+            self._fan_outs, self._swarm = (self._append(name) for name in ("fanout.jsonl", "swarm.jsonl"))
         except OSError as error:
             raise RunError(
                 f"cannot write the run directory {directory}: {error.strerror or error}; name a writable one with --out"
@@ -86,6 +86,11 @@ class RunWriter:
         self._deliveries.write(json.dumps(ledger) + "\n")
         self._deliveries.flush()
 
+    def swarm(self, account: Mapping[str, object]) -> None:
+        """Append what the swarm says of itself; the last line counts."""
+        self._swarm.write(json.dumps(account) + "\n")
+        self._swarm.flush()
+
     def fan_out(self, row: Mapping[str, int]) -> None:
         """Append what one second's messages to as many subscribers took."""
         self._fan_outs.write(json.dumps(row) + "\n")
@@ -125,6 +130,7 @@ class RunWriter:
             self._exemplars,
             self._deliveries,
             self._fan_outs,
+            self._swarm,
             self._resources,
             self._target,
             self._vitals,

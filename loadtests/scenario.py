@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr
 from loadtests.duration import NS_PER_S
 from loadtests.objective import Objective, Scope, parse_objective
 from loadtests.plan import Arrivals, ClosedModel, ClosedStage, OpenModel, Stage
+from loadtests.swarmspec import Swarm
 from loadtests.table import FROM_FILE, DurationNs, ObjectiveLine, RatePerS, Table
 
 __all__ = [
@@ -21,12 +22,10 @@ __all__ = [
     "DurationNs",
     "Embedded",
     "Load",
-    "Member",
     "ObjectiveGroup",
     "Phase",
     "RatePerS",
     "Scenario",
-    "Swarm",
     "Target",
     "UserClass",
     "WitnessProbes",
@@ -99,28 +98,6 @@ class UserClass(Table):
     cls: str = Field(alias="class")
     """``file.py:Class`` beside the scenario, or ``package.module:Class``."""
     weight: float = Field(default=1.0, gt=0)
-
-
-class Member(Table):
-    """A swarm member class and how many connections it makes."""
-
-    cls: str = Field(alias="class")
-    count: int = Field(ge=1)
-    rate: RatePerS | None = None
-    """Publishes per second of each member, for members that publish."""
-    arrivals: Arrivals = "poisson"
-
-
-class Swarm(Table):
-    """WebSocket connections that live as long as the run."""
-
-    members: tuple[Member, ...] = ()
-    connect_rate: RatePerS = 50.0
-    """New connections per second while the swarm comes up."""
-    drain: DurationNs = 5 * NS_PER_S
-    """How long after the last publish a delivery may still come before it is lost."""
-    guard: DurationNs = 2 * NS_PER_S
-    """Deliveries this close to a subscriber's coming or going are not counted for or against."""
 
 
 class ContractCheck(Table):

@@ -128,6 +128,23 @@ def _phases(scenario: Scenario) -> Iterator[Mistake]:
 def _swarm(scenario: Scenario) -> Iterator[Mistake]:
     if scenario.swarm.drain < scenario.swarm.guard:
         yield Mistake(("swarm", "drain"), "shorter than swarm.guard; expected at least as long")
+    for index, member in enumerate(scenario.swarm.members):
+        where = ("swarm", "members", index)
+        if member.rate and (member.churn or member.slow):
+            key = "churn" if member.churn else "slow"
+            yield Mistake((*where, key), "excludes rate: what they cannot publish meanwhile would count as failed")
+        if member.together and not (member.rate and member.arrivals == "constant"):
+            yield Mistake((*where, "together"), 'expected beside a rate and arrivals = "constant"')
+        if member.slow and member.slow.start + member.slow.duration >= scenario.duration_ns:
+            yield Mistake(
+                (*where, "slow"), "not over before the run is; expected an earlier start or a shorter duration"
+            )
+    for index, storm in enumerate(scenario.swarm.storms):
+        if storm.at >= scenario.duration_ns:
+            yield Mistake(("swarm", "storms", index, "at"), "after the end of the run; expected a moment within it")
+        if storm.how == "restart" and scenario.target.embedded is None:
+            expected = "only a target that the run started can be restarted; expected target.embedded, or another how"
+            yield Mistake(("swarm", "storms", index, "how"), expected)
 
 
 def _classes(scenario: Scenario) -> Iterator[Mistake]:

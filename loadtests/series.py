@@ -17,12 +17,18 @@ __all__ = [
     "DELIVER",
     "FIRST",
     "LAST",
+    "MEANWHILE",
     "MEDIAN",
+    "PING",
     "PUBLICATIONS",
     "PUBLISH",
     "RECOVER",
+    "RESTORE",
     "ROUND_TRIP",
     "SUBSCRIBE",
+    "TCP",
+    "TLS",
+    "UPGRADE",
     "is_derived",
     "is_raised",
     "is_request",
@@ -39,6 +45,14 @@ ROUND_TRIP = "ws round trip"
 """From an act over HTTP to the event that tells of it."""
 CONNECTION = "ws connection"
 """Connections that were lost."""
+TCP, TLS, UPGRADE = "ws tcp", "ws tls", "ws upgrade"
+"""The stages of ``ws connect``."""
+PING = "ws ping"
+"""From a heartbeat's ping to its pong."""
+RESTORE = "ws restore"
+"""From the loss of a connection until it was subscribed again."""
+MEANWHILE = "ws deliver meanwhile"
+"""Deliveries to subscribers that were spared, during a storm or while others did not read."""
 CONNECTED = "ws connected"
 """Seconds for which a connection was to be up; in the failed ones it was down."""
 FIRST, MEDIAN, LAST = "ws deliver first", "ws deliver median", "ws deliver last"
@@ -48,6 +62,7 @@ RECOVER = "ws recover"
 PUBLICATIONS = (PUBLISH, ROUND_TRIP)
 """What members do on a plan of their own."""
 
+_DERIVED = frozenset({FIRST, MEDIAN, LAST, RECOVER, CONNECTED, TCP, TLS, UPGRADE, PING, RESTORE, MEANWHILE})
 _SWARM, _STRAY, _RAISED = "ws ", "arrival ", "task "
 
 _IDENTIFIER = re.compile(
@@ -91,7 +106,7 @@ def is_swarm(series: str) -> bool:
 
 def is_derived(series: str) -> bool:
     """Whether a series tells once more, in another way, what others count: it is bound by its own name alone."""
-    return series in (FIRST, MEDIAN, LAST, RECOVER, CONNECTED)
+    return series in _DERIVED
 
 
 def is_stray(series: str) -> bool:

@@ -8,6 +8,9 @@ subscriber), ``ws connection`` (only when one is lost).
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,6 +26,10 @@ from loadtests.feed import read_feeds
 from loadtests.framesample import FrameSample
 from loadtests.job import Job
 from loadtests.outbox import Outbox
+from loadtests.stages import traced_tls, tracing
+from loadtests.storm import TROUBLE_NS, struck
+from loadtests.swarmaccount import SwarmAccount
+from loadtests.swarmspec import Storm
 from loadtests.vitals import PROBE_S, Vitals
 
 __all__ = ["Swarm", "stream_name"]
@@ -44,6 +51,7 @@ class Swarm:
         if check is not None and messages is not None:
             self.books.frames = FrameSample(messages, check.sample, job.scenario.seed + job.shard)
         self.ending = asyncio.Event()
+        self._clients: dict[int, aiohttp.ClientSession] = {}
         self._outbox = outbox
         self._vitals = Vitals()
         self._told_fault = False
@@ -65,12 +73,12 @@ class Swarm:
     async def run(self) -> None:
         """Connect, run to the end of the plan, drain, settle."""
         scenario = self.job.scenario
-        async with aiohttp.ClientSession(
-            base_url=scenario.target.url,
-            connector=aiohttp.TCPConnector(limit=0, ssl=bool(scenario.target.tls_verify)),
-            timeout=aiohttp.ClientTimeout(total=scenario.load.timeout / NS_PER_S),
-        ) as http:
-            tasks = [asyncio.create_task(connection.run(http)) for connection in self._connections]
+        async with contextlib.AsyncExitStack() as stack:
+            tasks = []
+            for connection in self._connections:
+                http = await self._client(stack, connection.receive_buffer)
+                tasks.append(asyncio.create_task(connection.run(http)))
+            storming = [asyncio.create_task(self._storm(*numbered)) for numbered in enumerate(scenario.swarm.storms)]
             folding = asyncio.create_task(self._fold_each_second())
             self._vitals.watch_collector()
             probing = asyncio.create_task(self._probe())
@@ -83,15 +91,42 @@ class Swarm:
                 self._post()  # other processes learn what was published last before they settle it
                 await asyncio.sleep(scenario.swarm.drain / NS_PER_S)
             await self._leave(tasks)
-            folding.cancel()
-            probing.cancel()
+            for task in (folding, probing, *storming):
+                task.cancel()
         accounting: Counter[str] = Counter()
         for connection in self._connections:
             accounting.update(connection.publisher.finish(ended_ns, stopped_early))
+            connection.finish()
+        self.books.count_connected(ended_ns, last=True)
         self.books.settle(time.monotonic_ns() if stopped_early else 2**62)
         if not stopped_early:
             self.books.ledger.close()
         self._post(accounting=dict(accounting))
+
+    async def _client(self, stack: contextlib.AsyncExitStack, receive_buffer: int) -> aiohttp.ClientSession:
+        """The client of connections whose kernel takes so much in; 0 leaves that to the kernel."""
+        if receive_buffer not in self._clients:
+            target = self.job.scenario.target
+            make = functools.partial(_small_socket, receive_buffer) if receive_buffer else None
+            session = aiohttp.ClientSession(
+                base_url=target.url,
+                connector=aiohttp.TCPConnector(limit=0, ssl=traced_tls(target.tls_verify), socket_factory=make),
+                timeout=aiohttp.ClientTimeout(total=self.job.scenario.load.timeout / NS_PER_S),
+                trace_configs=[tracing()],
+            )
+            self._clients[receive_buffer] = await stack.enter_async_context(session)
+        return self._clients[receive_buffer]
+
+    async def _storm(self, index: int, storm: Storm) -> None:
+        """Hit this process's part of the connections when it is time."""
+        await asyncio.sleep(max(0.0, (self.t0_ns + storm.at - time.monotonic_ns()) / NS_PER_S))
+        until_ns = time.monotonic_ns() + TROUBLE_NS
+        trouble = self.books.troubled(until_ns)
+        hit = struck(self.job.scenario.swarm, self.job.scenario.seed, index)
+        mine = [connection for connection in self._connections if connection.number in hit]
+        for connection in mine:
+            connection.strike(trouble, until_ns, how=storm.how)
+        self.books.events.append({"kind": "storm", "text": f"{len(mine)} connections were lost at once ({storm.how})"})
 
     async def _until_the_end(self, folding: asyncio.Task[None], seconds: float) -> None:
         """Wait; should the folding fail, so does the run: what it no longer reports would be missed by nobody."""
@@ -125,21 +160,45 @@ class Swarm:
             for connection in self._connections:
                 connection.publisher.expire(now)
             self.books.settle(now)
+            self.books.count_connected(now)
             self._post()
+
+    def _account(self) -> SwarmAccount:
+        means = [mean for connection in self._connections if (mean := connection.reception.mean_us) is not None]
+        slow = self.books.slow.counts
+        return SwarmAccount(
+            dict(self.books.closes),
+            len(means),
+            sum(means),
+            sum(mean * mean for mean in means),
+            {"expected": slow.expected, "delivered": slow.delivered, "lost": slow.lost} if slow.received else {},
+        )
 
     def _post(self, **more: Any) -> None:
         if published := self.books.take_published():
             more["published"] = published
+        events, self.books.events[:] = list(self.books.events), []
         if self.books.fault and not self._told_fault:
             self._told_fault = True
-            more["events"] = [{"kind": "member error", "text": self.job.redactor()(self.books.fault)[:400]}]
+            events.append({"kind": "member error", "text": self.job.redactor()(self.books.fault)[:400]})
+        if events:
+            more["events"] = events
         if fanned := self.books.take_fanned():
             more["fanned"] = fanned
         self.books.judge_frames()
         self._outbox.post(
             intervals=[interval.to_json() for interval in self.books.recorder.fold()],
             ledger=self.books.ledger.counts.to_json(),
+            swarm=self._account().to_json(),
             gauges={"connections": self.books.connected},
             vitals=self._vitals.row(self.t0_ns),
             **more,
         )
+
+
+def _small_socket(receive_buffer: int, address: Any) -> socket.socket:
+    """A socket that takes little in, from before it is connected."""
+    family, kind, protocol, *_ = address
+    small = socket.socket(family, kind, protocol)
+    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    return small

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 from loadtests.duration import NS_PER_S
 from loadtests.errors import UsageError
-from loadtests.scenario import Load, Member, ObjectiveGroup, Phase, Scenario, Swarm, Target, WitnessProbes
+from loadtests.scenario import Load, ObjectiveGroup, Phase, Scenario, Target, WitnessProbes
 from loadtests.series import DELIVER
+from loadtests.swarmspec import Member, Swarm
 
 __all__ = ["DEFAULT_ADAPTER", "parse_header", "swarm_scenario"]
 

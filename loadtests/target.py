@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from loadtests.duration import NS_PER_S
@@ -76,11 +78,12 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 class EmbeddedTarget:
     """A target that the run starts on loopback and stops."""
 
-    def __init__(self, process: asyncio.subprocess.Process, url: str, log: ProcessLog) -> None:
-        self.process = process
-        self.url = url
+    def __init__(self, embedded: Embedded, port: int, log: ProcessLog) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.restarting = False
+        self._embedded = embedded
+        self._port = port
         self._log = log
-        self._following = asyncio.create_task(log.follow(process.stdout))
 
     @classmethod
     async def start(cls, embedded: Embedded, log: ProcessLog) -> EmbeddedTarget:
@@ -95,24 +98,41 @@ class EmbeddedTarget:
                 f"port {embedded.port} is taken by another program, so the embedded target ({embedded.module}) "
                 "cannot have it; stop that program, or set target.embedded.port = 0 for a free one"
             )
-        port = embedded.port or free_port()
-        url = f"http://127.0.0.1:{port}"
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", embedded.module, "--host", "127.0.0.1", "--port", str(port)),
+        started = cls(embedded, embedded.port or free_port(), log)
+        await started._start()
+        return started
+
+    @property
+    def ended(self) -> int | None:
+        """The code with which it ended by itself; None while it lives, or is being started again."""
+        return None if self.restarting else self.process.returncode
+
+    async def restart_at(self, moments_ns: Sequence[int]) -> None:
+        """Stop and start it again at each of these moments (CLOCK_MONOTONIC), on the same port."""
+        for at_ns in sorted(moments_ns):
+            await asyncio.sleep(max(0.0, (at_ns - time.monotonic_ns()) / NS_PER_S))
+            self.restarting = True
+            with contextlib.suppress(TargetError):  # that it is not there is what the run then measures
+                await self.stop()
+                await self._start()
+            self.restarting = False
+
+    async def _start(self) -> None:
+        self.process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", self._embedded.module, "--host", "127.0.0.1", "--port", str(self._port)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env=os.environ | dict(embedded.env),
+            env=os.environ | dict(self._embedded.env),
             start_new_session=True,
             preexec_fn=die_with_parent,
         )
-        started = cls(process, url, log)
+        self._following = asyncio.create_task(self._log.follow(self.process.stdout))
         try:
-            await started._ready(embedded)
+            await self._ready(self._embedded)
         except BaseException:
-            await started.stop()
+            await self.stop()
             raise
-        return started
 
     async def _ready(self, embedded: Embedded) -> None:
         loop = asyncio.get_running_loop()

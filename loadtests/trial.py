@@ -12,15 +12,14 @@ from loadtests.objective import Kind
 from loadtests.scenario import (
     Embedded,
     Load,
-    Member,
     ObjectiveGroup,
     Phase,
     Scenario,
-    Swarm,
     Target,
     UserClass,
     WitnessProbes,
 )
+from loadtests.swarmspec import Member, Swarm
 
 __all__ = ["DELAYS_MS", "FAIL_OF", "KNOWN", "STAIRS", "STALL_EVERY_MS", "STALL_MS", "Intent", "Trials", "null_name"]
 

@@ -6,13 +6,17 @@ import asyncio
 import base64
 import hashlib
 import os
+import socket
+import struct
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import aiohttp
 from aiohttp.http import WebSocketWriter
 
-from loadtests.framereader import CLOSE, PING, FrameError, FrameReader
+from loadtests.framereader import CLOSE, PING, PONG, FrameError, FrameReader
+from loadtests.stages import Stages
 
 __all__ = ["WebSocket", "connect"]
 
@@ -30,6 +34,7 @@ class WebSocket:
         subprotocol: that the server chose; empty without one.
         close_code: why it ended (RFC 6455, section 7.4.1): 1006 without a close frame, 0 while it is open.
         error: what ended it, where that was no close frame.
+        on_pong: takes a pong's payload and when it came.
 
     """
 
@@ -40,12 +45,14 @@ class WebSocket:
         self.subprotocol = response.headers.get("Sec-WebSocket-Protocol", "")
         self.close_code = 0
         self.error: Exception | None = None
+        self.on_pong: Callable[[bytes, int], None] | None = None
         self._response = response  # or its connection would be given back
         self._transport, self._protocol = connection.transport, connection.protocol
         self._writer = WebSocketWriter(self._protocol, self._transport, use_mask=True)
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._answers: set[asyncio.Task[None]] = set()
         self._close_sent = False
+        self._failure = ""
         self._protocol.read_timeout = None
         self._protocol.set_parser(FrameReader(on_messages, self._on_control, self._on_end, LARGEST), None)
 
@@ -54,6 +61,8 @@ class WebSocket:
         """How it ended, in a few words that are an error kind; empty while it is open."""
         if not self._over.done():
             return ""
+        if self._failure:
+            return self._failure
         if self.close_code == NO_CODE:
             return "closed without a code"
         if self.close_code != ABNORMAL:
@@ -94,10 +103,37 @@ class WebSocket:
                 self._transport.abort()
         self._end()
 
+    def ping(self, payload: bytes) -> None:
+        """Ask the other side for a pong."""
+        self._answer(self._writer.send_frame(payload, aiohttp.WSMsgType.PING))
+
+    def fail(self, why: str, *, reset: bool = False) -> None:
+        """End it at once, for a reason of ours that becomes its ending; ``reset``: by an RST."""
+        if not self._over.done():
+            self._failure = why
+        if reset:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.abort()
+
     def abort(self) -> None:
         """End it at once."""
         self._transport.abort()
         self._end()
+
+    def pause(self) -> None:
+        """Read nothing any more; what comes stays in the kernel."""
+        self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        if not self._over.done():
+            self._transport.resume_reading()
+
+    @property
+    def socket(self) -> socket.socket:
+        """The kernel's."""
+        found: socket.socket = self._transport.get_extra_info("socket")
+        return found
 
     def _end(self) -> None:
         if not self._over.done():
@@ -115,6 +151,8 @@ class WebSocket:
     def _on_control(self, opcode: int, payload: bytes) -> None:
         if opcode == PING:
             self._answer(self._writer.send_frame(payload, aiohttp.WSMsgType.PONG))
+        elif opcode == PONG and self.on_pong is not None:
+            self.on_pong(payload, time.monotonic_ns())
         elif opcode == CLOSE:
             self.close_code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else NO_CODE
             if self._close_sent:
@@ -148,8 +186,9 @@ async def connect(
     *,
     headers: Mapping[str, str] | None = None,
     subprotocols: Sequence[str] = (),
+    stages: Stages | None = None,
 ) -> WebSocket:
-    """Connect and shake hands; from then on every message goes to ``on_messages``.
+    """Connect and shake hands; from then on every message goes to ``on_messages``, and ``stages`` is stamped.
 
     Raises:
         aiohttp.WSServerHandshakeError: when the server does not agree.
@@ -165,7 +204,7 @@ async def connect(
         "Sec-WebSocket-Key": key.decode(),
         **({"Sec-WebSocket-Protocol": ", ".join(subprotocols)} if subprotocols else {}),
     }
-    response = await http.get(url, headers=asked, read_until_eof=False)
+    response = await http.get(url, headers=asked, read_until_eof=False, trace_request_ctx=stages)
     accepted = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()  # noqa: S324 -- the standard's own
     try:
         if response.status != 101:

@@ -16,16 +16,15 @@ from loadtests.scenario import (
     ContractCheck,
     Embedded,
     Load,
-    Member,
     ObjectiveGroup,
     Phase,
     Scenario,
-    Swarm,
     Target,
     UserClass,
     WitnessProbes,
 )
 from loadtests.scenariofile import read_scenario
+from loadtests.swarmspec import Member, Reconnect, Slow, Storm, Swarm
 
 PHASES = (
     Phase(kind="warm-up", duration="10s", rate_from=0),
@@ -136,6 +135,9 @@ TABLES = [
     (UserClass, "users."),
     (Swarm, "swarm."),
     (Member, "swarm.members."),
+    (Slow, "swarm.members.slow."),
+    (Reconnect, "swarm.reconnect."),
+    (Storm, "swarm.storms."),
     (ContractCheck, "contract."),
     (WitnessProbes, "witness."),
     (ObjectiveGroup, "objectives."),
@@ -166,7 +168,7 @@ def test_documented(key, field, hint):
         assert default == "required"
     elif field.default in (None, ""):
         assert default == "none"
-    elif isinstance(field.default, Load | Swarm | WitnessProbes):
+    elif isinstance(field.default, Load | Swarm | Reconnect | WitnessProbes):
         assert default == "the defaults below"
     else:
         written = tomllib.loads(f"x = {default.strip('`')}")["x"]

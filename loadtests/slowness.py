@@ -1,0 +1,88 @@
+"""A connection that stops reading, and what the server does about it."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import fcntl
+import socket
+import termios
+import time
+
+from loadtests.duration import NS_PER_S
+from loadtests.swarmspec import Slow
+from loadtests.websocket import WebSocket
+
+__all__ = ["Slowness"]
+
+LOOK_S = 0.05
+AFTERWARDS_S = 2.0
+_ESTABLISHED = 1
+"""State of a TCP connection that neither side has ended (include/net/tcp_states.h)."""
+
+
+class Slowness:
+    """Of one connection; it stops once.
+
+    Args:
+        slow: when, for how long, and into how large a buffer the kernel takes meanwhile.
+        number: of the connection.
+        t0_ns: CLOCK_MONOTONIC of the run's second 0.
+        events: takes what came of it.
+
+    """
+
+    def __init__(self, slow: Slow, number: int, t0_ns: int, events: list[dict[str, str]]) -> None:
+        self._slow = slow
+        self._number = number
+        self._t0_ns = t0_ns
+        self._events = events
+        self._task: asyncio.Task[None] | None = None
+
+    def watch(self, connection: WebSocket) -> None:
+        """Take this connection; only the first one stops."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._stop_reading(connection))
+
+    def cancel(self) -> None:
+        """The run is over."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _stop_reading(self, connection: WebSocket) -> None:
+        """Stop when it is time, read on when that is over, and say what came of it.
+
+        The kernel takes in what its buffer holds; then the server's own buffers fill. Whether it closed the connection
+        is read from the kernel, since nothing of ours reads.
+        """
+        slow = self._slow
+        await asyncio.sleep(max(0.0, (self._t0_ns + slow.start - time.monotonic_ns()) / NS_PER_S))
+        if connection.closed:
+            return
+        kernel, stopped_ns = connection.socket, time.monotonic_ns()
+        connection.pause()
+        most, ended_s = 0, None
+        while (passed_ns := time.monotonic_ns() - stopped_ns) < slow.duration:
+            try:
+                most = max(most, _unread(kernel))
+                if ended_s is None and kernel.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != _ESTABLISHED:
+                    ended_s = passed_ns / NS_PER_S
+            except OSError:
+                break
+            await asyncio.sleep(LOOK_S)
+        connection.resume()
+        try:
+            await asyncio.wait_for(connection.wait(), AFTERWARDS_S)
+        except TimeoutError:
+            then = "the connection was kept, and read on"
+        else:
+            when = "when it read on" if ended_s is None else f"after {ended_s:.1f} s"
+            then = f"the server ended it {when} ({connection.ending})"
+        text = f"stopped reading for {slow.duration / NS_PER_S:g} s; {most:,} bytes waited in its own kernel; {then}"
+        self._events.append({"kind": "slow", "text": f"connection {self._number} {text}"})
+
+
+def _unread(kernel: socket.socket) -> int:
+    waiting = array.array("i", [0])
+    fcntl.ioctl(kernel.fileno(), termios.FIONREAD, waiting)
+    return waiting[0]
