@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import contextlib
 import fcntl
 import socket
 import termios
@@ -71,12 +72,12 @@ class Slowness:
                 break
             await asyncio.sleep(LOOK_S)
         connection.resume()
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(connection.wait(), AFTERWARDS_S)
-        except TimeoutError:
+        if connection.we_close or not connection.ending:
             then = "the connection was kept, and read on"
         else:
-            when = "when it read on" if ended_s is None else f"after {ended_s:.1f} s"
+            when = "meanwhile, as it saw when it read on" if ended_s is None else f"after {ended_s:.1f} s"
             then = f"the server ended it {when} ({connection.ending})"
         text = f"stopped reading for {slow.duration / NS_PER_S:g} s; {most:,} bytes waited in its own kernel; {then}"
         self._events.append({"kind": "slow", "text": f"connection {self._number} {text}"})

@@ -97,7 +97,7 @@ class Swarm:
         for connection in self._connections:
             accounting.update(connection.publisher.finish(ended_ns, stopped_early))
             connection.finish()
-        self.books.count_connected(ended_ns, last=True)
+        self.books.count_connected(time.monotonic_ns(), last=True)
         self.books.settle(time.monotonic_ns() if stopped_early else 2**62)
         if not stopped_early:
             self.books.ledger.close()

@@ -34,6 +34,7 @@ class WebSocket:
         subprotocol: that the server chose; empty without one.
         close_code: why it ended (RFC 6455, section 7.4.1): 1006 without a close frame, 0 while it is open.
         error: what ended it, where that was no close frame.
+        we_close: whether we said first that it is over.
         on_pong: takes a pong's payload and when it came.
 
     """
@@ -45,6 +46,7 @@ class WebSocket:
         self.subprotocol = response.headers.get("Sec-WebSocket-Protocol", "")
         self.close_code = 0
         self.error: Exception | None = None
+        self.we_close = False
         self.on_pong: Callable[[bytes, int], None] | None = None
         self._response = response  # or its connection would be given back
         self._transport, self._protocol = connection.transport, connection.protocol
@@ -95,7 +97,7 @@ class WebSocket:
     async def close(self, code: int = 1000) -> None:
         """Say that it is over and wait a moment for the answer."""
         if not self.closed:
-            self._close_sent = True
+            self._close_sent = self.we_close = True
             try:
                 await self._writer.close(code)
                 await asyncio.wait_for(asyncio.shield(self._over), CLOSING_S)

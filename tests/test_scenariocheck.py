@@ -117,6 +117,32 @@ def folder(tmp_path, monkeypatch):
             "8: contract.graphql_schema: g.graphql: no such file; expected one beside the scenario, or a path on the "
             "target that starts with /",
         ),
+        (
+            "count = 3",
+            'count = 3\nrate = "1/s"\nchurn = "1/s"',
+            "24: swarm.members[0].churn: excludes rate: what they cannot publish meanwhile would count as failed",
+        ),
+        (
+            "count = 3",
+            "count = 3\ntogether = true",
+            '23: swarm.members[0].together: expected beside a rate and arrivals = "constant"',
+        ),
+        (
+            "count = 3",
+            'count = 3\nslow = {start = "70s", duration = "5s"}',
+            "23: swarm.members[0].slow: not over before the run is; expected an earlier start or a shorter duration",
+        ),
+        (
+            "[feeds]",
+            '[[swarm.storms]]\nat = "75s"\n[feeds]',
+            "25: swarm.storms[0].at: after the end of the run; expected a moment within it",
+        ),
+        (
+            "[feeds]",
+            '[[swarm.storms]]\nat = "20s"\nhow = "restart"\n[feeds]',
+            "26: swarm.storms[0].how: only a target that the run started can be restarted; expected target.embedded, "
+            "or another how",
+        ),
         ("[load]", '[contract]\nmessages = "m.json"\n[load]', "7: contract.messages: m.json: no such file"),
     ],
 )

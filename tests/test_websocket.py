@@ -226,3 +226,26 @@ def test_a_handshake_that_is_none(status: int, accept: str) -> None:
     with pytest.raises(aiohttp.WSServerHandshakeError) as raised:
         asyncio.run(drive())
     assert raised.value.status == status
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_ended_by_us(reset: bool) -> None:
+    """It ends for the reason that we give, and by an RST where that is asked for; the server sees which."""
+    seen: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            seen.append(repr(await reader.read(100)))
+        except ConnectionResetError:
+            seen.append("reset")
+
+    async def main() -> str:
+        async with raw(answer) as url, opened(url) as (socket_, _):
+            socket_.fail("storm", reset=reset)
+            await asyncio.wait_for(socket_.wait(), 5)
+            while not seen:
+                await asyncio.sleep(0.001)
+            return str(socket_.ending)
+
+    assert asyncio.run(main()) == "storm"
+    assert seen == ["reset" if reset else "b''"]

@@ -1,0 +1,308 @@
+"""Connections that are lost at once, leave, stop reading or fall silent: what is told of it must be what happened."""
+
+import asyncio
+import json
+import socket
+import time
+from collections import Counter
+from contextlib import asynccontextmanager
+
+import pytest
+from websockets.asyncio.server import serve
+
+from loadtests.interval import Interval, merge
+from loadtests.job import Job
+from loadtests.outbox import Outbox
+from loadtests.scenario import Scenario
+from loadtests.swarm import Swarm
+from loadtests.swarmaccount import SwarmAccount
+
+MEMBERS = """
+import json
+from loadtests.member import Broadcast, Member
+
+class Listener(Member):
+    hears_broadcasts = True
+
+    def read(self, frame):
+        row = json.loads(frame)
+        self.last = row["n"]
+        return Broadcast("news", row["n"], row["t"])
+
+class Resuming(Listener):
+    path = "/resuming"
+    last = None
+
+    def greetings(self):
+        return [json.dumps({"after": self.last})]
+"""
+
+
+class Station:
+    """Sends a numbered message to everybody every so often, and on request what somebody has missed.
+
+    Args:
+        every_s: between two messages.
+        size: of a message, bytes.
+        most_waiting: bytes that may wait for one subscriber before it is closed with 1013; None lets them wait.
+
+    """
+
+    def __init__(self, every_s=0.01, size=60, most_waiting=None):
+        self.every_s, self.size, self.most_waiting = every_s, size, most_waiting
+        self.sent = []
+        self.here = set()
+        self.connections = 0
+        self.refuses = False
+
+    async def serve(self, connection):
+        """One subscriber."""
+        self.connections += 1
+        connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        try:
+            if connection.request.path == "/resuming":
+                last = json.loads(await connection.recv())["after"]
+                for text in self.sent[last + 1 :] if last is not None else ():
+                    self.send(connection, text)  # without a pause, or what is sent meanwhile would come twice
+            self.here.add(connection)
+            await connection.wait_closed()
+        finally:
+            self.here.discard(connection)
+
+    def send(self, connection, text):
+        """Write it, however much waits there already."""
+        connection.protocol.send_text(text.encode())
+        connection.transport.writelines(connection.protocol.data_to_send())
+
+    async def broadcast(self):
+        """Until cancelled."""
+        while True:
+            text = json.dumps({"n": len(self.sent), "t": time.monotonic_ns()}).ljust(self.size)
+            self.sent.append(text)
+            for connection in list(self.here):
+                waiting = connection.transport.get_write_buffer_size()
+                if self.most_waiting and waiting > self.most_waiting:
+                    self.here.discard(connection)
+                    connection.transport.abort()
+                    continue
+                self.send(connection, text)
+            await asyncio.sleep(self.every_s)
+
+    async def close_everybody(self, after_s, code=1012):
+        """As a server does that is about to be restarted."""
+        await asyncio.sleep(after_s)
+        await asyncio.gather(*(connection.close(code) for connection in list(self.here)))
+
+    @asynccontextmanager
+    async def on_air(self):
+        """Serve on loopback and give the URL."""
+
+        def refused(connection, _request):
+            return connection.respond(503, "not now") if self.refuses else None
+
+        how = {"compression": None, "ping_interval": None, "process_request": refused}
+        async with serve(self.serve, "127.0.0.1", 0, **how) as server:
+            sending = asyncio.create_task(self.broadcast())
+            try:
+                yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            finally:
+                sending.cancel()
+
+
+class Posts(list):
+    """A swarm's batches, and what they add up to."""
+
+    def series(self, name):
+        """All Intervals of a series together."""
+        return merge(
+            [Interval.from_json(row) for batch in self for row in batch["intervals"] if row["series"] == name],
+            series=name,
+        )
+
+    @property
+    def account(self):
+        """What the swarm says of itself in the end."""
+        return SwarmAccount.together([self[-1]["swarm"]])
+
+    @property
+    def events(self):
+        """Texts by kind."""
+        return {event["kind"]: event["text"] for batch in self for event in batch.get("events", ())}
+
+
+def run(station, folder, members, meanwhile=None, duration="2s", **swarm):
+    """Run a swarm of these members against a station, and return its batches."""
+    (folder / "members.py").write_text(MEMBERS)
+    posts = Posts()
+
+    async def main():
+        async with station.on_air() as url:
+            scenario = Scenario.model_validate(
+                {
+                    "name": "storm",
+                    "target": {"url": url},
+                    "phases": [{"kind": "steady", "duration": duration}],
+                    "swarm": {"members": members, "connect_rate": 2000.0, "guard": "200ms", "drain": "500ms", **swarm},
+                    "folder": folder,
+                }
+            )
+            job = Job(scenario, "r1", "local", "s", 0, 1, folder)
+            swarming = Swarm(job, time.monotonic_ns(), Outbox("s", posts.append, folder))
+            others = [asyncio.create_task(meanwhile)] if meanwhile else []
+            await swarming.run()
+            await asyncio.gather(*others)
+            assert swarming.books.fault is None
+
+    asyncio.run(main())
+    return posts
+
+
+@pytest.mark.parametrize("cls", ["Resuming", "Listener"])
+def test_three_storms(tmp_path, cls):
+    """All are cut off, then half by a reset, then all by the server: nothing is lost, and what came back is counted."""
+    n, station = 8, Station()
+    posts = run(
+        station,
+        tmp_path,
+        [{"class": f"members.py:{cls}", "count": n}],
+        station.close_everybody(2.6),
+        duration="3600ms",
+        reconnect={"base": "100ms"},
+        storms=[{"at": "600ms"}, {"at": "1600ms", "share": 0.5, "how": "reset"}],
+    )
+    ledger = posts[-1]["ledger"]
+    assert (ledger["lost"], ledger["duplicated"], ledger["foreign"], ledger["late"]) == (0, 0, 0, 0)
+    assert ledger["received"] == ledger["delivered"] + ledger["outside"] + ledger["recovered"]
+    assert ledger["away"] > 0
+    if cls == "Resuming":
+        assert ledger["recovered"] == ledger["away"]
+        assert posts.series("ws recover").ok >= ledger["recovered"]
+        first = posts.series("ws deliver first").count  # of what was heard, from the first one on
+        assert ledger["received"] >= n * (first - 1)  # whoever came a message later has missed that
+    else:
+        assert ledger["recovered"] < ledger["away"] / 4  # what was sent while the handshake was answered
+    assert posts.account.closes == {
+        "we: storm": n + n // 2,
+        "the server: closed 1012": n,
+        "we: end of the run": n,
+    }
+    assert posts.series("ws connection").errors == {"closed 1012": n}  # the storms were ours
+    restored = posts.series("ws restore")
+    assert (restored.ok, restored.count) == (n + n // 2 + n, n + n // 2 + n)
+    assert station.connections == posts.series("ws connect").ok == n + restored.count
+    assert restored.response.max_us < 1_500_000
+    spared = posts.series("ws deliver meanwhile")
+    live = posts.series("ws deliver")
+    assert 0 < spared.ok < live.ok
+    connected = posts.series("ws connected")
+    assert 20 <= connected.count <= 33  # 8 for 3.6 s, and for the drain, of which they were away for some
+    assert connected.errors.get("down", 0) <= 3  # of 8 that were away for .05 s on average
+
+
+def test_never_back(tmp_path):
+    """Who is not taken back by the end has run out of time."""
+    station = Station()
+
+    async def close_for_good():
+        await asyncio.sleep(0.5)
+        station.refuses = True
+        for connection in list(station.here):
+            connection.transport.abort()
+
+    posts = run(station, tmp_path, [{"class": "members.py:Listener", "count": 3}], close_for_good(), duration="1200ms")
+    restored = posts.series("ws restore")
+    assert (restored.ok, restored.timeouts) == (0, 3)
+    assert posts.series("ws connected").errors["down"] >= 2  # 3 connections for 0.7 s
+    assert posts.series("ws connect").errors.keys() == {"handshake 503"}
+
+
+def test_churn(tmp_path):
+    """They come and go as planned: nothing is lost, nobody is down, and everybody comes again."""
+    station = Station()
+    posts = run(station, tmp_path, [{"class": "members.py:Listener", "count": 6, "churn": "12/s"}], duration="3s")
+    ledger = posts[-1]["ledger"]
+    assert (ledger["lost"], ledger["away"]) == (0, 0)
+    assert ledger["delivered"] == ledger["expected"] > 100
+    left = posts.account.closes["we: left as planned"]
+    assert left >= 6
+    assert posts.account.closes.keys() == {"we: left as planned", "we: end of the run"}
+    assert station.connections > 6
+    assert posts.series("ws connection").count == 0
+    connected = posts.series("ws connected")
+    assert connected.errors == {}
+    assert 3 <= connected.count < 16  # of 18 seconds; they are away half of the time
+
+
+@pytest.mark.parametrize("most_waiting", [100_000, None])
+def test_slow_reader(tmp_path, most_waiting):
+    """One that stops reading: whether the server ends it or waits is told, and the others are held to account alone."""
+    station = Station(every_s=0.005, size=4000, most_waiting=most_waiting)
+    slow = {"start": "500ms", "duration": "1200ms"}
+    members = [
+        {"class": "members.py:Listener", "count": 4},
+        {"class": "members.py:Listener", "count": 1, "slow": slow},
+    ]
+    posts = run(station, tmp_path, members, duration="2500ms", reconnect={"base": "50ms"})
+    ledger, account, said = posts[-1]["ledger"], posts.account, posts.events["slow"]
+    assert "connection 4 stopped reading for 1.2 s" in said
+    waited = int(said.split(" s; ")[1].split(" bytes")[0].replace(",", ""))
+    assert 1000 < waited < 40_000  # of some 960,000 that were sent: its kernel takes no more
+    assert ledger["lost"] == 0
+    assert posts.series("ws deliver").ok == ledger["delivered"] + ledger["outside"]
+    assert posts.series("ws connection").count == 0
+    if most_waiting:
+        # With its window shut the server's FIN waits behind the data, so that the moment is not known.
+        assert "the server ended it meanwhile, as it saw when it read on (connection ended)" in said
+        assert account.closes["nobody said: connection ended"] == 1
+    else:
+        assert "the connection was kept, and read on" in said
+        assert account.slow["lost"] == 0
+        assert account.slow["delivered"] > 300
+
+
+def test_no_pong(tmp_path):
+    """A server that no longer answers is given up by the second ping; one that does is timed."""
+    station, silent = Station(), Station()
+    member = {"class": "members.py:Listener", "count": 3}
+    posts = run(station, tmp_path, [member], duration="1100ms", heartbeat="200ms")
+    assert posts.series("ws ping").ok >= 3 * 4
+    assert "we: no pong" not in posts.account.closes
+
+    async def fall_silent():
+        await asyncio.sleep(0.3)
+        for connection in silent.here:
+            connection.transport.pause_reading()
+
+    posts = run(silent, tmp_path, [member], fall_silent(), duration="1500ms", heartbeat="200ms")
+    assert posts.account.closes["we: no pong"] == 3
+    assert posts.series("ws connection").errors == {"no pong": 3}
+    assert posts.series("ws ping").timeouts == 3
+
+
+def test_evenness(tmp_path):
+    """Who is served first every time waits less; Jain's index of the means says by how much."""
+    station = Station()
+    posts = run(station, tmp_path, [{"class": "members.py:Listener", "count": 4}], duration="700ms")
+    account = posts.account
+    assert account.subscribers == 4
+    assert 0.25 < account.fairness <= 1
+
+
+def test_fairness():
+    """By arithmetic: alike 1, one of four alone 1/4; over processes as over one."""
+
+    def of(*means):
+        return {
+            "closes": Counter({"a": 1}),
+            "subscribers": len(means),
+            "mean_us": sum(means),
+            "mean_us_squared": sum(m * m for m in means),
+            "slow": {},
+        }
+
+    assert SwarmAccount.together([of(7.0, 7.0, 7.0, 7.0)]).fairness == 1
+    assert SwarmAccount.together([of(8.0, 0.0, 0.0, 0.0)]).fairness == 0.25
+    both = SwarmAccount.together([of(1.0, 2.0), of(3.0)])
+    assert both.fairness == pytest.approx(36 / (3 * 14))
+    assert both.closes == {"a": 2}
+    assert SwarmAccount.together([]).fairness is None
