@@ -112,7 +112,7 @@ def advice(scenario: Scenario, objectives: list[Objective]) -> Iterator[str]:
         if objective.kind not in (Kind.LATENCY, Kind.GAP, Kind.SHARE) or objective.budget is None:
             continue
         expected = 1e12
-        if isinstance(model, OpenModel) and not is_swarm(objective.series):
+        if isinstance(model, OpenModel) and not is_swarm(objective.series) and objective.metric != "lost":
             stages = zip(scenario.phases, model.stages, strict=True)
             expected = sum(stage.arrivals for phase, stage in stages if phase.kind == "steady")
         where = f"{objective.text} [{objective.series}]"

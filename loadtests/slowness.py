@@ -23,7 +23,7 @@ _ESTABLISHED = 1
 
 
 class Slowness:
-    """Of one connection; it stops once.
+    """Of one member; it stops once, on whichever connection it has by then.
 
     Args:
         slow: when, for how long, and into how large a buffer the kernel takes meanwhile.
@@ -38,11 +38,13 @@ class Slowness:
         self._number = number
         self._t0_ns = t0_ns
         self._events = events
+        self._stopped = False
         self._task: asyncio.Task[None] | None = None
 
     def watch(self, connection: WebSocket) -> None:
-        """Take this connection; only the first one stops."""
-        if self._task is None:
+        """Take this connection, unless an earlier one has stopped."""
+        if not self._stopped:
+            self.cancel()
             self._task = asyncio.create_task(self._stop_reading(connection))
 
     def cancel(self) -> None:
@@ -61,6 +63,7 @@ class Slowness:
         if connection.closed:
             return
         kernel, stopped_ns = connection.socket, time.monotonic_ns()
+        self._stopped = True
         connection.pause()
         most, ended_s = 0, None
         while (passed_ns := time.monotonic_ns() - stopped_ns) < slow.duration:

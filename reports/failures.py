@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from loadtests.interval import Interval
 from loadtests.run import Run
+from loadtests.series import is_derived
 from reports.figures import clock, count, percent
 
 __all__ = ["FailureRow", "failure_rows"]
@@ -45,6 +46,8 @@ def failure_rows(run: Run) -> list[FailureRow]:
     steady = set(run.header.steady_seconds())
     rows = []
     for series, seconds in run.intervals.items():
+        if is_derived(series):
+            continue
         by_kind: dict[str, dict[int, int]] = defaultdict(dict)
         for second, interval in seconds.items():
             for kind, n in _kinds(interval):

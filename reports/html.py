@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from loadtests.run import Run
-from loadtests.series import is_swarm
+from loadtests.series import DELIVER, is_swarm
 from reports.charts.canvas import Chart
 from reports.charts.curve import curve
 from reports.charts.heatmap import heatmap
 from reports.charts.overtime import over_time
 from reports.charts.rates import failures_over_time, offered_and_achieved
 from reports.charts.resources import resource_charts
+from reports.charts.swarm import swarm_charts
 from reports.charts.target import target_charts
 from reports.contracttable import contract_rows
 from reports.exemplarrow import slowest
@@ -27,7 +28,7 @@ from reports.page import render
 from reports.phasetable import phase_rows
 from reports.seriestable import FAILED_PERCENTILES, PERCENTILES, failed_rows, series_rows
 from reports.servertable import server_table
-from reports.subject import Subject, offered, requests, subjects
+from reports.subject import Subject, live, offered, requests, subjects
 from reports.surroundings import facts, raw_files
 from reports.targettable import target_table
 from reports.timeline import Steady, Timeline
@@ -75,6 +76,7 @@ def render_report(run: Run, directory: Path | None = None) -> str:
         left_out=max(0, sum(not _live(one) for one in about) - _MOST_SUBJECTS),
         charts=_run_charts(run, about, timeline, happened),
         ledger=ledger(run),
+        swarm=swarm_charts(run, "l"),
         phases=phase_rows(run),
         server=server_table(run, steady),
         witness=witness_rows(run),
@@ -116,7 +118,7 @@ def _subject_charts(
 
 def _run_charts(run: Run, about: Sequence[Subject], timeline: Timeline, happened: Sequence[Incident]) -> list[Chart]:
     """What the whole run looked like: density, rates, failures, resources, all on one time axis."""
-    names = requests(run) or tuple(run.intervals)
+    names = requests(run) or tuple(name for name in live(run) if name == DELIVER) or live(run)
     limits = [limit for one in about if set(one.series) <= set(names) for limit in one.limits]
     word = "service time" if run.header.model == "closed" else "response time"
     pool = Subject("All requests", names)

@@ -16,13 +16,16 @@ _MEANING: Final = {
     "lost": "never came",
     "duplicated": "came more than once",
     "reordered": "overtook another",
+    "displacement": "numbers that one was overtaken by, at most",
     "late": "came after it was given up",
+    "away": "published while a subscriber's connection was lost",
+    "recovered": "of these came afterwards",
     "outside": "came beside a subscription",
     "foreign": "nobody published it",
     "received": "in all",
 }
 _MUST_BE_ZERO: Final = frozenset({"lost", "duplicated", "reordered", "late", "foreign"})
-_ONLY_IF_ANY: Final = frozenset({"late", "outside", "foreign"})
+_ONLY_IF_ANY: Final = frozenset({"late", "outside", "foreign", "displacement", "away", "recovered"})
 
 
 def ledger(run: Run) -> list[tuple[str, str, str, bool]]:
@@ -31,7 +34,7 @@ def ledger(run: Run) -> list[tuple[str, str, str, bool]]:
     expected = kept.get("expected", 0)
     rows = []
     for word, n in kept.items():
-        if word in _ONLY_IF_ANY and not n:
+        if word in _ONLY_IF_ANY and not n and not (word == "recovered" and kept.get("away")):
             continue
         wrong = word in _MUST_BE_ZERO and n > 0
         meaning = _MEANING.get(word, "")
@@ -41,4 +44,9 @@ def ledger(run: Run) -> list[tuple[str, str, str, bool]]:
     published = sum(interval.ok for interval in run.intervals.get(PUBLISH, {}).values())
     if published and expected:
         rows.append(("fan-out", significant(expected / published), "deliveries per publish", False))
+    if (fairness := run.swarm.fairness) is not None and run.swarm.subscribers > 1:
+        rows.append(("fairness", significant(fairness), "of mean delivery times by Jain's index; 1: all alike", False))
+    if slow := run.swarm.slow:
+        meaning = f"lost, of {count(slow['expected'])} due to those that did not read on purpose; not in lost"
+        rows.append(("slow readers", count(slow["lost"]), meaning, False))
     return rows

@@ -9,9 +9,10 @@ from typing import Final
 from loadtests.histogram import Histogram
 from loadtests.interval import Interval, merge
 from loadtests.run import Run
+from loadtests.series import CONNECTED, is_derived
 from reports.figures import NOTHING, count, duration, nines, percent, rate
 from reports.sampling import missing, percentile_ns
-from reports.subject import live, requests
+from reports.subject import derived, live, requests
 from reports.timeline import Steady
 
 __all__ = [
@@ -83,12 +84,14 @@ def series_rows(run: Run, steady: Steady) -> list[SeriesRow]:
     if len(names) > 1:
         rows.append(_row("All requests", steady, names))
     rows += [_floor(run)] if names and run.header.calibration else []
-    return rows + [_row(name, steady, (name,)) if steady[name].count else _whole(run, name) for name in live(run)]
+    swarm = [*live(run), *(name for name in derived(run) if name != CONNECTED)]
+    return rows + [_row(name, steady, (name,)) if steady[name].count else _whole(run, name) for name in swarm]
 
 
 def failed_rows(steady: Steady) -> list[FailedRow]:
     """Every series in which something failed, the most failures first."""
-    failed = sorted(((name, steady[name]) for name in steady if steady[name].failed), key=lambda pair: -pair[1].failed)
+    names = [name for name in steady if steady[name].failed and not is_derived(name)]
+    failed = sorted(((name, steady[name]) for name in names), key=lambda pair: -pair[1].failed)
     return [
         FailedRow(
             name,

@@ -9,7 +9,7 @@ from typing import Final
 from loadtests.errors import ObjectiveError
 from loadtests.objective import Objective, parse_objective
 from loadtests.run import Run
-from loadtests.series import DELIVER, is_request, is_stray, is_swarm
+from loadtests.series import DELIVER, is_derived, is_request, is_stray, is_swarm
 from loadtests.verdict import Status, Verdict
 
 __all__ = [
@@ -60,8 +60,13 @@ def offered(run: Run) -> tuple[str, ...]:
 
 
 def live(run: Run) -> tuple[str, ...]:
-    """Every series of the WebSocket swarm."""
-    return tuple(name for name in run.intervals if is_swarm(name))
+    """Every series of the WebSocket swarm that counts what no other counts."""
+    return tuple(name for name in run.intervals if is_swarm(name) and not is_derived(name))
+
+
+def derived(run: Run) -> tuple[str, ...]:
+    """Series that tell once more, in another way, what others count."""
+    return tuple(name for name in run.intervals if is_derived(name))
 
 
 def nearness(verdict: Verdict) -> float:

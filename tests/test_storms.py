@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager
 import pytest
 from websockets.asyncio.server import serve
 
+from loadtests.fanout import FanOuts
 from loadtests.interval import Interval, merge
 from loadtests.job import Job
 from loadtests.outbox import Outbox
 from loadtests.scenario import Scenario
 from loadtests.swarm import Swarm
 from loadtests.swarmaccount import SwarmAccount
+from reports.charts.fanout import reaches, slope_us
 
 MEMBERS = """
 import json
@@ -51,7 +53,7 @@ class Station:
     def __init__(self, every_s=0.01, size=60, most_waiting=None):
         self.every_s, self.size, self.most_waiting = every_s, size, most_waiting
         self.sent = []
-        self.here = set()
+        self.here = []
         self.connections = 0
         self.refuses = False
 
@@ -64,10 +66,15 @@ class Station:
                 last = json.loads(await connection.recv())["after"]
                 for text in self.sent[last + 1 :] if last is not None else ():
                     self.send(connection, text)  # without a pause, or what is sent meanwhile would come twice
-            self.here.add(connection)
+            self.here.append(connection)
             await connection.wait_closed()
         finally:
-            self.here.discard(connection)
+            self.leave(connection)
+
+    def leave(self, connection):
+        """It is served no more."""
+        if connection in self.here:
+            self.here.remove(connection)
 
     def send(self, connection, text):
         """Write it, however much waits there already."""
@@ -82,7 +89,7 @@ class Station:
             for connection in list(self.here):
                 waiting = connection.transport.get_write_buffer_size()
                 if self.most_waiting and waiting > self.most_waiting:
-                    self.here.discard(connection)
+                    self.leave(connection)
                     connection.transport.abort()
                     continue
                 self.send(connection, text)
@@ -277,6 +284,27 @@ def test_no_pong(tmp_path):
     assert posts.account.closes["we: no pong"] == 3
     assert posts.series("ws connection").errors == {"no pong": 3}
     assert posts.series("ws ping").timeouts == 3
+
+
+def test_each_further_subscriber(tmp_path):
+    """A server that serves subscriber i after 4 i ms is found to take 4 ms for each."""
+    station = Station(every_s=0.02)
+
+    def late(connection, text, send=station.send):
+        place = station.here.index(connection)
+        asyncio.get_running_loop().call_later(0.004 * (place + 1), send, connection, text)
+
+    station.send = late
+    members = [{"class": "members.py:Listener", "count": 10}]
+    posts = run(station, tmp_path, members, duration="1500ms", connect_rate="10/s")
+    fanouts = FanOuts(0, lambda series: (), 1)
+    for batch in posts:
+        fanouts.add(batch.get("fanned", ()))
+    intervals, rows = fanouts.take()
+    found = reaches(rows)
+    assert [round(one.subscribers) for one in found] == list(range(1, 11))
+    assert slope_us(found) == pytest.approx(4000, rel=0.15)
+    assert merge((i for i in intervals if i.series == "ws deliver last"), series="").ok > 50
 
 
 def test_evenness(tmp_path):

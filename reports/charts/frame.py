@@ -14,7 +14,18 @@ from reports.charts.canvas import printable
 from reports.figures import clock, plain
 from reports.palette import LIGHT
 
-__all__ = ["Label", "Room", "duration_axis", "end_labels", "frame", "linear_axis", "name_below", "say", "time_axis"]
+__all__ = [
+    "Label",
+    "Room",
+    "duration_axis",
+    "end_labels",
+    "even_places",
+    "frame",
+    "linear_axis",
+    "name_below",
+    "say",
+    "time_axis",
+]
 
 WIDTH, HEIGHT = 560, 280
 LEFT, RIGHT, TOP, BOTTOM = 70, 118, 38, 48
@@ -104,7 +115,7 @@ def duration_axis(axes: Axes, room: Room, title: str) -> None:
     if room.log:
         axes.set_yscale("log")
     axes.set_ylim(room.low, room.high)
-    places = _log_ticks(room.low, room.high) if room.log else _linear_ticks_ns(room.high)
+    places = _log_ticks(room.low, room.high) if room.log else even_places(room.high)
     _ticks(axes, False, places, ["0" if place == 0 else plain(place) for place in places])
     _name(axes, f"{title}{', log scale' if room.log else ''}")
 
@@ -183,7 +194,8 @@ def _nice(step: float) -> float:
     return float(next((m for m in (1, 2, 2.5, 5, 10) if m * magnitude >= step), 10) * magnitude)
 
 
-def _linear_ticks_ns(high: float) -> list[float]:
+def even_places(high: float) -> list[float]:
+    """Round places from 0 up to ``high``, some four of them."""
     step = _nice(high / 4)
     return [i * step for i in range(int(high / step) + 1)]
 

@@ -1,0 +1,144 @@
+"""The swarm's pictures say what its records say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtests.histogram import Histogram
+from loadtests.interval import Interval
+from loadtests.run import Run
+from loadtests.runwriter import RunWriter
+from reports.charts.bars import Bar, bars
+from reports.charts.fanout import fan_out_curve, reaches, slope_us
+from reports.charts.recovery import recovery_curve
+from reports.charts.swarm import swarm_charts
+from reports.failures import failure_rows
+from reports.ledger import ledger
+from tests.reports.synthetic import header
+
+
+def run_of(
+    folder: Path,
+    *,
+    fan_outs: list[dict[str, int]] | None = None,
+    deliveries: dict[str, int] | None = None,
+    swarm: dict[str, Any] | None = None,
+    intervals: dict[str, dict[int, Interval]] | None = None,
+) -> Run:
+    """A run with these records and no others."""
+    final = header()
+    writer = RunWriter(folder, final)
+    for row in fan_outs or ():
+        writer.fan_out(row)
+    if deliveries:
+        writer.deliveries(deliveries)
+    if swarm:
+        writer.swarm({"closes": {}, "subscribers": 0, "mean_us": 0.0, "mean_us_squared": 0.0, "slow": {}} | swarm)
+    writer.close(final)
+    run = Run(folder)
+    if intervals is not None:
+        run.intervals = intervals
+    return run
+
+
+def row(subscribers: int, last_us: int, messages: int = 1, first_us: int = 100) -> dict[str, int]:
+    """Messages to so many subscribers, that took so long each."""
+    sums = {"first_us": first_us, "median_us": (first_us + last_us) // 2, "last_us": last_us}
+    return {"second": 1, "subscribers": subscribers, "messages": messages} | {k: v * messages for k, v in sums.items()}
+
+
+def test_each_further_subscriber(tmp_path: Path) -> None:
+    """Where subscriber i waits i milliseconds, the slope is one millisecond."""
+    rows = [row(n, 1000 * n + 300, messages=1 + n % 3) for n in range(1, 21)]
+    assert slope_us(reaches(rows)) == pytest.approx(1000)
+    chart = fan_out_curve(run_of(tmp_path, fan_outs=rows), "x")
+    assert chart is not None
+    assert chart.title == "20 subscribers all had a message after 20.3 ms; each further one adds 1.00 ms"
+    assert "over 41 messages" in chart.caption
+
+
+def test_many_sizes_share_steps() -> None:
+    """At most forty points, each with the means of its messages; the slope stays."""
+    found = reaches([row(n, 10 * n, messages=2) for n in range(1, 1001)])
+    assert len(found) == 40
+    assert sum(one.messages for one in found) == 2000
+    assert found[0].subscribers == 13  # 1 to 25
+    assert found[0].last_us == 130
+    assert slope_us(found) == pytest.approx(10)
+
+
+@pytest.mark.parametrize("sizes", [[], [8], [7, 8]])
+def test_no_curve(tmp_path: Path, sizes: list[int]) -> None:
+    """One size or two make no curve."""
+    assert fan_out_curve(run_of(tmp_path, fan_outs=[row(n, 100) for n in sizes]), "x") is None
+
+
+def restored(tmp_path: Path, took_ms: list[int], never: int = 0) -> str:
+    """The title of the recovery curve."""
+    one = Interval("ws restore", 3, len(took_ms) + never, len(took_ms), timeouts=never)
+    one.response = Histogram.of([ms * 1000 for ms in took_ms])
+    chart = recovery_curve(run_of(tmp_path, intervals={"ws restore": {3: one}}), "x")
+    return chart.title if chart else ""
+
+
+def test_recovery(tmp_path: Path) -> None:
+    """When half, 95 % and all of the lost connections were back; those that never were count."""
+    assert (
+        restored(tmp_path / "a", list(range(10, 1010, 10)))
+        == "Back were half after 500 ms, 95 % after 950 ms, all after 1.00 s"
+    )
+    assert restored(tmp_path / "b", [100] * 60, never=40) == "Back were half after 100 ms, 40 of 100 never"
+    assert restored(tmp_path / "c", [100], never=3) == "1 of 4 came back"
+    assert restored(tmp_path / "d", [], never=3) == "None of 3 lost connections came back"
+    assert recovery_curve(run_of(tmp_path / "e", intervals={}), "x") is None
+
+
+def test_bars_show_what_is_not_nothing() -> None:
+    """One in a million is seen as a sliver; nothing is none."""
+    chart = bars([Bar("many", 1_000_000), Bar("one", 1, "failure"), Bar("no", 0)], "x", "t", "d")
+    assert chart is not None
+    assert ">1,000,000<" in chart.svg
+    assert chart.svg.count('class="f-failure"') == 2  # the sliver and its figure
+    assert bars([Bar("no", 0)], "x", "t", "d") is None
+
+
+def test_closes_and_ledger(tmp_path: Path) -> None:
+    """Who ended connections, and what came of deliveries, in words and figures."""
+    closes = {"we: end of the run": 5, "the server: closed 1013": 2, "nobody said: connection reset": 1, "we: storm": 4}
+    deliveries = {"expected": 1000, "delivered": 990, "lost": 10, "away": 30, "recovered": 20, "received": 1010}
+    run = run_of(
+        tmp_path,
+        deliveries=deliveries,
+        swarm={"closes": closes, "subscribers": 2, "mean_us": 4.0, "mean_us_squared": 10.0},
+    )
+    titles = [chart.title for chart in swarm_charts(run, "l")]
+    assert titles == [
+        "990 of 1,000 due deliveries arrived; 10 were lost (1.00 %)",
+        "3 connections ended that nobody had planned to end",
+    ]
+    rows = {word: (figure, wrong) for word, figure, _, wrong in ledger(run)}
+    assert rows["lost"] == ("10", True)
+    assert rows["away"] == ("30", False)
+    assert rows["recovered"] == ("20", False)
+    assert rows["fairness"] == ("0.800", False)  # 16 / (2 x 10)
+
+
+def test_nothing_is_told_twice(tmp_path: Path) -> None:
+    """A lost delivery is one failure, though three fan-out series know of it too."""
+    lost = {
+        name: {1: Interval(name, 1, 10, 9, lost=1)} for name in ("ws deliver", "ws deliver first", "ws deliver last")
+    }
+    assert [(one.series, one.count) for one in failure_rows(run_of(tmp_path, intervals=lost))] == [("ws deliver", 1)]
+
+
+def test_old_runs(tmp_path: Path) -> None:
+    """A run from before these records has no such pictures."""
+    run = run_of(tmp_path, intervals={})
+    for name in ("swarm.jsonl", "fanout.jsonl"):
+        (tmp_path / name).unlink()
+    assert swarm_charts(run, "l") == []
+    (tmp_path / "swarm.jsonl").write_text(json.dumps({"closes": {"we: storm": 1}}) + "\n")
