@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from loadtests.errors import TargetError
 
-__all__ = ["allowed_addresses", "guard"]
+__all__ = ["allowed_addresses", "guard", "is_loopback"]
 
 Resolve = Callable[[str, int], Iterable[str]]
 
@@ -80,13 +80,14 @@ def guard(addresses: Iterable[str]) -> None:
     def hook(event: str, args: tuple[Any, ...]) -> None:
         if event == "socket.connect" and args[0].family in (socket.AF_INET, socket.AF_INET6):
             address = str(args[1][0]).split("%")[0]
-            if address not in named and not _is_loopback(address):
+            if address not in named and not is_loopback(address):
                 raise ConnectionRefusedError(f"load on {address} is not allowed by this run's scenario")
 
     sys.addaudithook(hook)
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether an address, or a name, is of this machine itself."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from loadtests.availability import Availability
+from loadtests.clockoffset import ClockOffset
 from loadtests.duration import NS_PER_S
 from loadtests.fanout import FanOut
 from loadtests.framesample import FrameSample
@@ -53,6 +54,11 @@ class Books:
         self.availability = Availability()
         self.closes: Counter[str] = Counter()
         """How connections ended: ``who: why``."""
+        self.clock = ClockOffset()
+        """Of the target, where ``asks_clock``."""
+        self.asks_clock = False
+        self.stamped = 0
+        """Deliveries that bore a time of the target's clock."""
         self.events: list[dict[str, str]] = []
         self.trouble, self.trouble_until_ns = 0, 0
         """Which of the planned troubles is on, and until when those that it spares are looked at."""
@@ -86,8 +92,15 @@ class Books:
         taken, self._published = self._published, {}
         return taken
 
-    def numbered(self, broadcast: Broadcast, now_ns: int) -> Delivery | None:
-        """What the server published, as one of a stream; without a time of its own it took none.
+    def stamp_ns(self, broadcast: Broadcast) -> int | None:
+        """When the server sent it, by our clock; None where it does not say, or its clock has not answered yet."""
+        if broadcast.sent_ns is None or (self.asks_clock and not self.clock.known):
+            return None
+        self.stamped += 1
+        return self.clock.ours_ns(broadcast.sent_ns) if self.asks_clock else broadcast.sent_ns
+
+    def numbered(self, broadcast: Broadcast, sent_ns: int) -> Delivery | None:
+        """What the server published, as one of a stream.
 
         None of what comes before the first that anybody heard: nobody can be accused over that.
         """
@@ -95,7 +108,6 @@ class Books:
         log = self._heard.get(channel)
         if log is None:
             log = self._heard[channel] = HeardLog(broadcast.sequence)
-        sent_ns = now_ns if broadcast.sent_ns is None else broadcast.sent_ns
         place = log.heard(broadcast.sequence, sent_ns)
         return None if place < 0 else Delivery("", channel, place, sent_ns, sent_ns)
 

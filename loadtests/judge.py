@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from loadtests.clockcheck import check_clocks, clocked
 from loadtests.health import check_run
 from loadtests.objective import Objective, Scope, parse_objective
 from loadtests.ruling import rule
@@ -43,7 +44,7 @@ def judge(run: Run, extra: Sequence[Objective] = ()) -> RunVerdict:
     if run.deliveries.get("foreign") and not any(objective.metric == "foreign" for objective in objectives):
         objectives.append(parse_objective("foreign == 0", series=DELIVER))  # corruption fails a run unasked
     verdicts = tuple(_of_a_stopped_run(run, verdict) for verdict in unsettled(run, _ruled(run, objectives)))
-    checks = (*check_run(run, objectives), *witness_checks(run, objectives))
+    checks = (*check_run(run, objectives), *check_clocks(run), *witness_checks(run, objectives))
     if verdicts and {verdict.status for verdict in verdicts} <= {Status.PASS, Status.FAIL}:
         checks = tuple(map(_without_consequence, checks))
     state = steady_state(run)
@@ -60,7 +61,7 @@ def judge(run: Run, extra: Sequence[Objective] = ()) -> RunVerdict:
 
 def _ruled(run: Run, objectives: Sequence[Objective]) -> Iterator[Verdict]:
     for objective in objectives:
-        yield from (witnessed(run, objective, verdict) for verdict in rule(run, objective))
+        yield from (clocked(run, objective, witnessed(run, objective, verdict)) for verdict in rule(run, objective))
 
 
 def _scope(text: str) -> Scope:

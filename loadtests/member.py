@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 from loadtests.feed import Feed
 
-__all__ = ["Acknowledged", "Broadcast", "Delivery", "Member", "Publication", "RoundTrip", "Subscribed"]
+__all__ = ["Acknowledged", "Broadcast", "ClockAnswer", "Delivery", "Member", "Publication", "RoundTrip", "Subscribed"]
 
 
 class Publication(NamedTuple):
@@ -71,10 +71,19 @@ class Broadcast(NamedTuple):
     channel: str
     sequence: int
     sent_ns: int | None = None
-    """CLOCK_MONOTONIC of this machine; without it nothing is known of latency, and it counts from its first arrival."""
+    """CLOCK_MONOTONIC of this machine, or of one whose clock is asked (``Member.clock_question``). Without it
+    nothing is known of latency, and it counts from its first arrival."""
 
 
-Read = Delivery | Broadcast | Subscribed | Acknowledged | None
+class ClockAnswer(NamedTuple):
+    """What the other machine's clock said when it was asked (ns)."""
+
+    token: str
+    received_ns: int
+    answered_ns: int
+
+
+Read = Delivery | Broadcast | Subscribed | Acknowledged | ClockAnswer | None
 
 
 class Member:
@@ -127,6 +136,13 @@ class Member:
     def subscribe_frame(self, channels: Sequence[str]) -> str:
         """The frame that subscribes."""
         raise NotImplementedError(f"{type(self).__name__} names channels and must define subscribe_frame()")
+
+    def clock_question(self, token: str) -> str | bytes | None:
+        """A message that a server on another machine answers with its clock; read as ``ClockAnswer`` of that token.
+
+        It is asked twice a second, on a connection for that alone. None where the server knows nothing of the kind.
+        """
+        return None
 
     def publish_channel(self) -> str:
         """The channel of the next publication."""

@@ -110,8 +110,10 @@ class Reception:
             if meaning.publisher.startswith(self._mark):
                 self._delivered(meaning, now_ns, len(frame))
         elif isinstance(meaning, Broadcast):
-            if (known := self._books.numbered(meaning, now_ns)) is not None:
-                self._delivered(known, now_ns, len(frame), timed=meaning.sent_ns is not None)
+            stamp_ns = self._books.stamp_ns(meaning)
+            known = self._books.numbered(meaning, now_ns if stamp_ns is None else stamp_ns)
+            if known is not None:
+                self._delivered(known, now_ns, len(frame), timed=stamp_ns is not None)
         elif isinstance(meaning, Acknowledged):
             self._listening.acknowledged(meaning.channel, meaning.sequence, now_ns)
         elif isinstance(meaning, Subscribed):

@@ -116,7 +116,8 @@ class Run:
     @cached_property
     def swarm(self) -> SwarmAccount:
         """How the swarm's connections ended, and how evenly they were served."""
-        return SwarmAccount.together(self._jsonl("swarm.jsonl")[-1:])
+        with self._reading("swarm.jsonl"):
+            return SwarmAccount.together(self._jsonl("swarm.jsonl")[-1:])
 
     @cached_property
     def resources(self) -> list[dict[str, float]]:

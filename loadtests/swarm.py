@@ -20,11 +20,14 @@ import aiohttp
 
 from loadtests.books import Books, stream_name
 from loadtests.classfile import load_class
+from loadtests.clockoffset import ClockOffset
+from loadtests.clockwatch import ClockWatch, answers_for_its_clock
 from loadtests.connection import Connection
 from loadtests.duration import NS_PER_S
 from loadtests.feed import read_feeds
 from loadtests.framesample import FrameSample
 from loadtests.job import Job
+from loadtests.member import Member
 from loadtests.outbox import Outbox
 from loadtests.stages import traced_tls, tracing
 from loadtests.storm import TROUBLE_NS, struck
@@ -52,28 +55,32 @@ class Swarm:
             self.books.frames = FrameSample(messages, check.sample, job.scenario.seed + job.shard)
         self.ending = asyncio.Event()
         self._clients: dict[int, aiohttp.ClientSession] = {}
+        self._feeds = read_feeds(job.scenario)
         self._outbox = outbox
         self._vitals = Vitals()
         self._told_fault = False
         self._connections = list(self._make_connections())
 
     def _make_connections(self) -> Iterator[Connection]:
-        scenario = self.job.scenario
-        secrets = {name: value.get_secret_value() for name, value in scenario.secrets.items()}
-        feeds = read_feeds(scenario)
-        number = 0
+        scenario, number = self.job.scenario, 0
         for spec in scenario.swarm.members:
             cls = load_class(spec.cls, scenario.folder)
             for index in range(spec.count):
                 if number % self.job.shards == self.job.shard:
-                    member = cls(index, feeds, scenario.settings, secrets)
+                    member = self._member(cls, index)
                     yield Connection(self.job, self.books, self.ending, member, spec, number)
                 number += 1
+
+    def _member(self, cls: type[Member], index: int) -> Member:
+        scenario = self.job.scenario
+        secrets = {name: value.get_secret_value() for name, value in scenario.secrets.items()}
+        return cls(index, self._feeds, scenario.settings, secrets)
 
     async def run(self) -> None:
         """Connect, run to the end of the plan, drain, settle."""
         scenario = self.job.scenario
         async with contextlib.AsyncExitStack() as stack:
+            asking = [asyncio.create_task(watch.run(await self._client(stack, 0))) for watch in self._clock_watch()]
             tasks = []
             for connection in self._connections:
                 http = await self._client(stack, connection.receive_buffer)
@@ -91,7 +98,7 @@ class Swarm:
                 self._post()  # other processes learn what was published last before they settle it
                 await asyncio.sleep(scenario.swarm.drain / NS_PER_S)
             await self._leave(tasks)
-            for task in (folding, probing, *storming):
+            for task in (folding, probing, *storming, *asking):
                 task.cancel()
         accounting: Counter[str] = Counter()
         for connection in self._connections:
@@ -102,6 +109,17 @@ class Swarm:
         if not stopped_early:
             self.books.ledger.close()
         self._post(accounting=dict(accounting))
+
+    def _clock_watch(self) -> Iterator[ClockWatch]:
+        """One, of the first class that knows how to ask the target's clock."""
+        scenario = self.job.scenario
+        for spec in scenario.swarm.members:
+            cls = load_class(spec.cls, scenario.folder)
+            if answers_for_its_clock(cls):
+                self.books.asks_clock = True
+                member = self._member(cls, spec.count + scenario.witness_sockets)
+                yield ClockWatch(self.books.clock, member, self.books.broke)
+                return
 
     async def _client(self, stack: contextlib.AsyncExitStack, receive_buffer: int) -> aiohttp.ClientSession:
         """The client of connections whose kernel takes so much in; 0 leaves that to the kernel."""
@@ -122,8 +140,8 @@ class Swarm:
         await asyncio.sleep(max(0.0, (self.t0_ns + storm.at - time.monotonic_ns()) / NS_PER_S))
         until_ns = time.monotonic_ns() + TROUBLE_NS
         trouble = self.books.troubled(until_ns)
-        hit = struck(self.job.scenario.swarm, self.job.scenario.seed, index)
-        mine = [connection for connection in self._connections if connection.number in hit]
+        chosen = struck(self.job.scenario.swarm, self.job.scenario.seed, index)
+        mine = [connection for connection in self._connections if connection.number in chosen]
         for connection in mine:
             connection.strike(trouble, until_ns, how=storm.how)
         self.books.events.append({"kind": "storm", "text": f"{len(mine)} connections were lost at once ({storm.how})"})
@@ -172,6 +190,8 @@ class Swarm:
             sum(means),
             sum(mean * mean for mean in means),
             {"expected": slow.expected, "delivered": slow.delivered, "lost": slow.lost} if slow.received else {},
+            self.books.stamped,
+            _clock(self.books.clock),
         )
 
     def _post(self, **more: Any) -> None:
@@ -202,3 +222,10 @@ def _small_socket(receive_buffer: int, address: Any) -> socket.socket:
     small = socket.socket(family, kind, protocol)
     small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     return small
+
+
+def _clock(offset: ClockOffset) -> dict[str, float]:
+    if not offset.known:
+        return {}
+    found = {"offset_ms": offset.at_ns(time.monotonic_ns()) / 1e6, "uncertainty_us": offset.uncertainty_ns / 1000}
+    return {name: round(value, 3) for name, value in (found | {"drift_ppm": offset.drift * 1e6}).items()}

@@ -19,6 +19,8 @@ class SwarmAccount:
         subscribers, mean_us, mean_us_squared: how many subscribers had deliveries, and the sums of their mean delivery
             times and of these squared.
         slow: the ledger of the members that were slow on purpose; empty without any.
+        stamped: how many deliveries were timed from a stamp of the server's clock.
+        clock: that clock, where it was asked: ``offset_ms``, ``uncertainty_us``, ``drift_ppm``.
 
     """
 
@@ -27,6 +29,8 @@ class SwarmAccount:
     mean_us: float = 0.0
     mean_us_squared: float = 0.0
     slow: Mapping[str, int] = field(default_factory=dict)
+    stamped: int = 0
+    clock: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def fairness(self) -> float | None:
@@ -47,10 +51,14 @@ class SwarmAccount:
         """The account of all processes, from theirs in :meth:`to_json`'s form."""
         closes: Counter[str] = Counter()
         slow: Counter[str] = Counter()
-        sums = [0.0, 0.0, 0.0]
+        sums, stamped = [0.0, 0.0, 0.0], 0
+        clocks: list[Mapping[str, float]] = []
         for row in rows:
             closes.update(row["closes"])
             slow.update(row["slow"])
+            stamped += row["stamped"]
+            clocks += [row["clock"]] if row["clock"] else []
             for at, name in enumerate(("subscribers", "mean_us", "mean_us_squared")):
                 sums[at] += row[name]
-        return cls(dict(closes), round(sums[0]), sums[1], sums[2], dict(slow))
+        worst: Mapping[str, float] = max(clocks, key=lambda clock: float(clock["uncertainty_us"]), default={})
+        return cls(dict(closes), round(sums[0]), sums[1], sums[2], dict(slow), stamped, worst)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from loadtests.allowance import is_loopback
 from loadtests.lapse import BUSY_PERCENT, NO_MEANS, REMEDIES, Lapse, lapses, processors_percent
 from loadtests.run import Run
 from loadtests.series import is_request, is_stray
@@ -216,10 +216,5 @@ def _little(run: Run) -> Iterator[Check]:
 
 def _network(run: Run) -> Iterator[Check]:
     """G14: loopback is no network."""
-    host = urlsplit(run.header.target).hostname or ""
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = host == "localhost"
-    if loopback:
+    if is_loopback(urlsplit(run.header.target).hostname or ""):
         yield Check("network", "No network in these times", "the target is on this machine", "told only", ok=True)

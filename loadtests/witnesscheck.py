@@ -27,7 +27,7 @@ from loadtests.health import DEFAULT_LIMIT_NS
 from loadtests.histogram import Histogram, bucket_index, bucket_lowest_us
 from loadtests.objective import Kind, Objective
 from loadtests.run import Run
-from loadtests.series import DELIVER, is_request
+from loadtests.series import DELIVER, FIRST, LAST, MEDIAN, is_request
 from loadtests.verdict import Check, Status, Verdict
 
 __all__ = ["LEAST_PROBES", "Comparison", "compare", "witness_checks", "witnessed"]
@@ -39,6 +39,8 @@ LEAST_PROBES = 90
 MOST_FAILED = 0.1
 LEAST_ALLOWED_NS = 2_000_000
 _REMEDY = "share the load among more processes (--processes), or let user classes do less between requests"
+_FAN_OUT = (FIRST, MEDIAN, LAST)
+"""Their times are those of deliveries."""
 _SWARM_REMEDY = "share the connections among more processes (--processes), or let members do less for each message"
 
 
@@ -147,11 +149,11 @@ def witnessed(run: Run, objective: Objective, verdict: Verdict) -> Verdict:
     limit_ns, budget = objective.limit_ns, objective.budget
     if verdict.status is not Status.FAIL or objective.kind is not Kind.LATENCY or not (limit_ns and budget):
         return verdict
-    bound = replace(objective, series=verdict.series)
+    bound = replace(objective, series=DELIVER if verdict.series in _FAN_OUT else verdict.series)
     names = [name for name in run.intervals if (is_request(name) or name == DELIVER) and bound.matches(name)]
     if not names or not run.witness.seconds or _refused(run, names):
         return verdict
-    if _errors_alone_fail(run, names, budget):
+    if _errors_alone_fail(run, [verdict.series] if verdict.series in _FAN_OUT else names, budget):
         return verdict
     found = compare(run, limit_ns, names)
     if found.n < LEAST_PROBES and DELIVER in names:

@@ -25,7 +25,7 @@ def folder(tmp_path, monkeypatch):
         (
             "count = 3",
             "count = 3\nwight = 1",
-            '23: swarm.members[0].wight: unknown key; expected "arrivals", "class", ',
+            '23: swarm.members[0].wight: unknown key; expected "arrivals", "churn", "class", "count", ',
         ),
         (
             'class = "users.py:Browser"',

@@ -21,7 +21,7 @@ from reports.charts.fanout import reaches, slope_us
 
 MEMBERS = """
 import json
-from loadtests.member import Broadcast, Member
+from loadtests.member import Broadcast, ClockAnswer, Member
 
 class Listener(Member):
     hears_broadcasts = True
@@ -30,6 +30,16 @@ class Listener(Member):
         row = json.loads(frame)
         self.last = row["n"]
         return Broadcast("news", row["n"], row["t"])
+
+class Far(Listener):
+    path = "/far"
+
+    def clock_question(self, token):
+        return json.dumps({"clock": token})
+
+    def read(self, frame):
+        row = json.loads(frame)
+        return ClockAnswer(row["clock"], row["at"], row["at"]) if "clock" in row else super().read(frame)
 
 class Resuming(Listener):
     path = "/resuming"
@@ -56,6 +66,7 @@ class Station:
         self.here = []
         self.connections = 0
         self.refuses = False
+        self.skew_ns = 0
 
     async def serve(self, connection):
         """One subscriber."""
@@ -67,7 +78,9 @@ class Station:
                 for text in self.sent[last + 1 :] if last is not None else ():
                     self.send(connection, text)  # without a pause, or what is sent meanwhile would come twice
             self.here.append(connection)
-            await connection.wait_closed()
+            async for text in connection:
+                answer = {"clock": json.loads(text)["clock"], "at": self.clock_ns()}
+                await connection.send(json.dumps(answer))
         finally:
             self.leave(connection)
 
@@ -81,10 +94,14 @@ class Station:
         connection.protocol.send_text(text.encode())
         connection.transport.writelines(connection.protocol.data_to_send())
 
+    def clock_ns(self):
+        """Its own clock."""
+        return time.monotonic_ns() + self.skew_ns
+
     async def broadcast(self):
         """Until cancelled."""
         while True:
-            text = json.dumps({"n": len(self.sent), "t": time.monotonic_ns()}).ljust(self.size)
+            text = json.dumps({"n": len(self.sent), "t": self.clock_ns()}).ljust(self.size)
             self.sent.append(text)
             for connection in list(self.here):
                 waiting = connection.transport.get_write_buffer_size()
@@ -307,6 +324,24 @@ def test_each_further_subscriber(tmp_path):
     assert merge((i for i in intervals if i.series == "ws deliver last"), series="").ok > 50
 
 
+@pytest.mark.parametrize("skew_s", [-3, 3])
+def test_another_clock(tmp_path, skew_s):
+    """A server whose clock is three seconds off answers for it: delivery times are right, and how right is told."""
+    station = Station()
+    station.skew_ns = skew_s * 1_000_000_000
+    posts = run(station, tmp_path, [{"class": "members.py:Far", "count": 3}], duration="2500ms", connect_rate="3/s")
+    clock = posts.account.clock
+    assert clock["offset_ms"] == pytest.approx(skew_s * 1000, abs=20)
+    assert 0 < clock["uncertainty_us"] < 20_000
+    assert 0 < posts.account.stamped <= posts[-1]["ledger"]["received"]
+    deliver = posts.series("ws deliver")
+    assert deliver.ok > 100
+    assert deliver.response.percentile_us(50) < 100_000
+    assert deliver.response.underflow == 0
+    assert deliver.response.max_us < 1_000_000  # what came before the first answer was not timed
+    assert station.connections == 4  # one is for the clock alone
+
+
 def test_evenness(tmp_path):
     """Who is served first every time waits less; Jain's index of the means says by how much."""
     station = Station()
@@ -326,6 +361,8 @@ def test_fairness():
             "mean_us": sum(means),
             "mean_us_squared": sum(m * m for m in means),
             "slow": {},
+            "stamped": 3,
+            "clock": {"uncertainty_us": max(means)},
         }
 
     assert SwarmAccount.together([of(7.0, 7.0, 7.0, 7.0)]).fairness == 1
@@ -333,4 +370,5 @@ def test_fairness():
     both = SwarmAccount.together([of(1.0, 2.0), of(3.0)])
     assert both.fairness == pytest.approx(36 / (3 * 14))
     assert both.closes == {"a": 2}
+    assert (both.stamped, both.clock) == (6, {"uncertainty_us": 3.0})  # the worse of the two
     assert SwarmAccount.together([]).fairness is None

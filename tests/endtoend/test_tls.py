@@ -95,6 +95,8 @@ def test_every_client_verifies(url: str, scenario: Make, tmp_path: Path, monkeyp
     monkeypatch.setattr(orchestrator, "require_answer", answered)
     asyncio.run(orchestrator.conduct(made, Options(tmp_path / "run"), PlainBoard()))
     whole = outcomes(tmp_path / "run").items()
-    found = {series: counts for series, counts in whole if not series.startswith(("ws publish", "arrival "))}
+    found = {
+        series: counts for series, counts in whole if not series.startswith(("ws publish", "ws connected", "arrival "))
+    }
     assert {"GET /", "GET /page", "ws connect"} <= set(found)
     assert all(count == refused for count, _, refused in found.values()), found

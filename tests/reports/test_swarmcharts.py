@@ -37,7 +37,18 @@ def run_of(
     if deliveries:
         writer.deliveries(deliveries)
     if swarm:
-        writer.swarm({"closes": {}, "subscribers": 0, "mean_us": 0.0, "mean_us_squared": 0.0, "slow": {}} | swarm)
+        writer.swarm(
+            {
+                "closes": {},
+                "subscribers": 0,
+                "mean_us": 0.0,
+                "mean_us_squared": 0.0,
+                "slow": {},
+                "stamped": 0,
+                "clock": {},
+            }
+            | swarm
+        )
     writer.close(final)
     run = Run(folder)
     if intervals is not None:
