@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from loadtests.run import Run
-from tests.endtoend.harness import loadtests, server
+from tests.endtoend.harness import loadtests, null_server
 
 USERS = """
 from locust import FastHttpUser, constant, task
@@ -42,7 +42,7 @@ class Fast(FastHttpUser):
 def _cost(folder: Path, user: str, load: str) -> tuple[float, float]:
     """Requests a second, and microseconds of processor time a request, in the median second of the steady state."""
     (folder / "users.py").write_text(USERS)
-    with server("delay", "0") as (url, _):
+    with null_server() as url:
         path = folder / f"{user}.toml"
         path.write_text(
             f"""name = "cost"

@@ -8,11 +8,12 @@ python:MODULE:FUNCTION                             a function from the message t
 from __future__ import annotations
 
 import importlib
-import json
 import re
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import orjson
 
 from loadtests.errors import UsageError
 from loadtests.member import Broadcast
@@ -60,13 +61,13 @@ def _of_json(places: Mapping[str, str]) -> Adapter:
     seq, sent, channel = (places.get(name, "") for name in _FIELDS)
 
     def flat(message: str | bytes) -> Broadcast | None:
-        row = json.loads(message)
+        row = orjson.loads(message)
         if type(row) is not dict or seq not in row:
             return None
         return Broadcast(str(row.get(channel, "")), int(row[seq]), _whole(row.get(sent)))
 
     def deep(message: str | bytes) -> Broadcast | None:
-        row = json.loads(message)
+        row = orjson.loads(message)
         found = {name: _within(row, path) for name, path in paths.items()}
         if found["seq"] is None:
             return None

@@ -16,7 +16,7 @@ from loadtests.framesample import FrameSample
 from loadtests.heardlog import HeardLog
 from loadtests.interval import Interval
 from loadtests.ledger import Ledger, Message
-from loadtests.member import Broadcast, Delivery, Member, Publication
+from loadtests.member import Broadcast, Member, Publication
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
 from loadtests.series import CONNECTED, DELIVER
@@ -99,22 +99,18 @@ class Books:
         self.stamped += 1
         return self.clock.ours_ns(broadcast.sent_ns) if self.asks_clock else broadcast.sent_ns
 
-    def numbered(self, broadcast: Broadcast, sent_ns: int) -> Delivery | None:
-        """What the server published, as one of a stream.
-
-        None of what comes before the first that anybody heard: nobody can be accused over that.
-        """
+    def heard_on(self, broadcast: Broadcast) -> HeardLog:
+        """The log of what was heard on its channel."""
         channel = broadcast.channel
         log = self._heard.get(channel)
         if log is None:
-            log = self._heard[channel] = HeardLog(broadcast.sequence)
-        place = log.heard(broadcast.sequence, sent_ns)
-        return None if place < 0 else Delivery("", channel, place, sent_ns, sent_ns)
+            log = self._heard[channel] = HeardLog(stream_name("", channel), broadcast.sequence)
+        return log
 
     def _log_heard(self) -> None:
-        for channel, log in self._heard.items():
+        for log in self._heard.values():
             first, messages = log.take()
-            self._log(stream_name("", channel), EVERY_CHANNEL, first, messages)
+            self._log(log.stream, EVERY_CHANNEL, first, messages)
 
     def _log(self, stream: str, channel: str, first: int, messages: Sequence[Message]) -> None:
         for ledger in (self.ledger, self.slow):

@@ -56,6 +56,14 @@ class FrameReader:
         now_ns = time.monotonic_ns()
         if self._ended:
             return True, b""
+        if (
+            not self._rest
+            and self._pieces is None
+            and len(data) <= self._largest
+            and (text := _one_text(data)) is not None
+        ):
+            self._on_messages([text], now_ns)
+            return False, b""
         if self._rest:
             self._rest += data
             if len(self._rest) < self._wanted:
@@ -142,3 +150,20 @@ def _text(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         raise FrameError(1007, f"text that is not UTF-8 (byte {error.start})") from None
+
+
+def _one_text(data: bytes) -> str | None:
+    """The text of a read that is one whole short message, as most are; None of any other."""
+    size = len(data)
+    if size < 2 or data[0] != _WHOLE_TEXT:
+        return None
+    length = data[1]
+    start = 2
+    if length == 126 and size >= 4:
+        length, start = data[2] << 8 | data[3], 4
+    if length + start != size or data[1] > 126:
+        return None
+    try:
+        return data[start:].decode()
+    except UnicodeDecodeError:
+        return None  # to be told as it is of any message

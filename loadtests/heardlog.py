@@ -18,9 +18,10 @@ MOST_AHEAD = 1_000_000
 
 
 class HeardLog:
-    """One channel of one server, in one process. Numbers are counted from ``first``, the first that was heard."""
+    """One channel of one server, in one process: the ledger's ``stream``, counted from ``first``, the first heard."""
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, stream: str, first: int) -> None:
+        self.stream = stream
         self.first = first
         self._sent_ns: dict[int, int] = {}
         self._next = 0

@@ -61,6 +61,7 @@ class Reception:
         self.struck = -1
         self.ledger = ledger
         self._books = books
+        self._record = books.recorder.record
         self._member = member
         self._number = number
         self._mark = mark
@@ -89,13 +90,14 @@ class Reception:
 
     def received(self, frames: list[str | bytes], now_ns: int) -> None:
         """All that one read brought; runs in the transport's callback, so what the author's code raises ends here."""
-        for frame in () if self._broken else frames:
-            try:
+        if self._broken:
+            return
+        try:
+            for frame in frames:
                 self._read(frame, now_ns)
-            except Exception as error:
-                self._broken = True
-                self._listening.broke(error)
-                return
+        except Exception as error:
+            self._broken = True
+            self._listening.broke(error)
 
     def _read(self, frame: str | bytes, now_ns: int) -> None:
         if isinstance(frame, bytes):
@@ -104,33 +106,37 @@ class Reception:
             if self._books.frames is not None:
                 self._books.frames.offer(frame, now_ns)
             meaning = self._member.read(frame)
-        if meaning is None:
-            return
         if isinstance(meaning, Delivery):
-            if meaning.publisher.startswith(self._mark):
-                self._delivered(meaning, now_ns, len(frame))
+            publisher, channel, sequence, intended_ns, sent_ns = meaning
+            if publisher.startswith(self._mark):
+                self._enter(f"{publisher}\t{channel}", sequence, intended_ns, sent_ns, now_ns, len(frame))
         elif isinstance(meaning, Broadcast):
-            stamp_ns = self._books.stamp_ns(meaning)
-            known = self._books.numbered(meaning, now_ns if stamp_ns is None else stamp_ns)
-            if known is not None:
-                self._delivered(known, now_ns, len(frame), timed=stamp_ns is not None)
+            self._hear(meaning, now_ns, len(frame))
         elif isinstance(meaning, Acknowledged):
             self._listening.acknowledged(meaning.channel, meaning.sequence, now_ns)
         elif isinstance(meaning, Subscribed):
             self._listening.subscribed(meaning.channels, now_ns)
 
-    def _delivered(self, delivery: Delivery, now_ns: int, size_bytes: int, *, timed: bool = True) -> None:
-        publisher, channel, sequence, intended_ns, sent_ns = delivery
-        books, live = self._books, sent_ns >= self.live_from_ns
-        stream = f"{publisher}\t{channel}"
+    def _hear(self, broadcast: Broadcast, now_ns: int, size_bytes: int) -> None:
+        """What the server itself published; of what comes before the first that anybody heard nobody is accused."""
+        stamp_ns, log = self._books.stamp_ns(broadcast), self._books.heard_on(broadcast)
+        sent_ns = now_ns if stamp_ns is None else stamp_ns
+        place = log.heard(broadcast.sequence, sent_ns)
+        if place >= 0:
+            self._enter(log.stream, place, sent_ns, sent_ns, now_ns, size_bytes, timed=stamp_ns is not None)
+
+    def _enter(
+        self, stream: str, sequence: int, intended_ns: int, sent_ns: int, now_ns: int, size: int, *, timed: bool = True
+    ) -> None:
+        """A delivery; only the first copy of one that came live is timed with the others."""
+        live = sent_ns >= self.live_from_ns
         if not self.ledger.received(self._number, stream, sequence, now_ns, live=live) or not (timed and self._timed):
             return
-        record = books.recorder.record
         if not live:
-            record(RECOVER, intended_ns, sent_ns, now_ns, 0, size_bytes)
+            self._record(RECOVER, intended_ns, sent_ns, now_ns, 0, size)
             return
-        record(DELIVER, intended_ns, sent_ns, now_ns, 0, size_bytes)
-        if now_ns < books.trouble_until_ns and self.struck != books.trouble:
-            record(MEANWHILE, intended_ns, sent_ns, now_ns, 0, size_bytes)
+        self._record(DELIVER, intended_ns, sent_ns, now_ns, 0, size)
+        if now_ns < self._books.trouble_until_ns and self.struck != self._books.trouble:
+            self._record(MEANWHILE, intended_ns, sent_ns, now_ns, 0, size)
         self._taken += 1
         self._waited_ns += now_ns - intended_ns

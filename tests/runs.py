@@ -10,6 +10,7 @@ from loadtests.recorder import Recorder
 from loadtests.run import Run
 from loadtests.runwriter import RunWriter
 from loadtests.sample import Outcome, Sample
+from loadtests.swarmaccount import SwarmAccount
 from loadtests.witnessaccount import WitnessAccount
 
 T0_NS = 7_000_000_000_000
@@ -134,5 +135,6 @@ def remember_run(
     run.resources = [dict(row) for row in resources]
     run.vitals = [dict(row) for row in vitals]
     run.deliveries = deliveries or {}
+    run.swarm = SwarmAccount()
     run.witness = WitnessAccount.from_rows(witness)
     return run

@@ -13,7 +13,7 @@ from loadtests.ledger import Message
 
 def test_gaps_were_published_too() -> None:
     """Numbers are counted from the first heard; what nobody heard lies no earlier than the one before it."""
-    log = HeardLog(1000)
+    log = HeardLog("news", 1000)
     assert [log.heard(1000 + k, 10 * k) for k in (0, 1, 4, 3)] == [0, 1, 4, 3]
     times = [0, 10, 10, 30, 40]
     assert log.take() == (0, [Message(t, t) for t in times])
@@ -25,14 +25,14 @@ def test_gaps_were_published_too() -> None:
 
 def test_before_the_first() -> None:
     """Another subscriber hears an older one: it has no place."""
-    log = HeardLog(50)
+    log = HeardLog("news", 50)
     assert log.heard(49, 1) == -1
     assert log.take() == (0, [])
 
 
 def test_the_first_hearer_tells_when() -> None:
     """A server without stamps: a message was sent when somebody first had it."""
-    log = HeardLog(0)
+    log = HeardLog("news", 0)
     log.heard(0, 5)
     log.heard(0, 9)
     assert log.take() == (0, [Message(5, 5)])
@@ -40,7 +40,7 @@ def test_the_first_hearer_tells_when() -> None:
 
 def test_a_jump_is_no_loss_of_a_billion() -> None:
     """A field that is no number of messages is refused, not counted."""
-    log = HeardLog(5)
+    log = HeardLog("news", 5)
     with pytest.raises(LoadtestsError, match="jump from about 5 to 1,700,000,000"):
         log.heard(1_700_000_000, 0)
 
@@ -49,7 +49,7 @@ def test_any_order_any_takes() -> None:
     """However hearing and taking come, every number from the first to the highest is published once, in order."""
     draw = random.Random(3)
     for _ in range(50):
-        log, taken = HeardLog(0), []
+        log, taken = HeardLog("news", 0), []
         numbers = [n for n in range(200) if draw.random() < 0.9] or [0]
         numbers = sorted(numbers, key=lambda n: n + draw.random() * 5)
         log.heard(0, 0)

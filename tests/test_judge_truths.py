@@ -19,6 +19,7 @@ from loadtests.judge import judge
 from loadtests.objective import limits_ns, parse_objective
 from loadtests.recorder import Recorder
 from loadtests.run import Run
+from loadtests.swarmaccount import SwarmAccount
 from loadtests.verdict import Status
 from tests.oracles.streams import mm1_limit_s, mm1_run
 from tests.runs import HEADER, T0_NS
@@ -46,6 +47,7 @@ def judged(second, response_s, seconds, limit_s):
     bound = tuple({"text": o.text, "series": o.series, "scope": o.scope} for o in objectives)
     counted = {"planned": n, "offered": n, "started": n, "requests_begun": n, "requests_in_flight": 0}
     steady = (PhaseSpan("steady", "steady", 0, seconds, "20/s"),)
+    run.swarm = SwarmAccount()
     run.header = replace(HEADER, phases=steady, planned=n, accounting=counted, objectives=bound)
     run.events, run.resources, run.vitals, run.deliveries = [], [], [], {}
     run.witness = SimpleNamespace(seconds=range(0), times_us={}, failed={}, by_kernel=0)
