@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import numpy as np
@@ -28,7 +28,9 @@ from loadtests.outbox import Outbox
 from loadtests.swarm import Swarm
 from loadtests.swarmscenario import DEFAULT_ADAPTER, swarm_scenario
 
-SETTLE_S = 2.0
+SETTLE_S = 3.0
+"""After the last one has come, until the ledger holds nothing any more that was sent meanwhile."""
+NS_PER_S = 1_000_000_000
 
 
 def rss_kib() -> float:
@@ -68,7 +70,9 @@ async def measure(name: str, n: int, seconds: float, up: Any, taken: Any, waited
 async def swarm(port: int, n: int, seconds: float, rate: float) -> None:
     """Ours, as ``loadtests swarm`` makes it."""
     settings: dict[str, object] = {"adapter": DEFAULT_ADAPTER, "send": [], "headers": {}}
-    made = swarm_scenario(f"ws://127.0.0.1:{port}/", n, rate, round((seconds + 120) * 1e9), settings, ("lost == 0",))
+    asked = swarm_scenario(f"ws://127.0.0.1:{port}/", n, rate, round((seconds + 120) * 1e9), settings, ("lost == 0",))
+    quick = asked.swarm.model_copy(update={"guard": NS_PER_S // 2, "drain": NS_PER_S})
+    made = asked.model_copy(update={"swarm": quick})
     batches: list[dict[str, Any]] = []
     folder = Path(tempfile.mkdtemp())
     job = Job(made, "r1", "local", "bench", 0, 1, folder)
@@ -116,9 +120,10 @@ class Bare(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the upgrade."""
-        assert isinstance(transport, asyncio.Transport)
         key = b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        transport.write(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + key)
+        cast(asyncio.Transport, transport).write(
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + key
+        )
 
     def data_received(self, data: bytes) -> None:
         """One read is one message, as long as one was written at a time."""

@@ -47,8 +47,8 @@ class Connection:
         self._member = member
         self._spec = spec
         self._timeout_s = job.scenario.load.timeout / NS_PER_S
-        self._draw = random.Random(f"{job.scenario.seed} {number}")  # noqa: S311 -- jitter, no secret
-        self._backoff = Backoff(self._swarm.reconnect, self._draw)
+        self._seed = f"{job.scenario.seed} {number}"
+        self._draws = 0
         self._socket: WebSocket | None = None
         self._broken = False
         self._parting = Parting.NONE
@@ -61,20 +61,22 @@ class Connection:
         """Connect in turn, serve, reconnect when the connection is lost."""
         turn_ns = self._books.recorder.t0_ns + round(self.number / self._swarm.connect_rate * NS_PER_S)
         await asyncio.sleep(max(0.0, (turn_ns - time.monotonic_ns()) / NS_PER_S))
-        publishing = asyncio.create_task(self.publisher.run(http))
+        publishing = asyncio.create_task(self.publisher.run(http)) if self._spec.rate else None
         try:
             await self._serve_again_and_again(http)
         finally:
-            publishing.cancel()
+            if publishing:
+                publishing.cancel()
             if self._slowness:
                 self._slowness.cancel()
 
     async def _serve_again_and_again(self, http: aiohttp.ClientSession) -> None:
         attempt = 0
         while not self._over():
-            came_up = False
+            attempt += 1
             try:
-                came_up = await self._serve(http)
+                if await self._serve(http):
+                    attempt = 0
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 self._not_connected(error)
             except Exception as error:
@@ -82,13 +84,16 @@ class Connection:
             if self._broken:
                 break
             self.publisher.begin()
-            attempt = 0 if came_up else attempt + 1
             if not self._over():
-                pause_s = (
-                    self._draw.expovariate(1.0) if self._parting == Parting.LEFT else self._backoff.pause_s(attempt)
-                )
+                draw, left = self._draw(), self._parting == Parting.LEFT
+                pause_s = draw.expovariate(1.0) if left else Backoff(self._swarm.reconnect, draw).pause_s(attempt)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._ending.wait(), pause_s)
+
+    def _draw(self) -> random.Random:
+        """Made when it is needed: it weighs more than all else that a connection keeps."""
+        self._draws += 1
+        return random.Random(f"{self._seed} {self._draws}")  # noqa: S311 -- jitter, no secret
 
     def _over(self) -> bool:
         return self._parting == Parting.END or self._ending.is_set()
@@ -124,10 +129,9 @@ class Connection:
 
     def finish(self) -> None:
         """The run is over: what was lost and never came back has run out of time."""
-        if self._lost_ns:
-            now = time.monotonic_ns()
-            self._books.recorder.record(RESTORE, self._lost_ns, self._lost_ns, now, int(Outcome.TIMEOUT))
-            self._lost_ns = 0
+        lost_ns, self._lost_ns = self._lost_ns, 0
+        if lost_ns:
+            self._books.recorder.record(RESTORE, lost_ns, lost_ns, time.monotonic_ns(), int(Outcome.TIMEOUT))
 
     async def _serve(self, http: aiohttp.ClientSession) -> bool:
         """One connection from its handshake to its end; whether it came up."""
@@ -171,7 +175,7 @@ class Connection:
         else:
             self._up(time.monotonic_ns())
         if self._spec.churn:
-            stay_s = self._draw.expovariate(self._spec.churn / self._spec.count)
+            stay_s = self._draw().expovariate(self._spec.churn / self._spec.count)
             timers.append(loop.call_later(stay_s, self._leave, Parting.LEFT))
         if self._slowness:
             self._slowness.watch(socket)

@@ -36,6 +36,18 @@ class FrameReader:
 
     """
 
+    __slots__ = (
+        "_ended",
+        "_is_text",
+        "_largest",
+        "_on_control",
+        "_on_end",
+        "_on_messages",
+        "_pieces",
+        "_rest",
+        "_wanted",
+    )
+
     def __init__(
         self,
         on_messages: Callable[[list[str | bytes], int], None],

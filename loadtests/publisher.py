@@ -47,7 +47,7 @@ class Publisher:
         elif spec.rate is not None:
             model = job.scenario.open_model(spec.rate, spec.arrivals)
             self._plan = Plan(model, job.scenario.seed * 7919 + number)
-        self._begun = asyncio.Event()
+        self._begun = asyncio.Event() if self._plan else None
         self._begun_ns = 0
         self._handled = 0
         self._socket: WebSocket | None = None
@@ -61,7 +61,7 @@ class Publisher:
 
     def begin(self) -> None:
         """From now on what is due counts, whether there is a connection or not."""
-        if not self._begun.is_set():
+        if self._begun is not None and not self._begun.is_set():
             self._begun_ns = time.monotonic_ns()
             self._begun.set()
 
@@ -92,7 +92,7 @@ class Publisher:
 
     async def run(self, http: aiohttp.ClientSession) -> None:
         """Publish what is due until the run ends; nothing re-bases the plan after an overrun."""
-        if self._plan is None:
+        if self._begun is None:
             return
         await self._begun.wait()
         for number, due_ns in enumerate(self._dues()):
@@ -115,7 +115,7 @@ class Publisher:
         ``publishes_in_flight``.
         """
         now, planned = time.monotonic_ns(), 0
-        for due_ns in self._dues() if self._begun.is_set() and self._plan else ():
+        for due_ns in self._dues() if self._begun is not None and self._begun.is_set() else ():
             if due_ns > ended_ns:
                 break
             planned += 1

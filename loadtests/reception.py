@@ -46,6 +46,22 @@ class Reception:
 
     """
 
+    __slots__ = (
+        "_books",
+        "_broken",
+        "_listening",
+        "_mark",
+        "_member",
+        "_number",
+        "_record",
+        "_taken",
+        "_timed",
+        "_waited_ns",
+        "ledger",
+        "live_from_ns",
+        "struck",
+    )
+
     def __init__(
         self,
         books: Books,

@@ -137,8 +137,7 @@ def test_nothing_counts_before_the_first_connection():
 
 def test_a_member_without_a_rate():
     """It has nothing to publish and nothing to account for."""
-    publisher, _ = made()
-    publisher._plan = None
+    publisher, _ = made(rate=None)
     asyncio.run(publisher.run(None))
     publisher.begin()
     assert publisher.finish(10**30, cut_short=False) == {"publishes_planned": 0, "publishes_in_flight": 0}
