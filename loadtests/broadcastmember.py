@@ -23,6 +23,7 @@ class BroadcastMember(Member):
     ) -> None:
         super().__init__(index, feeds, settings, secrets)
         self.path = settings["path"]
+        self.compress = settings.get("compress", False)
         self._adapt = parse_adapter(settings["adapter"])
 
     def headers(self) -> Mapping[str, str]:

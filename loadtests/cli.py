@@ -54,9 +54,7 @@ def main() -> None:
     except LoadtestsError as error:
         fail(str(error))
         code = error.exit_code
-    except typer.Abort:
-        code = ExitCode.INTERRUPTED
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         code = ExitCode.INTERRUPTED
     except Exception as error:
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
@@ -112,8 +110,7 @@ def run(
         ).applied(made)
         for mistake in meaning_mistakes(made):
             raise UsageError(f"--url {url}: {mistake.text}")
-        lines = tuple(objective or ("errors < 1%",))
-        made = made.model_copy(update={"objectives": (ObjectiveGroup(must=lines),)})
+        made = made.model_copy(update={"objectives": (ObjectiveGroup(must=tuple(objective or ("errors < 1%",))),)})
     else:
         assert scenario is not None  # noqa: S101 -- for the type checker
         changes = Overrides(
@@ -129,8 +126,7 @@ def run(
         )
         made = read_scenario(scenario, changes)
         if objective:
-            extra = ObjectiveGroup(must=tuple(objective))
-            made = made.model_copy(update={"objectives": (*made.objectives, extra)})
+            made = made.model_copy(update={"objectives": (*made.objectives, ObjectiveGroup(must=tuple(objective)))})
     directory = out or Path("runs") / f"{made.name.replace(' ', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
     intent = Intent.of(made)
     calibration = cited(kept, intent, processes, time.time(), required=require_calibration)
@@ -159,6 +155,7 @@ def swarm(
     allow: Annotated[list[str] | None, typer.Option(help="Host, address or network that may be loaded.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes to share the connections.")] = 1,
     insecure: Annotated[bool, typer.Option(help="Do not verify TLS certificates.")] = False,
+    compress: Annotated[bool, typer.Option(help="Let the server compress its messages.")] = False,
     out: Annotated[Path | None, typer.Option(help="The run directory; default runs/swarm-TIME.")] = None,
 ) -> None:
     """Listen to a server's broadcasts with many connections, and account for every delivery."""
@@ -168,7 +165,12 @@ def swarm(
         connections,
         parse_rate_per_s(connect_rate),
         parse_duration_ns(duration),
-        {"adapter": adapter, "send": send or [], "headers": dict(map(parse_header, header or []))},
+        {
+            "adapter": adapter,
+            "send": send or [],
+            "headers": dict(map(parse_header, header or [])),
+            "compress": compress,
+        },
         tuple(objective or ("lost == 0",)),
         tls_verify=not insecure,
     )

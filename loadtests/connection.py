@@ -7,6 +7,7 @@ import contextlib
 import random
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import aiohttp
 
@@ -140,8 +141,8 @@ class Connection:
         stages, member = Stages(), self._member
         self._connect_started_ns = started_ns = time.monotonic_ns()
         async with asyncio.timeout(self._timeout_s):
-            take, headers, protocols = self.reception.received, member.headers(), member.subprotocols
-            socket = await connect(http, member.path, take, headers=headers, subprotocols=protocols, stages=stages)
+            dial = partial(connect, http, member.path, self.reception.received, compress=member.compress, stages=stages)
+            socket = await dial(headers=member.headers(), subprotocols=member.subprotocols)
         upgraded_ns = time.monotonic_ns()
         for series, begun_ns, ended_ns in ((CONNECT, started_ns, upgraded_ns), *stages.spans(upgraded_ns)):
             self._books.recorder.record(series, begun_ns, begun_ns, ended_ns)
@@ -167,8 +168,7 @@ class Connection:
             await socket.send(greeting)
         if self._member.hears_broadcasts:
             self.reception.begin([EVERY_CHANNEL], time.monotonic_ns())
-        channels = list(self._member.channels())
-        if channels:
+        if channels := list(self._member.channels()):
             self._subscribe_started_ns = time.monotonic_ns()
             await socket.send(self._member.subscribe_frame(channels))
             timers.append(loop.call_later(self._timeout_s, self._not_subscribed))

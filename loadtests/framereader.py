@@ -9,10 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from loadtests.inflate import Inflate, InflateError
+
 __all__ = ["CLOSE", "PING", "PONG", "FrameError", "FrameReader"]
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 _FIN, _LENGTH = 0x80, 0x7F
+_COMPRESSED = 0x40
+"""RSV1 of the first frame of a message (RFC 7692, section 6)."""
 _WHOLE_TEXT, _WHOLE_BINARY = _FIN | TEXT, _FIN | BINARY
 """First bytes of a frame that is a message by itself, without extensions."""
 
@@ -33,11 +37,14 @@ class FrameReader:
         on_control: takes the opcode and payload of a close, ping or pong.
         on_end: is told once that no more will come: by what went wrong, or None where the connection just ended.
         largest: message that is taken, bytes.
+        inflate: where the server may compress.
 
     """
 
     __slots__ = (
+        "_compressed",
         "_ended",
+        "_inflate",
         "_is_text",
         "_largest",
         "_on_control",
@@ -54,7 +61,9 @@ class FrameReader:
         on_control: Callable[[int, bytes], None],
         on_end: Callable[[Exception | None], None],
         largest: int,
+        inflate: Inflate | None = None,
     ) -> None:
+        self._inflate, self._compressed = inflate, False
         self._on_messages, self._on_control, self._on_end = on_messages, on_control, on_end
         self._largest = largest
         self._rest = bytearray()
@@ -137,24 +146,35 @@ class FrameReader:
 
     def _odd(self, first: int, payload: bytes, messages: list[str | bytes]) -> None:
         """A control frame, a part of a message, or what should not be."""
-        if first & 0x70:
-            raise FrameError(1002, "a frame with reserved bits")
         opcode, fin = first & 0x0F, bool(first & _FIN)
+        compressed = first & 0x70 == _COMPRESSED and self._inflate is not None and opcode in (TEXT, BINARY)
+        if first & 0x70 and not compressed:
+            raise FrameError(1002, "a frame with reserved bits")
         if opcode in (CLOSE, PING, PONG):
             if not fin or len(payload) > 125:
                 raise FrameError(1002, "a control frame in parts or over 125 bytes")
             self._on_control(opcode, payload)
         elif opcode in (TEXT, BINARY) and self._pieces is None:
-            self._pieces, self._is_text = [payload], opcode == TEXT  # a whole one does not come here
+            self._pieces, self._is_text, self._compressed = [payload], opcode == TEXT, compressed
+            if fin:  # and compressed: others that are whole do not come here
+                self._finish(messages)
         elif opcode == CONTINUATION and self._pieces is not None:
             self._pieces.append(payload)
             if sum(map(len, self._pieces)) > self._largest:
                 raise FrameError(1009, f"a message in parts of over {self._largest:,} bytes")
             if fin:
-                whole, self._pieces = b"".join(self._pieces), None
-                messages.append(_text(whole) if self._is_text else whole)
+                self._finish(messages)
         else:
             raise FrameError(1002, f"an unexpected frame of opcode {opcode}")
+
+    def _finish(self, messages: list[str | bytes]) -> None:
+        whole, self._pieces = b"".join(self._pieces or ()), None
+        if self._compressed and self._inflate is not None:
+            try:
+                whole = self._inflate.message(whole)
+            except InflateError as error:
+                raise FrameError(error.code, str(error)) from None
+        messages.append(_text(whole) if self._is_text else whole)
 
 
 def _text(data: bytes) -> str:

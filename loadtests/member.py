@@ -98,6 +98,8 @@ class Member:
     path = "/ws"
     subprotocols: Sequence[str] = ()
     """Asked for in the handshake, the preferred first."""
+    compress = False
+    """Whether the server may compress its messages (permessage-deflate)."""
     hears_broadcasts = False
     """Whether it hears, from the moment it is connected, what the server itself publishes: read as ``Broadcast``."""
     acknowledges = True

@@ -16,6 +16,7 @@ import aiohttp
 from aiohttp.http import WebSocketWriter
 
 from loadtests.framereader import CLOSE, PING, PONG, FrameError, FrameReader
+from loadtests.inflate import ASKED, Inflate, keeps_context
 from loadtests.stages import Stages
 
 __all__ = ["WebSocket", "connect"]
@@ -39,7 +40,12 @@ class WebSocket:
 
     """
 
-    def __init__(self, response: aiohttp.ClientResponse, on_messages: Callable[[list[str | bytes], int], None]) -> None:
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        on_messages: Callable[[list[str | bytes], int], None],
+        inflate: Inflate | None = None,
+    ) -> None:
         connection = response.connection
         if connection is None or connection.transport is None or connection.protocol is None:
             raise aiohttp.ServerDisconnectedError("closed right after the handshake")
@@ -56,7 +62,8 @@ class WebSocket:
         self._close_sent = False
         self._failure = ""
         self._protocol.read_timeout = None
-        self._protocol.set_parser(FrameReader(on_messages, self._on_control, self._on_end, LARGEST), None)
+        reader = FrameReader(on_messages, self._on_control, self._on_end, LARGEST, inflate)
+        self._protocol.set_parser(reader, None)
 
     @property
     def ending(self) -> str:
@@ -189,8 +196,11 @@ async def connect(
     headers: Mapping[str, str] | None = None,
     subprotocols: Sequence[str] = (),
     stages: Stages | None = None,
+    compress: bool = False,
 ) -> WebSocket:
     """Connect and shake hands; from then on every message goes to ``on_messages``, and ``stages`` is stamped.
+
+    With ``compress`` the server may compress its messages; ours are sent as they are.
 
     Raises:
         aiohttp.WSServerHandshakeError: when the server does not agree.
@@ -204,6 +214,7 @@ async def connect(
         "Connection": "Upgrade",
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": key.decode(),
+        **({"Sec-WebSocket-Extensions": ASKED} if compress else {}),
         **({"Sec-WebSocket-Protocol": ", ".join(subprotocols)} if subprotocols else {}),
     }
     response = await http.get(url, headers=asked, read_until_eof=False, trace_request_ctx=stages)
@@ -213,7 +224,11 @@ async def connect(
             raise _refused(response, "no upgrade")
         if response.headers.get("Sec-WebSocket-Accept", "") != accepted:
             raise _refused(response, "the wrong Sec-WebSocket-Accept")
-        return WebSocket(response, on_messages)
+        agreed = response.headers.get("Sec-WebSocket-Extensions", "")
+        context = keeps_context(agreed) if agreed else None
+        if agreed and (context is None or not compress):
+            raise _refused(response, f"an extension that was not asked for ({agreed})")
+        return WebSocket(response, on_messages, None if context is None else Inflate(LARGEST, context=context))
     except BaseException:
         response.close()
         raise

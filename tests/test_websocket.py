@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,8 +13,11 @@ from typing import Any
 import aiohttp
 import pytest
 from websockets.asyncio.server import serve
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.utils import accept_key
 
+from loadtests.framereader import FrameReader
+from loadtests.inflate import Inflate, InflateError, keeps_context
 from loadtests.websocket import WebSocket, connect
 
 
@@ -50,7 +54,9 @@ async def opened(url: str, **options: Any) -> Any:
 
 
 @asynccontextmanager
-async def raw(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], accept: str = "") -> Any:
+async def raw(
+    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], accept: str = "", extra: str = ""
+) -> Any:
     """A server that shakes hands as one should (or answers ``accept``) and then does as it is told."""
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,7 +65,7 @@ async def raw(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awa
         token = accept or accept_key(key.decode())
         head = (
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Accept: {token}\r\n\r\n"
+            f"Sec-WebSocket-Accept: {token}\r\n{extra}\r\n"
         )
         writer.write(head.encode())
         await answer(reader, writer)
@@ -249,3 +255,97 @@ def test_ended_by_us(reset: bool) -> None:
 
     assert asyncio.run(main()) == "storm"
     assert seen == ["reset" if reset else "b''"]
+
+
+@pytest.mark.parametrize("context", [True, False])
+def test_compressed(context: bool) -> None:
+    """A server that may compress does, each message by itself or by those before; short ones, parts and bytes too."""
+    seen: list[str] = []
+    factory = ServerPerMessageDeflateFactory(server_no_context_takeover=not context)
+
+    async def talk(connection: Any) -> None:
+        seen.append(connection.response.headers["Sec-WebSocket-Extensions"])
+        for text in SAID:
+            await connection.send(text)
+        await connection.wait_closed()
+
+    async def drive() -> None:
+        async with serve(talk, "127.0.0.1", 0, compression=None, extensions=[factory]) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with opened(url, compress=True) as (_, heard):
+                await heard.until(len(SAID))
+                assert heard.messages == [
+                    "one, two",
+                    "",
+                    b"\x00" * 70_000,
+                    "a part and another",
+                    "\u00e9" * 9000,
+                    "one, two",
+                ]
+
+    asyncio.run(drive())
+    assert seen[0].startswith("permessage-deflate")
+    assert ("server_no_context_takeover" in seen[0]) is not context
+
+
+SAID: list[Any] = ["one, two", "", b"\x00" * 70_000, ["a part", " and another"], "\u00e9" * 9000, "one, two"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [(b"\xff\xff\xff", 1007), (zlib.compressobj(wbits=-15).compress(b"") + bytes(100), 1007)],
+)
+def test_not_compressed_data(payload: bytes, code: int) -> None:
+    """What says that it is compressed and is not ends the connection; nothing of it is handed over."""
+    ends: list[Any] = []
+    reader = FrameReader(
+        lambda *_: ends.append("message"), lambda *_: None, ends.append, 1000, Inflate(1000, context=True)
+    )
+    reader.feed_data(frame(0x41, payload))
+    (error,) = ends
+    assert (error.code, str(error).startswith("a compressed message that cannot be read")) == (code, True)
+
+
+def test_a_bomb() -> None:
+    """A megabyte of zeros in a kilobyte is refused at the largest that is taken, and not inflated further."""
+    packer = zlib.compressobj(wbits=-15)
+    packed = (packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    assert len(packed) < 1200
+    inflate = Inflate(5000, context=True)
+    with pytest.raises(InflateError, match="over 5,000 bytes") as refused:
+        inflate.message(packed)
+    assert refused.value.code == 1009
+    assert Inflate(1 << 20, context=True).message(packed) == bytes(1 << 20)
+
+
+@pytest.mark.parametrize(
+    ("agreed", "context"),
+    [
+        ("permessage-deflate", True),
+        ("permessage-deflate; server_no_context_takeover", False),
+        ("Permessage-Deflate;client_no_context_takeover; server_max_window_bits=10", True),
+        ("x-webkit-deflate-frame", None),
+        ("permessage-deflate, other", None),
+    ],
+)
+def test_what_the_server_agreed_to(agreed: str, context: bool | None) -> None:
+    """Only what was asked for."""
+    assert keeps_context(agreed) is context
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_an_extension_that_nobody_asked_for(compress: bool) -> None:
+    """Frames would mean something else than we think: the handshake is refused."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    agreed = "other" if compress else "permessage-deflate"
+
+    async def drive() -> None:
+        async with raw(answer, extra=f"Sec-WebSocket-Extensions: {agreed}\r\n") as url:
+            with pytest.raises(aiohttp.WSServerHandshakeError, match="an extension that was not asked for"):
+                async with opened(url, compress=compress):
+                    pass
+
+    asyncio.run(drive())
