@@ -106,13 +106,13 @@ class Connection:
 
     def strike(self, trouble: int, until_ns: int, *, how: str) -> None:
         """A storm hits: the connection is ended now, or is the server's to end before ``until_ns``."""
-        self.reception.struck = trouble
-        self._lost_ns = time.monotonic_ns()
+        if self._socket is None or self._socket.closed:
+            return
+        self.reception.struck, self._parting, now_ns = trouble, Parting.STORM, time.monotonic_ns()
         if how == "restart":
-            self._parting = Parting.STORM
-            asyncio.get_running_loop().call_at(until_ns / NS_PER_S, self._weathered)
-        elif self._socket is not None and not self._socket.closed:
-            self._parting = Parting.STORM
+            asyncio.get_running_loop().call_later((until_ns - now_ns) / NS_PER_S, self._weathered)
+        else:
+            self._lost_ns = now_ns
             self._socket.fail(Parting.STORM, reset=how == "reset")
 
     def _weathered(self) -> None:

@@ -243,18 +243,18 @@ def test_never_back(tmp_path):
 def test_churn(tmp_path):
     """They come and go as planned: nothing is lost, nobody is down, and everybody comes again."""
     station = Station()
-    posts = run(station, tmp_path, [{"class": "members.py:Listener", "count": 6, "churn": "12/s"}], duration="3s")
+    posts = run(station, tmp_path, [{"class": "members.py:Listener", "count": 6, "churn": "6/s"}], duration="3s")
     ledger = posts[-1]["ledger"]
     assert (ledger["lost"], ledger["away"]) == (0, 0)
-    assert ledger["delivered"] == ledger["expected"] > 100
+    assert ledger["delivered"] == ledger["expected"] > 30
     left = posts.account.closes["we: left as planned"]
-    assert left >= 6
+    assert left >= 4
     assert posts.account.closes.keys() == {"we: left as planned", "we: end of the run"}
     assert station.connections > 6
     assert posts.series("ws connection").count == 0
     connected = posts.series("ws connected")
     assert connected.errors == {}
-    assert 3 <= connected.count < 16  # of 18 seconds; they are away half of the time
+    assert 3 <= connected.count < 19  # of 21 seconds, the drain's too; they are away half of the time
 
 
 @pytest.mark.parametrize("most_waiting", [100_000, None])
