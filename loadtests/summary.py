@@ -10,6 +10,7 @@
                        "throughput_per_s", "response_ms": TIMES, "service_ms": TIMES, "lateness_ms": TIMES,
                        "failed_response_ms": TIMES}},
      "deliveries": {COUNT: n},
+     "swarm": {"closes": {WHY: n}, "fairness", "connected": {"wanted_s", "down_s"}},
      "contract": {NAME: {"checked", "checked_unloaded", "breaches": [{"kind", "broken", "broken_unloaded", "when"}]}},
      "objectives": [as in verdict.json],
      "locust_says": {PROCESS: {NAME: Locust's own figures}}}
@@ -18,7 +19,7 @@ with TIMES ``{"p50", "p90", "p95", "p99", "p99.9", "max"}`` in milliseconds, nul
 ``stopped`` is there when the run was ended because it was certainly failing, ``settled`` where a steady state was
 looked for: from which second of the run on, by which signal, ``drift`` (the factor, null without one) and the course of
 p50. ``throughput_per_s`` is of the settled seconds.
-``deliveries`` is there with a swarm, ``locust_says`` with Locust users, ``contract`` (over the whole run) where answers
+``deliveries`` and ``swarm`` are there with a swarm, ``locust_says`` with Locust users, ``contract`` (over the whole run) where answers
 were checked; ``when`` is as in :class:`~loadtests.breach.Breach`. ``errors`` are those of every kind, time-outs among
 them; ``ok`` and ``errors``, ``dropped``, ``unsent`` and ``lost`` add up to ``count``. Response and service times are of
 requests that ended well; those of failed ones stand beside them.
@@ -32,6 +33,7 @@ from typing import Any
 from loadtests.breach import breaches, checked
 from loadtests.histogram import Histogram
 from loadtests.run import Run
+from loadtests.series import CONNECTED
 from loadtests.steadystate import settled_seconds, steady_state
 from loadtests.verdict import RunVerdict
 
@@ -46,7 +48,7 @@ def summarise(run: Run, verdict: RunVerdict, locust: Mapping[str, Any] | None = 
     series = {}
     for name in run.intervals:
         total = run.steady(name)
-        if not (total.count or total.completed):
+        if name == CONNECTED or not (total.count or total.completed):
             continue
         completed = sum(run.intervals[name][s].completed for s in settled if s in run.intervals[name])
         series[name] = {
@@ -80,11 +82,17 @@ def summarise(run: Run, verdict: RunVerdict, locust: Mapping[str, Any] | None = 
         **({"stopped": dict(header.stopped)} if header.stopped else {}),
         **({"settled": settling} if (settling := _settled(run)) else {}),
         "series": series,
-        **({"deliveries": run.deliveries} if run.deliveries else {}),
+        **({"deliveries": run.deliveries, "swarm": _swarm(run)} if run.deliveries else {}),
         **({"contract": contract} if (contract := _contract(run)) else {}),
         "objectives": [v.to_json() for v in verdict.verdicts],
         **({"locust_says": dict(locust)} if locust else {}),
     }
+
+
+def _swarm(run: Run) -> dict[str, Any]:
+    account, connected = run.swarm, run.steady(CONNECTED)
+    times = {"wanted_s": connected.count, "down_s": connected.failed}
+    return {"closes": dict(account.closes), "fairness": account.fairness, "connected": times}
 
 
 def _settled(run: Run) -> dict[str, Any] | None:
