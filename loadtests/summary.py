@@ -19,10 +19,10 @@ with TIMES ``{"p50", "p90", "p95", "p99", "p99.9", "max"}`` in milliseconds, nul
 ``stopped`` is there when the run was ended because it was certainly failing, ``settled`` where a steady state was
 looked for: from which second of the run on, by which signal, ``drift`` (the factor, null without one) and the course of
 p50. ``throughput_per_s`` is of the settled seconds.
-``deliveries`` and ``swarm`` are there with a swarm, ``locust_says`` with Locust users, ``contract`` (over the whole run) where answers
-were checked; ``when`` is as in :class:`~loadtests.breach.Breach`. ``errors`` are those of every kind, time-outs among
-them; ``ok`` and ``errors``, ``dropped``, ``unsent`` and ``lost`` add up to ``count``. Response and service times are of
-requests that ended well; those of failed ones stand beside them.
+``deliveries`` and ``swarm`` are there with a swarm, ``locust_says`` with Locust users, ``contract`` (over the whole
+run) where answers were checked; ``when`` is as in :class:`~loadtests.breach.Breach`. ``errors`` are those of every
+kind, time-outs among them; ``ok`` and ``errors``, ``dropped``, ``unsent`` and ``lost`` add up to ``count``. Response
+and service times are of requests that ended well; those of failed ones stand beside them.
 """
 
 from __future__ import annotations

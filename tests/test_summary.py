@@ -45,6 +45,8 @@ def test_shape():
         *found,
         *found["settled"],
         *series,
+        *found["swarm"],
+        *found["swarm"]["connected"],
         *checks,
         *(key for name in series if name.endswith("_ms") for key in series[name]),
     ]
@@ -57,7 +59,7 @@ def test_shape():
 def test_without_swarm_and_users():
     """What a run does not have is left out, not empty."""
     found = _summary(remember_run(EVERYTHING, LINES))
-    assert not {"deliveries", "locust_says", "contract"} & set(found)
+    assert not {"deliveries", "swarm", "locust_says", "contract"} & set(found)
 
 
 def test_counts():
