@@ -7,9 +7,9 @@ left over being kept for the next time: availability = 1 - down / wanted.
 
 from __future__ import annotations
 
-__all__ = ["Availability"]
+from loadtests.duration import NS_PER_S
 
-NS_PER_S = 1_000_000_000
+__all__ = ["Availability"]
 
 
 class Availability:

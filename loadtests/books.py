@@ -50,7 +50,8 @@ class Books:
         self.recorder = Recorder(t0_ns, limits_ns)
         self.ledger = Ledger(guard_ns, drain_ns)
         self.slow = Ledger(guard_ns, drain_ns)
-        """Of the members that are slow on purpose."""
+        """Of the members that are slow on purpose, where ``has_slow``."""
+        self.has_slow = False
         self.availability = Availability()
         self.closes: Counter[str] = Counter()
         """How connections ended: ``who: why``."""
@@ -113,14 +114,18 @@ class Books:
             self._log(log.stream, EVERY_CHANNEL, first, messages)
 
     def _log(self, stream: str, channel: str, first: int, messages: Sequence[Message]) -> None:
-        for ledger in (self.ledger, self.slow):
+        for ledger in (self.ledger, self.slow) if self.has_slow else (self.ledger,):
             ledger.published(stream, channel, first, messages)
 
     def troubled(self, until_ns: int) -> int:
-        """A planned trouble begins; its number."""
+        """A storm begins; its number."""
         self.trouble += 1
-        self.trouble_until_ns = max(self.trouble_until_ns, until_ns)
+        self.watch_spared(until_ns)
         return self.trouble
+
+    def watch_spared(self, until_ns: int) -> None:
+        """Look by themselves at the deliveries to those that are spared, so long at least."""
+        self.trouble_until_ns = max(self.trouble_until_ns, until_ns)
 
     def count_connected(self, now_ns: int, *, last: bool = False) -> None:
         """File for how long connections were to be up, and were."""

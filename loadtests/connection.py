@@ -40,7 +40,7 @@ class Connection:
         self.number = number
         self.receive_buffer = spec.slow.receive_buffer if spec.slow else 0
         self.publisher = Publisher(job, books, ending, member, spec, number)
-        ledger = books.slow if spec.slow else books.ledger
+        ledger, books.has_slow = books.slow if spec.slow else books.ledger, books.has_slow or spec.slow is not None
         self.reception = Reception(books, ledger, member, number, f"{job.run_id}.", self, timed=spec.slow is None)
         self._swarm = job.scenario.swarm
         self._books = books
@@ -56,7 +56,7 @@ class Connection:
         self._lost_ns = 0
         self._connect_started_ns = 0
         self._subscribe_started_ns = 0
-        self._slowness = Slowness(spec.slow, number, books.recorder.t0_ns, books.events) if spec.slow else None
+        self._slowness = Slowness(spec.slow, number, books) if spec.slow else None
 
     async def run(self, http: aiohttp.ClientSession) -> None:
         """Connect in turn, serve, reconnect when the connection is lost."""

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from loadtests.duration import NS_PER_S
 from loadtests.interval import Interval
 from loadtests.ledger import Settled
 from loadtests.recorder import Recorder
@@ -111,7 +112,7 @@ class FanOuts:
                 series, intended, sent, at_ns if came else intended, int(Outcome.OK if came else Outcome.LOST)
             )
         if not lost:
-            second = (intended - self._recorder.t0_ns) // 1_000_000_000
+            second = (intended - self._recorder.t0_ns) // NS_PER_S
             sums = self._curve[second, reached]
             sums["messages"] += 1
             for name, at_ns in zip(("first_us", "median_us", "last_us"), arrived, strict=True):

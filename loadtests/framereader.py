@@ -9,8 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from loadtests.inflate import Inflate, InflateError
-
 __all__ = ["CLOSE", "PING", "PONG", "FrameError", "FrameReader"]
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -37,7 +35,7 @@ class FrameReader:
         on_control: takes the opcode and payload of a close, ping or pong.
         on_end: is told once that no more will come: by what went wrong, or None where the connection just ended.
         largest: message that is taken, bytes.
-        inflate: where the server may compress.
+        inflate: makes a message of a compressed one, where the server may compress; raises FrameError.
 
     """
 
@@ -61,7 +59,7 @@ class FrameReader:
         on_control: Callable[[int, bytes], None],
         on_end: Callable[[Exception | None], None],
         largest: int,
-        inflate: Inflate | None = None,
+        inflate: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self._inflate, self._compressed = inflate, False
         self._on_messages, self._on_control, self._on_end = on_messages, on_control, on_end
@@ -170,10 +168,7 @@ class FrameReader:
     def _finish(self, messages: list[str | bytes]) -> None:
         whole, self._pieces = b"".join(self._pieces or ()), None
         if self._compressed and self._inflate is not None:
-            try:
-                whole = self._inflate.message(whole)
-            except InflateError as error:
-                raise FrameError(error.code, str(error)) from None
+            whole = self._inflate(whole)
         messages.append(_text(whole) if self._is_text else whole)
 
 

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import zlib
 
-__all__ = ["ASKED", "Inflate", "InflateError", "keeps_context"]
+from loadtests.framereader import FrameError
+
+__all__ = ["ASKED", "Inflate", "keeps_context"]
 
 ASKED = "permessage-deflate"
 """What the handshake offers; our own messages stay as they are, which the standard allows."""
 _TAIL = b"\x00\x00\xff\xff"
 """What a sender leaves out (section 7.2.2)."""
-
-
-class InflateError(Exception):
-    """What came is not compressed data, or more than is taken; ``code`` is the close code that says so."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 class Inflate:
@@ -32,7 +26,7 @@ class Inflate:
         """One whole message.
 
         Raises:
-            InflateError: when it is no such thing, or longer than ``largest``; no more than that is ever inflated.
+            FrameError: when it is no such thing, or longer than ``largest``; no more than that is ever inflated.
 
         """
         if not self._context:
@@ -40,9 +34,9 @@ class Inflate:
         try:
             found = self._state.decompress(data + _TAIL, self._largest + 1)
         except zlib.error as error:
-            raise InflateError(1007, f"a compressed message that cannot be read ({error})") from None
+            raise FrameError(1007, f"a compressed message that cannot be read ({error})") from None
         if len(found) > self._largest:
-            raise InflateError(1009, f"a compressed message of over {self._largest:,} bytes")
+            raise FrameError(1009, f"a compressed message of over {self._largest:,} bytes")
         return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from loadtests.books import Books
+from loadtests.books import Books, stream_name
 from loadtests.ledger import Ledger
 from loadtests.member import Acknowledged, Broadcast, Delivery, Member, Subscribed
 from loadtests.series import DELIVER, MEANWHILE, RECOVER
@@ -125,7 +125,7 @@ class Reception:
         if isinstance(meaning, Delivery):
             publisher, channel, sequence, intended_ns, sent_ns = meaning
             if publisher.startswith(self._mark):
-                self._enter(f"{publisher}\t{channel}", sequence, intended_ns, sent_ns, now_ns, len(frame))
+                self._enter(stream_name(publisher, channel), sequence, intended_ns, sent_ns, now_ns, len(frame))
         elif isinstance(meaning, Broadcast):
             self._hear(meaning, now_ns, len(frame))
         elif isinstance(meaning, Acknowledged):

@@ -10,6 +10,7 @@ import socket
 import termios
 import time
 
+from loadtests.books import Books
 from loadtests.duration import NS_PER_S
 from loadtests.swarmspec import Slow
 from loadtests.websocket import WebSocket
@@ -28,16 +29,14 @@ class Slowness:
     Args:
         slow: when, for how long, and into how large a buffer the kernel takes meanwhile.
         number: of the connection.
-        t0_ns: CLOCK_MONOTONIC of the run's second 0.
-        events: takes what came of it.
+        books: take what came of it.
 
     """
 
-    def __init__(self, slow: Slow, number: int, t0_ns: int, events: list[dict[str, str]]) -> None:
+    def __init__(self, slow: Slow, number: int, books: Books) -> None:
         self._slow = slow
         self._number = number
-        self._t0_ns = t0_ns
-        self._events = events
+        self._books = books
         self._stopped = False
         self._task: asyncio.Task[None] | None = None
 
@@ -59,11 +58,12 @@ class Slowness:
         is read from the kernel, since nothing of ours reads.
         """
         slow = self._slow
-        await asyncio.sleep(max(0.0, (self._t0_ns + slow.start - time.monotonic_ns()) / NS_PER_S))
+        await asyncio.sleep(max(0.0, (self._books.recorder.t0_ns + slow.start - time.monotonic_ns()) / NS_PER_S))
         if connection.closed:
             return
         kernel, stopped_ns = connection.socket, time.monotonic_ns()
         self._stopped = True
+        self._books.watch_spared(stopped_ns + slow.duration)
         connection.pause()
         most, ended_s = 0, None
         while (passed_ns := time.monotonic_ns() - stopped_ns) < slow.duration:
@@ -83,7 +83,7 @@ class Slowness:
             when = "meanwhile, as it saw when it read on" if ended_s is None else f"after {ended_s:.1f} s"
             then = f"the server ended it {when} ({connection.ending})"
         text = f"stopped reading for {slow.duration / NS_PER_S:g} s; {most:,} bytes waited in its own kernel; {then}"
-        self._events.append({"kind": "slow", "text": f"connection {self._number} {text}"})
+        self._books.events.append({"kind": "slow", "text": f"connection {self._number} {text}"})
 
 
 def _unread(kernel: socket.socket) -> int:

@@ -44,7 +44,7 @@ class WebSocket:
         self,
         response: aiohttp.ClientResponse,
         on_messages: Callable[[list[str | bytes], int], None],
-        inflate: Inflate | None = None,
+        inflate: Callable[[bytes], bytes] | None = None,
     ) -> None:
         connection = response.connection
         if connection is None or connection.transport is None or connection.protocol is None:
@@ -228,7 +228,7 @@ async def connect(
         context = keeps_context(agreed) if agreed else None
         if agreed and (context is None or not compress):
             raise _refused(response, f"an extension that was not asked for ({agreed})")
-        return WebSocket(response, on_messages, None if context is None else Inflate(LARGEST, context=context))
+        return WebSocket(response, on_messages, None if context is None else Inflate(LARGEST, context=context).message)
     except BaseException:
         response.close()
         raise

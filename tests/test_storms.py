@@ -274,6 +274,8 @@ def test_slow_reader(tmp_path, most_waiting):
     assert ledger["lost"] == 0
     assert posts.series("ws deliver").ok == ledger["delivered"] + ledger["outside"]
     assert posts.series("ws connection").count == 0
+    spared = posts.series("ws deliver meanwhile")
+    assert 0 < spared.ok < posts.series("ws deliver").ok  # the other four, while it did not read
     if most_waiting:
         # With its window shut the server's FIN waits behind the data, so that the moment is not known.
         assert "the server ended it meanwhile, as it saw when it read on (connection ended)" in said

@@ -16,8 +16,8 @@ from websockets.asyncio.server import serve
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.utils import accept_key
 
-from loadtests.framereader import FrameReader
-from loadtests.inflate import Inflate, InflateError, keeps_context
+from loadtests.framereader import FrameError, FrameReader
+from loadtests.inflate import Inflate, keeps_context
 from loadtests.websocket import WebSocket, connect
 
 
@@ -299,7 +299,7 @@ def test_not_compressed_data(payload: bytes, code: int) -> None:
     """What says that it is compressed and is not ends the connection; nothing of it is handed over."""
     ends: list[Any] = []
     reader = FrameReader(
-        lambda *_: ends.append("message"), lambda *_: None, ends.append, 1000, Inflate(1000, context=True)
+        lambda *_: ends.append("message"), lambda *_: None, ends.append, 1000, Inflate(1000, context=True).message
     )
     reader.feed_data(frame(0x41, payload))
     (error,) = ends
@@ -312,7 +312,7 @@ def test_a_bomb() -> None:
     packed = (packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4]
     assert len(packed) < 1200
     inflate = Inflate(5000, context=True)
-    with pytest.raises(InflateError, match="over 5,000 bytes") as refused:
+    with pytest.raises(FrameError, match="over 5,000 bytes") as refused:
         inflate.message(packed)
     assert refused.value.code == 1009
     assert Inflate(1 << 20, context=True).message(packed) == bytes(1 << 20)
