@@ -143,7 +143,7 @@ class Books:
         """Settle what is old enough; a lost delivery is a sample of its own."""
         self._log_heard()
         for settled in self.ledger.settle(now_ns):
-            intended_ns, sent_ns = settled.message
+            intended_ns, sent_ns, _ = settled.message
             for _ in settled.lost:
                 self.recorder.record(DELIVER, intended_ns, sent_ns, sent_ns + self._drain_ns, int(Outcome.LOST))
             heard = self._heard.get(settled.stream[1:])  # whose publisher has no name

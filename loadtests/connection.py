@@ -121,6 +121,8 @@ class Connection:
             self._parting = Parting.NONE
 
     def _leave(self, why: Parting) -> None:
+        if why == Parting.LEFT and self._ending.is_set():
+            return  # who leaves during the drain would not come again
         now_ns = time.monotonic_ns()
         self._books.availability.leave(self.number, now_ns)
         if self._socket is not None and not self._socket.closed:
@@ -242,8 +244,6 @@ class Connection:
 
     def _not_connected(self, error: Exception) -> None:
         outcome, kind = classify(error, None)
-        if isinstance(error, aiohttp.WSServerHandshakeError):
-            outcome, kind = Outcome.ERROR, f"handshake {error.status}"
         started_ns, now = self._connect_started_ns, time.monotonic_ns()
         self._books.recorder.record(CONNECT, started_ns, started_ns, now, int(outcome), 0, kind)
         if self._parting != Parting.STORM:

@@ -41,7 +41,7 @@ class FanOut(NamedTuple):
     def of(cls, settled: Settled, shift: int = 0) -> FanOut:
         """What the ledger settled; ``shift`` makes its number the same in every process."""
         name, number, message, lost, reached, arrived = settled
-        return cls(name, number + shift, *message, reached, len(lost), *(arrived or (0, 0, 0)))
+        return cls(name, number + shift, *message[:2], reached, len(lost), *(arrived or (0, 0, 0)))
 
     def __add__(self, other: FanOut) -> FanOut:  # type: ignore[override]
         """Both shares together."""

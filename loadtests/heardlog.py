@@ -53,6 +53,12 @@ class HeardLog:
         return first, messages
 
     def _messages(self, first: int, end: int) -> Iterator[Message]:
+        heard = sorted(self._sent_ns)
+        following = 0
         for place in range(first, end):
-            self._latest_ns = self._sent_ns.get(place, self._latest_ns)  # unheard: no earlier than the one before it
-            yield Message(self._latest_ns, self._latest_ns)
+            sent_ns = self._sent_ns.get(place)
+            if sent_ns is None:  # between the one before it and the one after it
+                yield Message(self._latest_ns, self._latest_ns, self._sent_ns[heard[following]])
+            else:
+                following, self._latest_ns = following + 1, sent_ns
+                yield Message(sent_ns, sent_ns)

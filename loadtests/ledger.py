@@ -31,10 +31,14 @@ _GIVEN_UP, _AWAY = 1, 2
 
 
 class Message(NamedTuple):
-    """A published message, times in ns of CLOCK_MONOTONIC."""
+    """A published message, times in ns of CLOCK_MONOTONIC.
+
+    Where nobody knows when it was sent, that was between ``sent_ns`` and ``until_ns``; else ``until_ns`` is 0.
+    """
 
     intended_ns: int
     sent_ns: int
+    until_ns: int = 0
 
 
 class Settled(NamedTuple):
@@ -148,7 +152,7 @@ class Ledger:
         """Settle every message sent at least ``drain`` ago."""
         for name, stream in self._streams.items():
             waiting = stream.waiting
-            while waiting and waiting[0].sent_ns <= now_ns - self._drain_ns:
+            while waiting and max(waiting[0].sent_ns, waiting[0].until_ns) <= now_ns - self._drain_ns:
                 message, sequence = waiting.popleft(), stream.settled
                 stream.settled += 1
                 arrivals = stream.unsettled.pop(sequence, None) or _Arrivals(0)
@@ -194,7 +198,7 @@ class Ledger:
 
     def _settled(self, stream: _Stream, sequence: int, message: Message, came: bytearray) -> list[int]:
         """Count a message; the subscribers that lost it."""
-        channel, counts, sent_ns = stream.channel, self.counts, message.sent_ns
+        channel, counts, sent_ns, until_ns = stream.channel, self.counts, message.sent_ns, message.until_ns
         lacking: dict[int, int] = {}
         lost: list[int] = []
         if sent_ns < channel.changed_ns + 2 * self._guard_ns:
@@ -206,13 +210,13 @@ class Ledger:
             counts.delivered += agreeing
         for place in asked:
             got = place < len(came) and came[place]
-            if channel.held_at(place, sent_ns, self._guard_ns):
+            if channel.held_at(place, sent_ns, self._guard_ns, until_ns):
                 counts.expected += 1
                 counts.delivered += got
                 if not got:
                     lacking[place] = _GIVEN_UP
                     lost.append(self._subscribers[place])
-            elif channel.away_at(place, sent_ns):
+            elif channel.away_at(place, sent_ns, until_ns):
                 counts.away += 1
                 counts.recovered += got
                 if not got:

@@ -17,15 +17,17 @@ def classify(exception: BaseException | str | None, status: int | None) -> tuple
     """Outcome and error kind; the kind is a short name of which there are few, so digits are taken out of messages.
 
     ``http 503``, ``timeout``, ``connection refused``, ``connection reset``, ``connection closed``, ``bad answer``
-    for what is no HTTP, ``name not resolved``, ``unreachable``, ``tls``, ``check: MESSAGE`` for a response that the
-    user's own code refused, else the exception's name. Only what was given up is a time-out: an answer of 504 Gateway
-    Timeout came.
+    for what is no HTTP, ``handshake 503`` for a WebSocket that was refused, ``name not resolved``, ``unreachable``,
+    ``tls``, ``check: MESSAGE`` for a response that the user's own code refused, else the exception's name. Only
+    what was given up is a time-out: an answer of 504 Gateway Timeout came.
     """
     if exception is None:
         return Outcome.OK, ""
     name, text = type(exception).__name__, str(exception)
     if isinstance(exception, str) or name == "CatchResponseError":
         return Outcome.ERROR, f"check: {_NUMBER.sub('#', text)[:80]}"
+    if name == "WSServerHandshakeError":
+        return Outcome.ERROR, f"handshake {getattr(exception, 'status', None)}"
     whole = _PATH.sub(" ", f"{name} {text} {exception!r}").lower()
     answered = bool(status and status >= 300)
     if "timeout" in name.lower() or (not answered and ("timeout" in whole or "timed out" in whole)):

@@ -69,13 +69,20 @@ class Subscriptions:
         """Everybody who ever was subscribed."""
         return self._windows.keys()
 
-    def held_at(self, place: int, sent_ns: int, guard_ns: int) -> bool:
-        """Whether a subscription was held from ``guard`` before a message was sent until ``guard`` after."""
+    def held_at(self, place: int, sent_ns: int, guard_ns: int, until_ns: int = 0) -> bool:
+        """Whether a subscription was held from ``guard`` before a message was sent until ``guard`` after.
+
+        Of one that was sent some time until ``until_ns``: all that time.
+        """
+        last_ns = max(sent_ns, until_ns) + guard_ns
         for window in self._windows.get(place, ()):
-            if window.start_ns + guard_ns <= sent_ns <= window.end_ns - guard_ns:
+            if window.start_ns + guard_ns <= sent_ns and last_ns <= window.end_ns:
                 return True
         return False
 
-    def away_at(self, place: int, sent_ns: int) -> bool:
-        """Whether its connection was lost, and it not yet subscribed again, when a message was sent."""
-        return any(window.end_ns <= sent_ns < window.away_until_ns for window in self._windows.get(place, ()))
+    def away_at(self, place: int, sent_ns: int, until_ns: int = 0) -> bool:
+        """Whether its connection was lost, and not yet subscribed again, when a message was (or may have been) sent."""
+        last_ns = max(sent_ns, until_ns)
+        return any(
+            window.end_ns <= last_ns and sent_ns < window.away_until_ns for window in self._windows.get(place, ())
+        )

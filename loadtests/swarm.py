@@ -30,6 +30,7 @@ from loadtests.job import Job
 from loadtests.ledgercounts import Counts
 from loadtests.member import Member
 from loadtests.outbox import Outbox
+from loadtests.settleclock import SettleClock
 from loadtests.stages import traced_tls, tracing
 from loadtests.storm import TROUBLE_NS, struck
 from loadtests.swarmaccount import SwarmAccount
@@ -41,8 +42,6 @@ __all__ = ["Swarm", "stream_name"]
 
 GRACE_S = 0.05
 """What is due in the last moment still leaves, a timer's tick late."""
-
-
 SETTLE_NS = NS_PER_S // 10
 AT_A_TIME = 200
 """Connections that are looked at before the loop reads again."""
@@ -65,6 +64,7 @@ class Swarm:
         self._outbox = outbox
         self._vitals = Vitals()
         self._told_fault = False
+        self._settling = SettleClock(t0_ns, SETTLE_NS)
         self._connections = list(self._make_connections())
 
     def _make_connections(self) -> Iterator[Connection]:
@@ -103,6 +103,8 @@ class Swarm:
             if not stopped_early:
                 self._post()  # other processes learn what was published last before they settle it
                 await asyncio.sleep(scenario.swarm.drain / NS_PER_S)
+                self._settling.read_ns(time.monotonic_ns())
+                await asyncio.sleep(min(self._settling.behind_ns, scenario.swarm.drain) / NS_PER_S)
             await self._leave(tasks)
             for task in (folding, probing, *storming, *asking):
                 task.cancel()
@@ -181,7 +183,7 @@ class Swarm:
         while True:
             turn += 1
             await asyncio.sleep(max(0.0, (self.t0_ns + turn * SETTLE_NS - time.monotonic_ns()) / NS_PER_S))
-            self.books.settle(time.monotonic_ns())
+            self.books.settle(self._settling.read_ns(time.monotonic_ns()))
             if turn % (NS_PER_S // SETTLE_NS):
                 continue
             for each in range(0, len(self._connections), AT_A_TIME):

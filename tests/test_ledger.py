@@ -317,6 +317,29 @@ def test_away():
     assert counts.reordered == 0  # what was kept for it comes after what is live, and overtakes nothing
 
 
+@pytest.mark.parametrize(
+    ("until_ns", "away", "expected", "lost"),
+    [
+        (0, 0, 1, 1),  # known: 5 s before the connection was lost
+        (12 * S, 0, 1, 1),  # at the latest a guard before it
+        (13 * S, 0, 0, 0),  # at the latest within the guard: not due
+        (14 * S, 1, 0, 0),  # maybe after it was lost
+        (30 * S, 1, 0, 0),
+    ],
+)
+def test_nobody_knows_when(until_ns, away, expected, lost):
+    """A message that was sent some time in between is due to those who were subscribed all that time."""
+    ledger = Ledger(GUARD, DRAIN)
+    ledger.subscribed(1, "c", 0)
+    ledger.published("p", "c", 0, [Message(9 * S, 9 * S, until_ns)])
+    ledger.unsubscribed(1, 14 * S, away=True)
+    ledger.subscribed(1, "c", 15 * S)
+    if until_ns:
+        assert settle(ledger, until_ns + DRAIN - 1) == []
+    assert len(settle(ledger, max(until_ns, 9 * S) + DRAIN)) == lost
+    assert (ledger.counts.away, ledger.counts.expected) == (away, expected)
+
+
 def test_left_for_good():
     """One that leaves as planned is away from nothing."""
     ledger = Ledger(GUARD, DRAIN)

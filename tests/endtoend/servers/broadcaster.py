@@ -1,4 +1,4 @@
-"""Broadcasts numbered messages, 50 a second, to whoever is there: ``broadcaster.py PORT``; every 40th to nobody.
+"""Broadcasts numbered messages to whoever is there: ``broadcaster.py PORT [EACH_S]``; every 40th to nobody.
 
 It speaks no HTTP beside the handshake.
 """
@@ -14,13 +14,13 @@ from websockets.asyncio.server import broadcast, serve
 async def main() -> None:
     """Serve until killed."""
     async with serve(lambda connection: connection.wait_closed(), "127.0.0.1", int(sys.argv[1])) as server:
-        number, due_s = 0, time.monotonic()
+        number, due_s, each_s = 0, time.monotonic(), float(sys.argv[2]) if len(sys.argv) > 2 else 0.02
         while True:
             await asyncio.sleep(max(0.0, due_s - time.monotonic()))
             if number % 40:
                 row = {"event": {"id": number}, "t": time.monotonic_ns()}
                 broadcast(server.connections, json.dumps(row))
-            number, due_s = number + 1, due_s + 0.02
+            number, due_s = number + 1, due_s + each_s
 
 
 if __name__ == "__main__":
