@@ -24,7 +24,9 @@ from loadtests.series import CONNECTED, DELIVER
 __all__ = ["EVERY_CHANNEL", "Books", "stream_name"]
 
 EVERY_CHANNEL = ""
-"""What those who hear broadcasts are subscribed to."""
+"""What those are subscribed to who hear broadcasts whatever their channel."""
+EVERYBODY = "*"
+"""Stands for the publisher of what they hear."""
 
 
 def stream_name(publisher: str, channel: str) -> str:
@@ -60,6 +62,8 @@ class Books:
         self.asks_clock = False
         self.stamped = 0
         """Deliveries that bore a time of the target's clock."""
+        self.untimed: Counter[int] = Counter()
+        """Deliveries that nobody can time, by the second of CLOCK_MONOTONIC in which they came."""
         self.events: list[dict[str, str]] = []
         self.trouble, self.trouble_until_ns = 0, 0
         """Which of the planned troubles is on, and until when those that it spares are looked at."""
@@ -72,7 +76,8 @@ class Books:
         self._fanned: list[FanOut] = []
         self._shared = shared
         self._published: dict[str, Any] = {}
-        self._heard: dict[str, HeardLog] = {}
+        self._heard: tuple[dict[str, HeardLog], dict[str, HeardLog]] = {}, {}
+        self._heard_streams: dict[str, HeardLog] = {}
 
     def publish_log(self, publication: Publication) -> None:
         """A message left; every process's ledger learns of it."""
@@ -100,18 +105,20 @@ class Books:
         self.stamped += 1
         return self.clock.ours_ns(broadcast.sent_ns) if self.asks_clock else broadcast.sent_ns
 
-    def heard_on(self, broadcast: Broadcast) -> HeardLog:
-        """The log of what was heard on its channel."""
-        channel = broadcast.channel
-        log = self._heard.get(channel)
+    def heard_on(self, broadcast: Broadcast, by_channel: bool) -> HeardLog:
+        """The log of what was heard on its channel, by those who subscribed to it by name or by those who hear all."""
+        channel, logs = broadcast.channel, self._heard[by_channel]
+        log = logs.get(channel)
         if log is None:
-            log = self._heard[channel] = HeardLog(stream_name("", channel), broadcast.sequence)
+            stream = stream_name("" if by_channel else EVERYBODY, channel)
+            log = logs[channel] = self._heard_streams[stream] = HeardLog(stream, broadcast.sequence)
         return log
 
     def _log_heard(self) -> None:
-        for log in self._heard.values():
-            first, messages = log.take()
-            self._log(log.stream, EVERY_CHANNEL, first, messages)
+        for by_channel, logs in enumerate(self._heard):
+            for channel, log in logs.items():
+                first, messages = log.take()
+                self._log(log.stream, channel if by_channel else EVERY_CHANNEL, first, messages)
 
     def _log(self, stream: str, channel: str, first: int, messages: Sequence[Message]) -> None:
         for ledger in (self.ledger, self.slow) if self.has_slow else (self.ledger,):
@@ -142,12 +149,16 @@ class Books:
     def settle(self, now_ns: int) -> None:
         """Settle what is old enough; a lost delivery is a sample of its own."""
         self._log_heard()
+        while self.untimed:
+            second, n = self.untimed.popitem()
+            self.recorder.note(DELIVER, second * NS_PER_S, partial(Interval.add_untimed, n=n))
         for settled in self.ledger.settle(now_ns):
-            intended_ns, sent_ns, _ = settled.message
+            intended_ns, sent_ns, until_ns = settled.message
             for _ in settled.lost:
                 self.recorder.record(DELIVER, intended_ns, sent_ns, sent_ns + self._drain_ns, int(Outcome.LOST))
-            heard = self._heard.get(settled.stream[1:])  # whose publisher has no name
-            self._fanned.append(FanOut.of(settled, heard.first if heard else 0))
+            heard = self._heard_streams.get(settled.stream)
+            if until_ns != sent_ns and (heard is None or heard.stamped):  # else nobody knows how long it took
+                self._fanned.append(FanOut.of(settled, heard.first if heard else 0))
         for _ in self.slow.settle(now_ns):
             pass  # counted there, and held against nobody: they were slow on purpose
 

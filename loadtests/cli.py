@@ -6,6 +6,7 @@ import asyncio
 import shlex
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -87,6 +88,7 @@ def run(
     allow: Annotated[list[str] | None, typer.Option(help="Host, address or network that may be loaded.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Locust processes: 1, or a master and so many workers.")] = 1,
+    swarm_processes: Annotated[int, typer.Option(min=1, help="Of each Locust process, to share its swarm.")] = 1,
     max_rate: Annotated[str, typer.Option(help="Refuse a plan that peaks above this.")] = "",
     stop_early: Annotated[bool, typer.Option(help="End the run once it is certainly failing.")] = False,
     insecure: Annotated[bool, typer.Option(help="With --url: do not verify TLS certificates.")] = False,
@@ -102,27 +104,21 @@ def run(
     """Make a run, judge it, write its pages."""
     if (scenario is None) == (not url):
         raise UsageError("name a scenario file or --url, one of the two")
+    cap = parse_rate_per_s(max_rate) if max_rate else None
+    changes = Overrides(seed=seed, allow=tuple(allow or ()), max_rate=cap, witness=witness, stop_early=stop_early)
     if url:
-        made = url_scenario(url, rate, users, duration, arrivals, warm_up, timeout, insecure=insecure)
-        cap = parse_rate_per_s(max_rate) if max_rate else None
-        made = Overrides(
-            seed=seed, allow=tuple(allow or ()), max_rate=cap, witness=witness, stop_early=stop_early
-        ).applied(made)
+        made = changes.applied(url_scenario(url, rate, users, duration, arrivals, warm_up, timeout, insecure=insecure))
         for mistake in meaning_mistakes(made):
             raise UsageError(f"--url {url}: {mistake.text}")
         made = made.model_copy(update={"objectives": (ObjectiveGroup(must=tuple(objective or ("errors < 1%",))),)})
     else:
         assert scenario is not None  # noqa: S101 -- for the type checker
-        changes = Overrides(
+        changes = replace(
+            changes,
             users=users or None,
             rate=parse_rate_per_s(rate) if rate else None,
             duration_ns=parse_duration_ns(duration) if duration else None,
             host=host or None,
-            seed=seed,
-            allow=tuple(allow or ()),
-            max_rate=parse_rate_per_s(max_rate) if max_rate else None,
-            witness=witness,
-            stop_early=stop_early,
         )
         made = read_scenario(scenario, changes)
         if objective:
@@ -132,7 +128,7 @@ def run(
     calibration = cited(kept, intent, processes, time.time(), required=require_calibration)
     command = shlex.join(["loadtests", *sys.argv[1:]])
     citation = calibration.citation if calibration else {}
-    options = Options(directory, command, processes, ui_port if ui else None, citation)
+    options = Options(directory, command, processes, swarm_processes, ui_port if ui else None, citation)
     raise typer.Exit(whole_run(made, options, write_report))
 
 
@@ -176,7 +172,8 @@ def swarm(
     )
     made = Overrides(allow=tuple(allow or ())).applied(made)
     directory = out or Path("runs") / f"swarm-{datetime.now():%Y%m%d-%H%M%S}"
-    options = Options(directory, shlex.join(["loadtests", *sys.argv[1:]]), processes)
+    command = shlex.join(["loadtests", *sys.argv[1:]])
+    options = Options(directory, command, swarm_processes=processes)
     raise typer.Exit(whole_run(made, options, write_report))
 
 

@@ -50,6 +50,7 @@ class Options:
     out: Path
     command: str = ""
     processes: int = 1
+    swarm_processes: int = 1
     ui_port: int | None = None
     calibration: Mapping[str, Any] = field(default_factory=dict)  # the citation of the one that speaks for the run
 
@@ -113,9 +114,8 @@ class Conductor:
     def _job(self) -> Job:
         """All of the load, as one process would have it."""
         spool, port = self._spool.resolve(), self._options.ui_port
-        return Job(
-            self._scenario, self._run_id, "local", "generator", 0, 1, spool, self._addresses, 0, port, self._promises
-        )
+        whole = Job(self._scenario, self._run_id, "local", "generator", 0, 1, spool, self._addresses, 0, port)
+        return replace(whole, promises=self._promises, swarm_processes=self._options.swarm_processes)
 
     async def _run(self, header: RunHeader) -> None:
         options = self._options  # nothing is awaited until all is there that takes in what the generator says
@@ -126,7 +126,7 @@ class Conductor:
         objectives = self._scenario.parsed_objectives()
         self._progress = Progress(header.phases, objectives)
         early = EarlyStop(header.phases, objectives) if self._scenario.stop_early else None
-        fanouts = FanOuts(self._t0_ns, self._job().limits_ns, options.processes)
+        fanouts = FanOuts(self._t0_ns, self._job().limits_ns, options.processes * options.swarm_processes)
         self._intake = Intake(self._writer, self._progress, self._clock_s, self._cut, fanouts, early)
         for said in header.advice:
             self._board.say(f"note: {said}")

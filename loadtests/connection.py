@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import aiohttp
@@ -22,9 +22,10 @@ from loadtests.parting import Parting, who
 from loadtests.publisher import Publisher
 from loadtests.reception import Reception
 from loadtests.sample import Outcome
-from loadtests.series import CONNECT, CONNECTION, RESTORE, SUBSCRIBE
+from loadtests.series import CONNECT, CONNECTION, RESTORE
 from loadtests.slowness import Slowness
 from loadtests.stages import Stages
+from loadtests.subscribing import Subscribing
 from loadtests.swarmspec import Member as MemberSpec
 from loadtests.websocket import WebSocket, connect
 
@@ -55,7 +56,7 @@ class Connection:
         self._parting = Parting.NONE
         self._lost_ns = 0
         self._connect_started_ns = 0
-        self._subscribe_started_ns = 0
+        self._subscribing = Subscribing(books.recorder, self._timeout_s, self._not_subscribed)
         self._slowness = Slowness(spec.slow, number, books) if spec.slow else None
 
     async def run(self, http: aiohttp.ClientSession) -> None:
@@ -166,15 +167,16 @@ class Connection:
     async def _begin(self, socket: WebSocket, timers: list[asyncio.TimerHandle]) -> None:
         """Greet, subscribe; then wait what comes."""
         loop = asyncio.get_running_loop()
+        channels = list(self._member.channels())
+        self.reception.by_channel = bool(channels)
         for greeting in self._member.greetings():
             await socket.send(greeting)
-        if self._member.hears_broadcasts:
-            self.reception.begin([EVERY_CHANNEL], time.monotonic_ns())
-        if channels := list(self._member.channels()):
-            self._subscribe_started_ns = time.monotonic_ns()
-            await socket.send(self._member.subscribe_frame(channels))
-            timers.append(loop.call_later(self._timeout_s, self._not_subscribed))
+        if channels:
+            self._subscribing.begin()
+            if frame := self._member.subscribe_frame(channels):
+                await socket.send(frame)
         else:
+            self.reception.begin([EVERY_CHANNEL] if self._member.hears_broadcasts else [], time.monotonic_ns())
             self._up(time.monotonic_ns())
         if self._spec.churn:
             stay_s = self._draw().expovariate(self._spec.churn / self._spec.count)
@@ -196,9 +198,7 @@ class Connection:
         now, record, expected = time.monotonic_ns(), self._books.recorder.record, self._parting.planned
         self._books.connected -= 1
         self._books.closes[who(socket.ending, self._parting)] += 1
-        if self._subscribe_started_ns and not expected:
-            started_ns, self._subscribe_started_ns = self._subscribe_started_ns, 0
-            record(SUBSCRIBE, started_ns, started_ns, now, int(Outcome.ERROR), 0, socket.ending or "cut short")
+        self._subscribing.cut_short(now, socket.ending, planned=expected)
         if self._parting != Parting.END:
             self.publisher.closed(socket.ending)
         self.reception.end(now, away=not expected)
@@ -217,15 +217,17 @@ class Connection:
 
     def subscribed(self, channels: Sequence[str], now_ns: int) -> None:
         """The server acknowledged a subscription."""
-        started_ns, self._subscribe_started_ns = self._subscribe_started_ns, 0
-        if started_ns:
-            self._books.recorder.record(SUBSCRIBE, started_ns, started_ns, now_ns)
+        self._subscribing.acknowledged(now_ns)
         self.reception.begin(channels, now_ns)
         self._up(now_ns)
 
     def acknowledged(self, channel: str, sequence: int, now_ns: int) -> None:
         """The server acknowledged a publication."""
         self.publisher.acknowledged(channel, sequence, now_ns)
+
+    def act(self, on: Callable[[WebSocket], None]) -> None:
+        """The member answers or gives up, in a moment: a server may speak before its connection is known here."""
+        asyncio.get_running_loop().call_soon(lambda: on(self._socket) if self._socket else None)
 
     def broke(self, error: Exception) -> None:
         """The author's code raised."""
@@ -234,13 +236,9 @@ class Connection:
         if self._socket is not None:
             self._socket.abort()
 
-    def _not_subscribed(self) -> None:
-        if self._subscribe_started_ns:
-            started_ns, self._subscribe_started_ns = self._subscribe_started_ns, 0
-            now = time.monotonic_ns()
-            self._books.recorder.record(SUBSCRIBE, started_ns, started_ns, now, int(Outcome.TIMEOUT))
-            self._books.availability.down(self.number, now)
-            self.publisher.begin()
+    def _not_subscribed(self, now_ns: int) -> None:
+        self._books.availability.down(self.number, now_ns)
+        self.publisher.begin()
 
     def _not_connected(self, error: Exception) -> None:
         outcome, kind = classify(error, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -77,12 +78,20 @@ class Evidence:
         seconds = [second for second in run.header.steady_seconds() if spoilt.get(second, 0.0) < 1]
         self.names = tuple(names)
         self._timeout_s = run.header.timeout_s
-        self._parts = [
-            [run.intervals[name][s] for name in (*names, *stray) if s in run.intervals[name]] for s in seconds
-        ]
-        self.intervals = [merge(parts, series="", second=s) for s, parts in zip(seconds, self._parts, strict=True)]
+        self._seconds, self._spoilt = seconds, spoilt
+        self._hold([[run.intervals[name][s] for name in (*names, *stray) if s in run.intervals[name]] for s in seconds])
+
+    def _hold(self, parts: list[list[Interval]]) -> None:
+        self._parts = parts
+        self.intervals = [merge(part, series="", second=s) for s, part in zip(self._seconds, parts, strict=True)]
         self.total: Interval = merge(self.intervals, series="")
-        self._forgiven = _array(math.ceil(spoilt.get(i.second, 0.0) * i.count) for i in self.intervals)
+        self._forgiven = _array(math.ceil(self._spoilt.get(i.second, 0.0) * i.count) for i in self.intervals)
+
+    def timed(self) -> Evidence:
+        """The same without those whose time nobody knows: what came says nothing of how long it took."""
+        known = copy(self)
+        known._hold([[part.timed() for part in parts] for parts in self._parts])
+        return known
 
     def latency_sides(self, limit_ns: int) -> tuple[Side, Side]:
         """Upper and lower side for a latency limit."""

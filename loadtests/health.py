@@ -103,7 +103,7 @@ def _accounting(run: Run) -> Iterator[Check]:
     http = [i for i in everything if is_request(i.series) or is_stray(i.series)]
     left, never = sum(i.count - i.never_started for i in http), sum(i.never_started for i in http)
     all_left = sum(i.count - i.never_started for i in everything)
-    ended = all_left - sum(i.lost for i in everything)
+    ended, untimed = all_left - sum(i.lost for i in everything), sum(i.untimed for i in everything)
     identities = {
         "arrivals": (arrivals + not_due, planned),
         "requests": (left + counted.get("requests_in_flight", 0), counted.get("requests_begun", 0)),
@@ -112,7 +112,7 @@ def _accounting(run: Run) -> Iterator[Check]:
             counted.get("publishes_planned", 0),
         ),
         "unsent": (never, counted.get("dropped", 0) + counted.get("unsent", 0)),
-        "times": (sum(h.total for i in everything for _, h in i.histograms()), all_left + 2 * ended),
+        "times": (sum(h.total for i in everything for _, h in i.histograms()), all_left + 2 * ended - 3 * untimed),
         "starts and ends": (sum(i.started + i.completed for i in everything), all_left + sum(i.ok for i in everything)),
     }
     text = ", ".join(f"{found:,} of {due:,} {what}" for what, (found, due) in identities.items() if due or found)

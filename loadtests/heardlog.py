@@ -23,42 +23,47 @@ class HeardLog:
     def __init__(self, stream: str, first: int) -> None:
         self.stream = stream
         self.first = first
-        self._sent_ns: dict[int, int] = {}
+        self.stamped = True
+        """Whether the server said when it sent the last that was heard."""
+        self._sent: dict[int, Message] = {}
         self._next = 0
         self._latest_ns = 0
 
-    def heard(self, number: int, sent_ns: int) -> int:
+    def heard(self, number: int, sent_ns: int, *, stamped: bool = True) -> int:
         """Somebody heard it: its place from the first on, negative for one before it; ``sent_ns`` by its first hearer.
+
+        Without a stamp that is when it first came: by then, nobody knows for how long, it had been sent.
 
         Raises:
             LoadtestsError: when the numbers jump so far that they cannot be those of messages.
 
         """
+        self.stamped = stamped
         place = number - self.first
         if place > self._next + MOST_AHEAD:
             raise LoadtestsError(
                 f"the server's numbers jump from about {self.first + self._next:,} to {number:,}: expected one more "
                 "for each message of a channel; name the right field, or the channel's, with --adapter"
             )
-        if place >= self._next:
-            self._sent_ns.setdefault(place, sent_ns)
+        if place >= self._next and place not in self._sent:
+            self._sent[place] = Message(sent_ns, sent_ns, 0 if stamped else sent_ns)
         return place
 
     def take(self) -> tuple[int, list[Message]]:
         """Everything published since it was last taken, up to the highest number heard, and the place of the first."""
-        first, end = self._next, max(self._sent_ns, default=self._next - 1) + 1
+        first, end = self._next, max(self._sent, default=self._next - 1) + 1
         messages = list(self._messages(first, end))
         self._next = end
-        self._sent_ns.clear()
+        self._sent.clear()
         return first, messages
 
     def _messages(self, first: int, end: int) -> Iterator[Message]:
-        heard = sorted(self._sent_ns)
+        heard = sorted(self._sent)
         following = 0
         for place in range(first, end):
-            sent_ns = self._sent_ns.get(place)
-            if sent_ns is None:  # between the one before it and the one after it
-                yield Message(self._latest_ns, self._latest_ns, self._sent_ns[heard[following]])
+            message = self._sent.get(place)
+            if message is None:  # between the one before it and the one after it
+                yield Message(self._latest_ns, self._latest_ns, self._sent[heard[following]].sent_ns)
             else:
-                following, self._latest_ns = following + 1, sent_ns
-                yield Message(sent_ns, sent_ns)
+                following, self._latest_ns = following + 1, message.sent_ns
+                yield message

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from loadtests.scenario import Scenario
 
-__all__ = ["Limit", "host_limits"]
+__all__ = ["Limit", "connection_limits", "host_limits", "raise_open_files"]
 
 SPARE_FILES = 200
 """What a process has open beside its connections."""
@@ -47,9 +47,21 @@ def host_limits(scenario: Scenario, processes: int, root: Path = Path("/")) -> l
     ]
 
 
-def _files(sockets: int) -> Limit:
+def connection_limits(scenario: Scenario, processes: int, root: Path = Path("/")) -> list[Limit]:
+    """What the swarm's connections cannot do without, to the last one: open files of each process, and ports."""
+    connections = sum(member.count for member in scenario.swarm.members)
+    return [_files(math.ceil(connections / processes), 1.0), *_ports(root, connections, 1.0)]
+
+
+def raise_open_files() -> None:
+    """Let this process and those that it starts open as many files as it may: the soft limit is set to the hard one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _files(sockets: int, share: float = SHARE) -> Limit:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = math.ceil((sockets + SPARE_FILES) / SHARE)
+    needed = math.ceil((sockets + SPARE_FILES) / share)
     have = "no limit" if soft == resource.RLIM_INFINITY else f"{soft:,}"
     enough = soft == resource.RLIM_INFINITY or soft >= needed
     beyond_hard = hard not in (resource.RLIM_INFINITY,) and needed > hard
@@ -57,11 +69,11 @@ def _files(sockets: int) -> Limit:
     return Limit("open files of a process", f"{have}; this plan wants {needed:,}", enough, command)
 
 
-def _ports(root: Path, sockets: int) -> Iterator[Limit]:
+def _ports(root: Path, sockets: int, share: float = SHARE) -> Iterator[Limit]:
     numbers = _text(root, "proc/sys/net/ipv4/ip_local_port_range").split()
     if len(numbers) == 2:
         have = int(numbers[1]) - int(numbers[0]) + 1
-        needed = math.ceil(sockets / SHARE)
+        needed = math.ceil(sockets / share)
         yield Limit(
             "ports to connect from",
             f"{have:,}; this plan wants {needed:,} at once",

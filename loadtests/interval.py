@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from loadtests.histogram import Histogram
@@ -28,7 +28,8 @@ class Interval:
     time with never-started ones counted in, and how many by service time of those that started. ``response`` and
     ``service`` hold successes, the ``failed_`` ones errors and time-outs (a time-out's time is censored).
     ``server_us`` sums what the server says of its own time, by part, over the ``server_n`` answers that were asked.
-    ``violations`` counts, by kind, where the ``checked`` answers broke the contract.
+    ``violations`` counts, by kind, where the ``checked`` answers broke the contract. ``untimed`` of the successes are
+    known to have come, and nobody knows how long they took.
     """
 
     series: str
@@ -44,6 +45,7 @@ class Interval:
     size_bytes: int = 0
     server_n: int = 0
     checked: int = 0
+    untimed: int = 0
     server_us: dict[str, int] = field(default_factory=dict)
     violations: dict[str, int] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
@@ -80,6 +82,17 @@ class Interval:
         self.checked += 1
         if violation:
             self.violations[violation] = self.violations.get(violation, 0) + 1
+
+    def add_untimed(self, n: int) -> None:
+        """Successes without a time."""
+        for name in ("count", "ok", "started", "completed", "untimed"):
+            setattr(self, name, getattr(self, name) + n)
+
+    def timed(self) -> Interval:
+        """Without those whose time nobody knows."""
+        n = self.untimed
+        less = {name: getattr(self, name) - n for name in ("count", "ok", "started", "completed", "untimed")}
+        return replace(self, **less) if n else self
 
     def add_seconds(self, wanted_s: int, down_s: int) -> None:
         """Seconds for which connections were to be up, and for which they were down."""
@@ -138,6 +151,7 @@ _COUNTS = (
     "size_bytes",
     "server_n",
     "checked",
+    "untimed",
 )
 _BY_NAME = ("errors", "server_us", "violations")
 

@@ -41,6 +41,8 @@ class Job:
     ui_port: int | None = None
     promises: Promises = NO_PROMISES
     """What answers are held against, where the scenario asks for it."""
+    swarm_processes: int = 1
+    """How many processes the swarm's part of this share is cut into."""
 
     def to_wire(self) -> str:
         """One line of JSON."""
@@ -62,6 +64,12 @@ class Job:
     def named(self, source: str) -> Job:
         """The same share for a child process of another name."""
         return replace(self, source=source)
+
+    def swarm_jobs(self) -> list[Job]:
+        """The swarm's part of this share, for each of its own processes."""
+        n, name = self.swarm_processes, f"{self.source}.swarm"
+        each = [(name if n == 1 else f"{name}-{k}", self.shard * n + k) for k in range(n)]
+        return [replace(self, source=source, shard=shard, shards=self.shards * n) for source, shard in each]
 
     def shared(self, workers: int, master_port: int) -> list[Job]:
         """The same load among a master, which has Locust's web page, and so many workers."""

@@ -33,7 +33,7 @@ _GIVEN_UP, _AWAY = 1, 2
 class Message(NamedTuple):
     """A published message, times in ns of CLOCK_MONOTONIC.
 
-    Where nobody knows when it was sent, that was between ``sent_ns`` and ``until_ns``; else ``until_ns`` is 0.
+    Where nobody knows when it was sent, ``until_ns`` is the latest that it can have been; else it is 0.
     """
 
     intended_ns: int

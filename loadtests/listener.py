@@ -11,9 +11,8 @@ import math
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urljoin
 from zlib import crc32
 
@@ -27,7 +26,8 @@ from websockets.uri import parse_uri
 from loadtests.classfile import load_class
 from loadtests.feed import read_feeds
 from loadtests.job import Job
-from loadtests.member import Delivery, Member, RoundTrip, Subscribed
+from loadtests.member import Answer as Said
+from loadtests.member import Delivery, Member, Read, RoundTrip, Subscribed
 from loadtests.probe import Answer, kind_of
 from loadtests.stampedsocket import StampedSocket
 from loadtests.tls import tls_context
@@ -62,7 +62,7 @@ def seats(job: Job) -> list[Seat]:
     number = 0
     for spec in scenario.swarm.members:
         cls: type[Member] = load_class(spec.cls, scenario.folder)
-        if cls.channels is not Member.channels and not issubclass(cls, RoundTrip):
+        if cls.channels is not Member.channels and not issubclass(cls, RoundTrip) and not cls.hears_broadcasts:
             found += [(cls, number + each) for each in range(spec.count)]
         number += spec.count
     counts = Counter(cls for cls, _ in found)
@@ -125,7 +125,11 @@ class Listener:
             for frame, at_ns, by_kernel in self._frames(protocol, connection, wait, channels):
                 text = bytes(frame.data) if frame.opcode is not Opcode.CONT else text + bytes(frame.data)
                 if frame.fin and frame.opcode in (Opcode.TEXT, Opcode.CONT):
-                    self._received(text.decode(), at_ns, by_kernel)
+                    meaning = self._member.read(text.decode())
+                    if isinstance(meaning, Said):
+                        _say(protocol, meaning.messages)
+                        meaning = meaning.meaning
+                    self._received(meaning, at_ns, by_kernel)
         finally:
             connection.close()
         return True
@@ -168,12 +172,8 @@ class Listener:
                     raise protocol.handshake_exc
                 elif not opened and protocol.state is State.OPEN:  # else it was closed in the same breath
                     opened = True
-                    for greeting in self._member.greetings():
-                        if isinstance(greeting, bytes):
-                            protocol.send_binary(greeting)
-                        else:
-                            protocol.send_text(greeting.encode())
-                    protocol.send_text(self._member.subscribe_frame(channels).encode())
+                    subscribe = self._member.subscribe_frame(channels)
+                    _say(protocol, (*self._member.greetings(), *((subscribe,) if subscribe else ())))
             if protocol.close_expected():
                 raise ConnectionResetError
 
@@ -182,8 +182,7 @@ class Listener:
             if data:
                 connection.send(data, self._deadline_ns())
 
-    def _received(self, text: str, at_ns: int, by_kernel: bool) -> None:
-        meaning: Any = self._member.read(text)
+    def _received(self, meaning: Read, at_ns: int, by_kernel: bool) -> None:
         if isinstance(meaning, Subscribed):
             self._subscribed_ns = at_ns
         elif isinstance(meaning, Delivery) and meaning.publisher.startswith(self._mark):
@@ -195,3 +194,11 @@ class Listener:
 
     def _deadline_ns(self) -> int:
         return time.monotonic_ns() + round(self._timeout_s * 1e9)
+
+
+def _say(protocol: ClientProtocol, messages: Iterable[str | bytes]) -> None:
+    for message in messages:
+        if isinstance(message, bytes):
+            protocol.send_binary(message)
+        else:
+            protocol.send_text(message.encode())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gevent
@@ -49,7 +50,9 @@ class LocustLoad:
         self._outbox = Outbox(job.source, send, job.spool)
         self._send = send
         self._stopping = Event()
-        self._swarm = SwarmChild(job, send) if job.scenario.swarm.members else None
+        self._swarm: list[SwarmChild] = []
+        for share in job.swarm_jobs() if job.scenario.swarm.members else ():
+            self._swarm.append(SwarmChild(share, partial(self._from_swarm, len(self._swarm))))
         self._classes: list[Any] = list(environment.user_classes)
         self._requests: Requests = self._classes[0].requests if self._classes else Requests()
         self._model = job.scenario.load_model()
@@ -61,13 +64,14 @@ class LocustLoad:
             self._gets = GetSample(job.probes_per_s, job.scenario.target.url, job.scenario.seed + job.shard)
         self._unloaded = UnloadedPass(job)
         self._vitals, self._pool_waits = Vitals(), PoolWaits()
-        self._swarm_lost_told = self._over = False
+        self._lost_told: set[str] = set()
+        self._over = False
         self._taken_up = 0
 
     def open_swarm(self) -> None:
-        """Start the swarm child, which connects once the run starts."""
-        if self._swarm:
-            self._swarm.open()
+        """Start the swarm's processes, which connect once the run starts."""
+        for child in self._swarm:
+            child.open()
 
     def try_unloaded(self) -> None:
         """Try the users' tasks where the scenario asks for it; what came of it is posted once the run starts."""
@@ -75,19 +79,25 @@ class LocustLoad:
 
     def published_elsewhere(self, published: dict[str, Any]) -> None:
         """Tell this process's subscribers what publishers in other processes sent."""
-        if self._swarm:
-            self._swarm.tell({"order": "published", "published": published})
+        for child in self._swarm:
+            child.tell({"order": "published", "published": published})
+
+    def _from_swarm(self, which: int, batch: dict[str, Any]) -> None:
+        """Pass a child's batch on; what it published, the others here learn too."""
+        self._send(batch)
+        for child in self._swarm[:which] + self._swarm[which + 1 :] if "published" in batch else ():
+            child.tell({"order": "published", "published": batch["published"]})
 
     def stop(self) -> None:
         """End early: no further arrival is offered."""
         self._stopping.set()
-        if self._swarm:
-            self._swarm.tell({"order": "stop"})
+        for child in self._swarm:
+            child.tell({"order": "stop"})
 
     def abandon(self) -> None:
         """The orchestrator is gone or wants no more."""
-        if self._swarm:
-            self._swarm.kill()
+        for child in self._swarm:
+            child.kill()
 
     def begin(self, t0_ns: int) -> None:
         """Make everything that users will touch, before any of them is spawned."""
@@ -99,8 +109,8 @@ class LocustLoad:
             self._log.event("user error", fault)
         if self._unloaded.checked:
             self._outbox.post(unloaded=self._unloaded.to_json())
-        if self._swarm:
-            self._swarm.tell({"order": "start", "t0_ns": t0_ns})
+        for child in self._swarm:
+            child.tell({"order": "start", "t0_ns": t0_ns})
         self._line = self._make_line()
         self._vitals.watch_collector()
         self._pool_waits.watch()
@@ -133,10 +143,14 @@ class LocustLoad:
         }
         if isinstance(self._model, OpenModel):
             accounting["planned"] = self._plan().fingerprint()[0]
-        swarm_dead = self._swarm.finish() if self._swarm else None
-        if swarm_dead and not self._swarm_lost_told:
-            self._log.event("lost", swarm_dead)
+        for child in self._swarm:
+            self._tell_lost(child.finish())
         self._outbox.post(**self._log.take(last=True), accounting=accounting, locust=self._locust_statistics())
+
+    def _tell_lost(self, how: str | None) -> None:
+        if how and how not in self._lost_told:
+            self._lost_told.add(how)
+            self._log.event("lost", how)
 
     def _plan(self) -> Plan:
         assert isinstance(self._model, OpenModel)  # noqa: S101 -- for the type checker
@@ -186,9 +200,8 @@ class LocustLoad:
         second, offered = 0, self._offered()
         while not self._over:
             second += 1
-            if self._swarm and self._swarm.lost and not self._swarm_lost_told:
-                self._swarm_lost_told = True
-                self._log.event("lost", self._swarm.lost)
+            for child in self._swarm:
+                self._tell_lost(child.lost)
             while (left := self._t0_ns + second * NS_PER_S - time.monotonic_ns()) > 0:
                 gevent.sleep(left / NS_PER_S)
             before, offered = offered, self._offered()

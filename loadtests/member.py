@@ -29,7 +29,19 @@ from typing import Any, NamedTuple
 
 from loadtests.feed import Feed
 
-__all__ = ["Acknowledged", "Broadcast", "ClockAnswer", "Delivery", "Member", "Publication", "RoundTrip", "Subscribed"]
+__all__ = [
+    "Acknowledged",
+    "Answer",
+    "Broadcast",
+    "ClockAnswer",
+    "Delivery",
+    "Ended",
+    "Member",
+    "Publication",
+    "Read",
+    "RoundTrip",
+    "Subscribed",
+]
 
 
 class Publication(NamedTuple):
@@ -83,7 +95,20 @@ class ClockAnswer(NamedTuple):
     answered_ns: int
 
 
-Read = Delivery | Broadcast | Subscribed | Acknowledged | ClockAnswer | None
+class Ended(NamedTuple):
+    """The server refused or ended the subscription; ``why`` is an error kind, of which there are few."""
+
+    why: str
+
+
+class Answer(NamedTuple):
+    """A message that is to be answered at once, and what else it means."""
+
+    messages: Sequence[str | bytes]
+    meaning: Delivery | Broadcast | Subscribed | Acknowledged | None = None
+
+
+Read = Delivery | Broadcast | Subscribed | Acknowledged | ClockAnswer | Answer | Ended | None
 
 
 class Member:
@@ -101,7 +126,8 @@ class Member:
     compress = False
     """Whether the server may compress its messages (permessage-deflate)."""
     hears_broadcasts = False
-    """Whether it hears, from the moment it is connected, what the server itself publishes: read as ``Broadcast``."""
+    """Whether it hears, from the moment it is connected, what the server itself publishes: read as ``Broadcast``.
+    One that names ``channels`` hears those, once it is subscribed."""
     acknowledges = True
     """Whether the server acknowledges publications; where it does not, one ends as it is sent."""
 
@@ -135,8 +161,8 @@ class Member:
         """Channels to subscribe to; none for a pure publisher."""
         return ()
 
-    def subscribe_frame(self, channels: Sequence[str]) -> str:
-        """The frame that subscribes."""
+    def subscribe_frame(self, channels: Sequence[str]) -> str | None:
+        """The frame that subscribes; None where the server must say first that it is ready: ``read`` then answers."""
         raise NotImplementedError(f"{type(self).__name__} names channels and must define subscribe_frame()")
 
     def clock_question(self, token: str) -> str | bytes | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from dataclasses import replace
 
 from loadtests.allowance import allowed_addresses
 from loadtests.board import Board
 from loadtests.conductor import Conducted, Conductor, Options
 from loadtests.duration import format_ns
-from loadtests.preflight import claim, read_promises, require_answer, require_free, require_modest
+from loadtests.preflight import claim, read_promises, require_answer, require_free, require_modest, require_room
 from loadtests.processlog import ProcessLog
 from loadtests.redaction import Redactor
 from loadtests.scenario import Scenario
@@ -30,6 +31,10 @@ async def conduct(scenario: Scenario, options: Options, board: Board) -> Conduct
     """
     redactor = Redactor([secret.get_secret_value() for secret in scenario.secrets.values()])
     require_modest(scenario)
+    connections = sum(member.count for member in scenario.swarm.members)
+    each = max(1, min(options.swarm_processes, connections // options.processes))  # none without a subscriber
+    options = replace(options, swarm_processes=each)
+    require_room(scenario, options.processes * each)
     require_free(options.ui_port)
     task = asyncio.current_task()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,4 +1,4 @@
-"""What is refused before any load: a plan too steep, a target or its promises not there, a directory not writable."""
+"""What is refused before any load: a plan too steep or too wide, a target or its promises not there, no directory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from loadtests.contract import Contract
 from loadtests.errors import RunError, ScenarioError, TargetError, UsageError
 from loadtests.framesample import FrameSample
 from loadtests.graphqlcontract import GraphQLContract
+from loadtests.hostlimits import connection_limits, raise_open_files
 from loadtests.plan import OpenModel
 from loadtests.promises import Promises
 from loadtests.scenario import ContractCheck, Scenario
 from loadtests.target import answers, fetch, is_taken, refuses
 
-__all__ = ["claim", "read_promises", "require_answer", "require_free", "require_modest"]
+__all__ = ["claim", "read_promises", "require_answer", "require_free", "require_modest", "require_room"]
 
 
 def require_free(port: int | None) -> None:
@@ -35,6 +36,20 @@ def require_modest(scenario: Scenario) -> None:
             raise TargetError(
                 f"the plan peaks at {peak:g} arrivals/s, above the cap of {scenario.target.max_rate:g}/s; "
                 "raise target.max_rate (or --max-rate) if the target may take that"
+            )
+
+
+def require_room(scenario: Scenario, processes: int) -> None:
+    """The machine must let the swarm have its connections; what a process may do about that itself is done."""
+    connections = sum(member.count for member in scenario.swarm.members)
+    if not connections:
+        return
+    raise_open_files()
+    for limit in connection_limits(scenario, processes):
+        if not limit.ok:
+            raise UsageError(
+                f"{connections:,} connections do not fit this machine: {limit.name}: {limit.value}; mend it with "
+                f"{limit.command} or share them among more processes or machines"
             )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from loadtests.books import Books, stream_name
+from loadtests.duration import NS_PER_S
 from loadtests.ledger import Ledger
-from loadtests.member import Acknowledged, Broadcast, Delivery, Member, Subscribed
+from loadtests.member import Acknowledged, Answer, Broadcast, Delivery, Ended, Member, Subscribed
 from loadtests.series import DELIVER, MEANWHILE, RECOVER
+from loadtests.websocket import WebSocket
 
 __all__ = ["Listening", "Reception"]
 
@@ -23,6 +26,9 @@ class Listening(Protocol):
 
     def acknowledged(self, channel: str, sequence: int, now_ns: int) -> None:
         """The server acknowledged a publication."""
+
+    def act(self, on: Callable[[WebSocket], None]) -> None:
+        """The member answers, or gives up a connection on which the server ended what was subscribed to."""
 
     def broke(self, error: Exception) -> None:
         """The author's code raised; nothing more is read."""
@@ -41,6 +47,7 @@ class Reception:
         listening: see :class:`Listening`.
 
     Attributes:
+        by_channel: whether it subscribes to channels by name, so that it hears no others' broadcasts.
         live_from_ns: what was sent before had been kept for it.
         struck: in which trouble it was hit itself, so that it is none of those spared.
 
@@ -57,6 +64,7 @@ class Reception:
         "_taken",
         "_timed",
         "_waited_ns",
+        "by_channel",
         "ledger",
         "live_from_ns",
         "struck",
@@ -73,6 +81,7 @@ class Reception:
         *,
         timed: bool = True,
     ) -> None:
+        self.by_channel = False
         self.live_from_ns = 0
         self.struck = -1
         self.ledger = ledger
@@ -122,6 +131,9 @@ class Reception:
             if self._books.frames is not None:
                 self._books.frames.offer(frame, now_ns)
             meaning = self._member.read(frame)
+        if isinstance(meaning, Answer):
+            self._listening.act(partial(WebSocket.say, texts=meaning.messages))
+            meaning = meaning.meaning
         if isinstance(meaning, Delivery):
             publisher, channel, sequence, intended_ns, sent_ns = meaning
             if publisher.startswith(self._mark):
@@ -132,12 +144,14 @@ class Reception:
             self._listening.acknowledged(meaning.channel, meaning.sequence, now_ns)
         elif isinstance(meaning, Subscribed):
             self._listening.subscribed(meaning.channels, now_ns)
+        elif isinstance(meaning, Ended):
+            self._listening.act(partial(WebSocket.fail, why=meaning.why))
 
     def _hear(self, broadcast: Broadcast, now_ns: int, size_bytes: int) -> None:
         """What the server itself published; of what comes before the first that anybody heard nobody is accused."""
-        stamp_ns, log = self._books.stamp_ns(broadcast), self._books.heard_on(broadcast)
+        stamp_ns, log = self._books.stamp_ns(broadcast), self._books.heard_on(broadcast, self.by_channel)
         sent_ns = now_ns if stamp_ns is None else stamp_ns
-        place = log.heard(broadcast.sequence, sent_ns)
+        place = log.heard(broadcast.sequence, sent_ns, stamped=stamp_ns is not None)
         if place >= 0:
             self._enter(log.stream, place, sent_ns, sent_ns, now_ns, size_bytes, timed=stamp_ns is not None)
 
@@ -146,7 +160,10 @@ class Reception:
     ) -> None:
         """A delivery; only the first copy of one that came live is timed with the others."""
         live = sent_ns >= self.live_from_ns
-        if not self.ledger.received(self._number, stream, sequence, now_ns, live=live) or not (timed and self._timed):
+        if not self.ledger.received(self._number, stream, sequence, now_ns, live=live) or not self._timed:
+            return
+        if not timed:
+            self._books.untimed[now_ns // NS_PER_S] += 1
             return
         if not live:
             self._record(RECOVER, intended_ns, sent_ns, now_ns, 0, size)

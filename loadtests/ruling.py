@@ -94,9 +94,9 @@ def _without_data(objective: Objective, label: str, reason: str) -> Verdict:
 
 
 def _latency(run: Run, objective: Objective, names: list[str], label: str, spoilt: Mapping[int, float]) -> Verdict:
-    evidence, limit_ns = _evidence(run, names, spoilt), int(objective.limit)
+    evidence, limit_ns = _evidence(run, names, spoilt).timed(), int(objective.limit)
     if not evidence.total.count:
-        return _without_data(objective, label, "it had no request in the steady state")
+        return _without_data(objective, label, "it had no request of a known time in the steady state")
     budget, percentile = objective.budget or 0.0, objective.percentile or 0.0
     material = slip_is_material(evidence, limit_ns)
     both = bracket(*evidence.latency_sides(limit_ns), budget, limit_ns / 1000 * NEAR, material=material)
@@ -114,7 +114,7 @@ def _latency(run: Run, objective: Objective, names: list[str], label: str, spoil
 
 def _gap(run: Run, objective: Objective, names: list[str], label: str, _: Mapping[int, float]) -> Verdict:
     """How much later than due requests left. Whose fault that is does not matter: it was asked for as it is."""
-    evidence, limit_ns, budget = _evidence(run, names, {}), int(objective.limit), objective.budget or 0.0
+    evidence, limit_ns, budget = _evidence(run, names, {}).timed(), int(objective.limit), objective.budget or 0.0
     if not evidence.total.count:
         return _without_data(objective, label, "it had no request in the steady state")
     both = bracket(*evidence.gap_sides(limit_ns), budget, limit_ns / 1000 * NEAR, material=False)

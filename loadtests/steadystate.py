@@ -64,7 +64,7 @@ def steady_state(run: Run) -> SteadyState | None:
     names = [name for name in run.intervals if is_request(name)] or [n for n in run.intervals if n == DELIVER]
     parts = [[run.intervals[name][s] for name in names if s in run.intervals[name]] for s in seconds]
     each = [merge(found, series="", second=s) for s, found in zip(seconds, parts, strict=True)]
-    if 2 * sum(bool(one.ok) for one in each) < len(each):
+    if 2 * sum(bool(one.response.total) for one in each) < len(each):
         return None
     times = {p: _filled(each, lambda one, p=p: one.response.percentile_us(p)) for p in PERCENTILES}  # type: ignore[misc]
     others = {

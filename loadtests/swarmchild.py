@@ -21,7 +21,7 @@ class SwarmChild:
     """Starts the child, passes orders down and numbered batches up, and notices its death.
 
     Args:
-        job: the parent's share; the child gets the same one under its own name.
+        job: the child's share.
         send: takes each batch of the child towards the orchestrator.
 
     """
@@ -29,7 +29,7 @@ class SwarmChild:
     def __init__(self, job: Job, send: Callable[[dict[str, Any]], None]) -> None:
         self.lost: str | None = None
         """How the child died before it was done."""
-        self._job = job.named(f"{job.source}.swarm")
+        self._job = job
         self._send = send
         self._done = False
         self._process: Any = None

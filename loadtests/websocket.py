@@ -97,6 +97,12 @@ class WebSocket:
         data = text if isinstance(text, bytes) else text.encode()
         await self._writer.send_frame(data, aiohttp.WSMsgType.BINARY if binary else aiohttp.WSMsgType.TEXT)
 
+    def say(self, texts: Sequence[str | bytes]) -> None:
+        """Send messages, waiting for nothing; what cannot be sent any more is left."""
+        for text in texts:
+            if not self.closed:
+                self._answer(self.send(text))
+
     async def wait(self) -> None:
         """Until it has ended, whoever ended it."""
         await asyncio.shield(self._over)

@@ -33,6 +33,7 @@ class Broadcaster:
         self.connections: list[Any] = []
         self.greeted: list[Any] = []
         self.all_there = asyncio.Event()
+        self.fanned: list[Any] = []
 
     async def serve(self, connection: Any) -> None:
         """One subscriber, until it goes."""
@@ -88,6 +89,7 @@ def _account(folder: Path, *, stamps: bool) -> tuple[dict[str, int], Interval, B
 
     server, fault = asyncio.run(main())
     rows = [Interval.from_json(r) for b in batches for r in b["intervals"] if r["series"] == "ws deliver"]
+    server.fanned = [row for b in batches for row in b.get("fanned", ())]
     return batches[-1]["ledger"], merge(rows, series="ws deliver"), server, fault
 
 
@@ -109,7 +111,10 @@ def test_scripted_server(tmp_path: Path, stamps: bool) -> None:
     assert (ledger["expected"], ledger["lost"]) == (expected, lost)
     assert ledger["delivered"] == expected - lost
     assert deliveries.lost == ledger["lost"]
-    assert deliveries.ok == (ledger["delivered"] if stamps else 0)
+    assert deliveries.ok == ledger["delivered"]
+    assert deliveries.untimed == (0 if stamps else ledger["delivered"])
+    assert len(server.fanned) == (published if stamps else 0), "also of those that reached nobody"
+    assert deliveries.response.total == (ledger["delivered"] if stamps else 0)
 
 
 def test_only_a_websocket() -> None:

@@ -32,9 +32,9 @@ def test_before_the_first() -> None:
 def test_the_first_hearer_tells_when() -> None:
     """A server without stamps: a message was sent when somebody first had it."""
     log = HeardLog("news", 0)
-    log.heard(0, 5)
-    log.heard(0, 9)
-    assert log.take() == (0, [Message(5, 5)])
+    log.heard(0, 5, stamped=False)
+    log.heard(0, 9, stamped=False)
+    assert log.take() == (0, [Message(5, 5, 5)])
 
 
 def test_a_jump_is_no_loss_of_a_billion() -> None:

@@ -22,6 +22,7 @@ COUNTS = (
     "size_bytes",
     "server_n",
     "checked",
+    "untimed",
 )
 
 numbers = st.integers(0, 1000)

@@ -16,6 +16,22 @@ SCENARIO = Scenario.model_validate(
 )
 
 
+def test_swarm_of_several_processes():
+    """Each worker's part of the swarm is cut again; all parts together are the whole, each once."""
+    whole = Job(SCENARIO, "r1", "local", "local", 0, 1, Path("spool"), swarm_processes=2)
+    assert [(job.source, job.shard, job.shards) for job in whole.swarm_jobs()] == [
+        ("local.swarm-0", 0, 2),
+        ("local.swarm-1", 1, 2),
+    ]
+    _, *workers = whole.shared(3, 5557)
+    parts = [part for worker in workers for part in worker.swarm_jobs()]
+    assert sorted(part.shard for part in parts) == list(range(6))
+    assert {part.shards for part in parts} == {6}
+    assert len({part.source for part in parts}) == 6
+    alone = Job(SCENARIO, "r1", "local", "local", 0, 1, Path("spool"))
+    assert [(job.source, job.shard, job.shards) for job in alone.swarm_jobs()] == [("local.swarm", 0, 1)]
+
+
 def test_shared_by_workers():
     """A master, which alone has the web page and no part of the plan's shards, and one shard for each worker."""
     whole = Job(SCENARIO, "r1", "local", "local", 0, 1, Path("spool"), ("192.0.2.1",), 0, 8089)

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import resource
 import socket
 
 import pytest
 
-from loadtests.errors import ScenarioError, TargetError
-from loadtests.preflight import read_promises, require_answer
+from loadtests.errors import ScenarioError, TargetError, UsageError
+from loadtests.preflight import read_promises, require_answer, require_room
 from loadtests.promises import NO_PROMISES, Promises
 from loadtests.scenario import Scenario
 
@@ -71,3 +72,35 @@ def _scenario(port, **tables):
             **tables,
         }
     )
+
+
+def _swarm_of(count):
+    return Scenario.model_validate(
+        {
+            "name": "x",
+            "target": {"url": "http://127.0.0.1:9"},
+            "phases": [{"kind": "steady", "duration": "1s"}],
+            "swarm": {"members": [{"class": "loadtests.nullmember:NullListener", "count": count}] if count else []},
+        }
+    )
+
+
+def test_room_for_connections():
+    """The soft limit is raised as far as the hard one allows; beyond it the refusal names limit and remedy."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    ports = 60_000  # fewer than there can be
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+        require_room(_swarm_of(0), 1)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 256
+        require_room(_swarm_of(100), 1)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (limits[1], limits[1])
+        over = 10 * limits[1] if limits[1] < 1 << 40 else 1 << 50
+        with pytest.raises(
+            UsageError, match=r"connections do not fit this machine: open files of a process: .*prlimit"
+        ):
+            require_room(_swarm_of(over), 1)
+        with pytest.raises(UsageError, match=r"ports to connect from: .*sysctl -w net.ipv4.ip_local_port_range"):
+            require_room(_swarm_of(ports + 10_000), 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

@@ -12,8 +12,9 @@ from loadtests import ruling
 from loadtests.duration import format_fraction
 from loadtests.evidence import Side
 from loadtests.header import PhaseSpan
-from loadtests.health import slip_is_material
+from loadtests.health import check_run, slip_is_material
 from loadtests.histogram import Histogram
+from loadtests.interval import Interval
 from loadtests.sample import Outcome
 from loadtests.steadystate import settled_seconds
 from loadtests.verdict import Status
@@ -492,3 +493,22 @@ def test_a_far_limit_mutated(monkeypatch):
     """Mutation: were every own slow request taken for evidence, a service at a quarter of its limit would not pass."""
     monkeypatch.setattr(ruling, "NEAR", 0.0)
     assert _one(remember_run(_one_slow_spell(49), [P95]), P95).status is Status.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("slow", "status"), [(0, "PASS"), (EVERY_5TH, "FAIL"), (None, "INCONCLUSIVE")])
+def test_of_what_nobody_timed(slow, status):
+    """Twice as many untimed deliveries say nothing of latency, whatever the timed ones do; of losses they say all."""
+    samples = stream(series="ws deliver", odd_every=slow or 0, odd={"service_ms": 300})
+    run = remember_run(samples, [P95, "lost < 1%"], deliveries={})
+    for interval in run.intervals["ws deliver"].values():
+        if slow is None:
+            interval = run.intervals["ws deliver"][interval.second] = Interval("ws deliver", interval.second)
+        interval.add_untimed(40)
+    (check,) = [check for check in check_run(run, parsed([P95])) if check.name == "accounting"]
+    assert check.ok, check
+    verdict = _one(run, P95)
+    assert verdict.status.value == status
+    assert verdict.n == (0 if slow is None else 1200)
+    assert ("of a known time" in verdict.reason) == (slow is None)
+    assert _one(run, "lost < 1%").status is Status.PASS
+    assert _one(run, "lost < 1%").n == (2400 if slow is None else 3600)

@@ -158,9 +158,9 @@ class Posts(list):
         return {event["kind"]: event["text"] for batch in self for event in batch.get("events", ())}
 
 
-def run(station, folder, members, meanwhile=None, duration="2s", **swarm):
+def run(station, folder, members, meanwhile=None, duration="2s", code=MEMBERS, **swarm):
     """Run a swarm of these members against a station, and return its batches."""
-    (folder / "members.py").write_text(MEMBERS)
+    (folder / "members.py").write_text(code)
     posts = Posts()
 
     async def main():

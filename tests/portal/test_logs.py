@@ -34,6 +34,9 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]]
     handler = Lines()
     logging.getLogger("portal").addHandler(handler)
     caplog.set_level(logging.INFO)
+    for name in ("portal", "portal.access"):  # whatever was set before, and by whomever
+        caplog.set_level(logging.INFO, name)
+        logging.getLogger(name).disabled = False
     yield lambda: handler.lines
     logging.getLogger("portal").removeHandler(handler)
 
@@ -48,6 +51,7 @@ def test_each_request_is_a_line_without_secrets(
     portal.post("/api/v1/auth/token", data={"username": "user001", "password": PASSWORD})
     portal.get("/ws/agents?token=very-secret")
     entries = [entry for line in lines() if (entry := json.loads(line))["logger"] == "portal.access"]
+    assert "mine-1" in [entry["request_id"] for entry in entries], (lines(), logging.getLogger("portal.access"))
     entry = next(entry for entry in entries if entry["request_id"] == "mine-1")
     assert entry.pop("time").endswith("+00:00")
     assert entry == {
