@@ -8,17 +8,20 @@ import zlib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from email.message import Message
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import brotli
-from locust.exception import CatchResponseError, LocustError, ResponseError
 
 from loadtests.httpheaders import Headers
 from loadtests.httpreply import BadAnswerError, Reply
 
-__all__ = ["BadStatusError", "Request", "Response"]
+__all__ = ["BadStatusError", "CheckFailedError", "Request", "Response"]
 
 _WITHOUT = "to say yourself what a request was, ask in a with-block and with catch_response=True"
+
+
+class CheckFailedError(Exception):
+    """The user's code refused the answer."""
 
 
 class BadStatusError(Exception):
@@ -55,6 +58,13 @@ class Response:
         report: takes the error, or None, once: when the request's outcome is certain.
 
     """
+
+    misused: ClassVar[type[Exception]] = RuntimeError
+    """Raised where it is used against its rules."""
+    refused: ClassVar[type[Exception]] = CheckFailedError
+    """Says why :meth:`failure` was called."""
+    refusals: ClassVar[tuple[type[Exception], ...]] = (CheckFailedError,)
+    """Raised in a with-block, they mean that the request has failed, and not the code."""
 
     def __init__(
         self,
@@ -157,16 +167,16 @@ class Response:
 
     def failure(self, reason: Exception | str) -> None:
         """Say that it failed, and why."""
-        self._say(reason if isinstance(reason, Exception) else CatchResponseError(reason))
+        self._say(reason if isinstance(reason, Exception) else self.refused(reason))
 
     def _say(self, said: Exception | bool) -> None:
         if not self._entered:
-            raise LocustError(_WITHOUT)
+            raise self.misused(_WITHOUT)
         self._said = said
 
     def __enter__(self) -> Response:
         if self._report is None:
-            raise LocustError(_WITHOUT)
+            raise self.misused(_WITHOUT)
         self._entered = True
         return self
 
@@ -178,9 +188,9 @@ class Response:
         if self._said is not None:
             report(self, self._said if isinstance(self._said, Exception) else None)
             return kind is None
-        if value is not None and not isinstance(value, ResponseError):
+        if value is not None and not isinstance(value, self.refusals):
             return False
-        report(self, value if isinstance(value, ResponseError) else self.error)
+        report(self, value if isinstance(value, self.refusals) else self.error)
         return True
 
 

@@ -24,7 +24,7 @@ def classify(exception: BaseException | str | None, status: int | None) -> tuple
     if exception is None:
         return Outcome.OK, ""
     name, text = type(exception).__name__, str(exception)
-    if isinstance(exception, str) or name == "CatchResponseError":
+    if isinstance(exception, str) or name in ("CatchResponseError", "CheckFailedError"):
         return Outcome.ERROR, f"check: {_NUMBER.sub('#', text)[:80]}"
     if name == "WSServerHandshakeError":
         return Outcome.ERROR, f"handshake {getattr(exception, 'status', None)}"

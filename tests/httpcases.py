@@ -4,6 +4,7 @@ A program that test_httpsession.py runs, since Locust patches its process. Each 
 FastHttpUser: the same outcome, error kind and body, one request event, and as many requests as the server counts.
 """
 
+import asyncio
 import gzip
 import json
 import socket
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 import traceback
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +23,7 @@ from locust import FastHttpUser, task
 from locust.env import Environment
 
 from loadtests.allowance import guard
+from loadtests.asyncsession import AsyncSession
 from loadtests.job import Job
 from loadtests.loaduser import LoadUser
 from loadtests.locustload import LocustLoad
@@ -177,6 +180,9 @@ class Hostile:
 
 def user_of(author, url):
     """A user of that class under our clock, and what the request event tells of its requests."""
+    if author is AwaitedUser:
+        user = AwaitedUser(url)
+        return user, user.client.fired
     fired = []
 
     class Author(author):
@@ -190,6 +196,55 @@ def user_of(author, url):
     environment.events.request.add_listener(lambda **told: fired.append(told))
     made = subclass(Author, ClosedUser, timeout_s=TIMEOUT_S, tls_verify=True, requests=Requests(), settings={})
     return made(environment), fired
+
+
+class Awaited:
+    """A member's session as these cases call it: its loop runs in a greenlet beside them."""
+
+    loop = None
+
+    def __init__(self, url):
+        if Awaited.loop is None:
+            Awaited.loop = asyncio.new_event_loop()
+            gevent.spawn(Awaited.loop.run_forever)
+        self.fired = []
+        self.session = AsyncSession(url, lambda: self._begin(), self._report, timeout_s=TIMEOUT_S)
+
+    def _begin(self):
+        return {}
+
+    def _report(self, response, method, name, context, error):
+        self.fired.append(
+            {"exception": error, "name": name, "response": response, "response_length": response.size_bytes}
+        )
+
+    def __getattr__(self, name):
+        asked = getattr(self.session, name)
+        if name not in ("get", "post", "put", "patch", "delete", "head", "options"):
+            return asked
+        return lambda *args, **kwargs: self.wait(asked(*args, **kwargs))
+
+    def wait(self, coroutine):
+        """What it gives, in the loop's own time; cancelled with the greenlet that waits for it."""
+        asked = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        try:
+            while not asked.done():
+                gevent.sleep(0.0005)
+        finally:
+            asked.cancel()
+        return asked.result()
+
+    def close(self):
+        """Close what is idle, in the loop."""
+        self.loop.call_soon_threadsafe(self.session.close)
+        gevent.sleep(0.005)
+
+
+class AwaitedUser:
+    """Stands where a user does."""
+
+    def __init__(self, url):
+        self.client = Awaited(url)
 
 
 def met(author, answer):
@@ -214,7 +269,7 @@ def met(author, answer):
 
 CASES = {}
 for answer_name, (does, expected, otherwise) in ANSWERS.items():
-    for client in (LoadUser, FastHttpUser):
+    for client in (LoadUser, FastHttpUser, AwaitedUser):
 
         def case(does=does, client=client, expected=expected, otherwise=otherwise):
             """One answer to one client."""
@@ -268,18 +323,19 @@ class Shop:
 
 
 def with_shop(case):
-    """Run a case with a shop, a LoadUser of it, and what was fired."""
+    """Run a case with a shop, a LoadUser of it or a member's session, and what was fired."""
 
-    def run():
+    def run(author):
         shop = Shop()
-        user, fired = user_of(LoadUser, shop.url)
+        user, fired = user_of(author, shop.url)
         try:
             case(shop, user.client, fired)
         finally:
             user.client.close()
             shop.server.stop()
 
-    CASES[case.__name__.removeprefix("case_")] = run
+    for author in (LoadUser, AwaitedUser):
+        CASES[f"{case.__name__.removeprefix('case_')} / {author.__name__}"] = partial(run, author)
     return case
 
 

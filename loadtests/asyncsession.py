@@ -1,0 +1,83 @@
+"""A member's HTTP session under asyncio: the same calls as a Locust user's, to be awaited."""
+
+from __future__ import annotations
+
+import time
+from functools import partialmethod
+from typing import Any
+
+from loadtests.asyncconnection import AsyncConnection
+from loadtests.httpclient import Exchange, HttpClient
+from loadtests.httpreply import BadAnswerError, Reply, TruncatedError
+from loadtests.httpresponse import Response
+
+__all__ = ["AsyncSession"]
+
+
+class AsyncSession(HttpClient):
+    """Sends requests, each from a task that awaits its answer; several tasks have a connection each.
+
+    response = await http.get("/agents", params={"page": 2})
+    with await http.post("/agents", json=agent, catch_response=True) as response:
+        if not response.json()["id"]:
+            response.failure("it has no id")
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._idle: dict[tuple[str, str], list[AsyncConnection]] = {}
+
+    async def request(self, method: str, url: str, **how: Any) -> Response:
+        """Send one request and wait for its answer; ``how`` is that of :meth:`HttpClient.converse`.
+
+        Raises:
+            ValueError: when the request itself cannot be written.
+
+        """
+        conversation = self.converse(method, url, **how)
+        try:
+            exchange = next(conversation)
+            while True:
+                try:
+                    answer = await self._exchange(exchange)
+                except (OSError, BadAnswerError, TruncatedError) as problem:
+                    exchange = conversation.throw(problem)
+                else:
+                    exchange = conversation.send(answer)
+        except StopIteration as ended:
+            response: Response = ended.value
+            return response
+
+    get = partialmethod(request, "GET")
+    options = partialmethod(request, "OPTIONS")
+    head = partialmethod(request, "HEAD")
+    delete = partialmethod(request, "DELETE")
+    post = partialmethod(request, "POST")
+    put = partialmethod(request, "PUT")
+    patch = partialmethod(request, "PATCH")
+
+    def close(self) -> None:
+        """Close every connection that is idle."""
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
+
+    async def _exchange(self, exchange: Exchange) -> tuple[Reply, int]:
+        """The reply to one request, and when it had come; no redirect is followed."""
+        method, parts, written, deadline_s = exchange
+        origin = parts.scheme, parts.netloc
+        idle = self._idle.get(origin)
+        if idle is None:
+            idle = self._idle[origin] = []
+        while idle and not idle[-1].usable():
+            idle.pop()
+        if idle:
+            connection = idle.pop()
+        else:
+            tls, left_s = self.tls(parts), max(0.001, deadline_s - time.monotonic())
+            port = parts.port or (443 if tls else 80)
+            connection = await AsyncConnection.open(str(parts.hostname), port, tls, left_s)
+        reply = await connection.exchange(method, written, max(0.0, deadline_s - time.monotonic()))
+        if not connection.closed:
+            idle.append(connection)
+        return reply, connection.ended_ns

@@ -1,0 +1,226 @@
+"""An HTTP client without a socket: what goes out for a request, redirects and all, and what is made of its replies."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from base64 import b64encode
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from typing import Any, ClassVar, NamedTuple
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+from loadtests.httpcookies import Cookies
+from loadtests.httpreply import BadAnswerError, Reply, TruncatedError
+from loadtests.httprequest import RequestWriter, request_body, request_target
+from loadtests.httpresponse import BadStatusError, Request, Response
+from loadtests.tls import tls_context
+
+__all__ = ["Conversation", "Exchange", "HttpClient", "Report"]
+
+_tls_context = lru_cache(tls_context)  # users share one, with its trusted certificates
+_REDIRECTS = {301, 302, 303, 307, 308}
+_USUAL = {"User-Agent": "loadtests", "Accept": "*/*", "Accept-Encoding": "gzip, deflate, br"}
+Report = Callable[[Response, str, str, Mapping[str, Any], Exception | None], None]
+
+
+class Exchange(NamedTuple):
+    """One request that is to be sent, and its reply awaited until ``deadline_s`` of ``time.monotonic``."""
+
+    method: str
+    parts: SplitResult
+    written: bytes
+    deadline_s: float
+
+
+Conversation = Generator[Exchange, tuple[Reply, int], Response]
+"""Asks for exchanges, one after another; is sent each reply and when it had come (CLOCK_MONOTONIC, ns), or what went
+wrong is thrown into it. It returns the response."""
+
+
+class HttpClient:
+    """Holds conversations; each is reported once, when its outcome is certain.
+
+    Args:
+        base_url: stands before every path; a name and password in it are sent as Basic authentication.
+        begin: called as a request begins; what it returns goes with the report.
+        report: takes response, method, name, what ``begin`` gave, and what went wrong, if anything.
+        timeout_s: of a whole request, redirects included, where the request has none of its own.
+        headers: of every request.
+        verify: whether certificates are.
+        cert: the client's own certificate file, or it and its key.
+        max_redirects: to follow for one request.
+
+    """
+
+    response_class: ClassVar[type[Response]] = Response
+
+    def __init__(
+        self,
+        base_url: str,
+        begin: Callable[[], Mapping[str, Any]],
+        report: Report,
+        *,
+        timeout_s: float,
+        headers: Mapping[str, str] | None = None,
+        verify: bool = True,
+        cert: str | tuple[str, str] | None = None,
+        max_redirects: int = 30,
+    ) -> None:
+        parts = urlsplit(base_url)
+        if parts.username is not None:
+            base_url = base_url.replace(f"{parts.netloc.rpartition('@')[0]}@", "", 1)
+        self.base_url = base_url.rstrip("/")
+        self.request_name: str | None = None
+        self._cookies = Cookies()
+        self.cookies = self.cookiejar = self._cookies.jar
+        self.headers = {**_USUAL, **(headers or {})}
+        self._auth: tuple[str, str] | None = None
+        if parts.username is not None:
+            self._auth = (unquote(parts.username), unquote(parts.password or ""))
+        self._begin, self._report = begin, report
+        self._timeout_s, self._verify, self._cert, self._max_redirects = timeout_s, verify, cert, max_redirects
+        self._writers: dict[tuple[str, str], RequestWriter] = {}
+        self._written_for: dict[str, str] = {}
+        self._split: dict[str, SplitResult] = {}
+
+    @contextmanager
+    def rename_request(self, name: str) -> Iterator[None]:
+        """Requests in the block go by one name."""
+        self.request_name = name
+        try:
+            yield
+        finally:
+            self.request_name = None
+
+    def converse(
+        self,
+        method: str,
+        url: str,
+        *,
+        name: str | None = None,
+        data: str | bytes | Mapping[str, Any] | None = None,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float | None = None,
+        allow_redirects: bool = True,
+        catch_response: bool = False,
+        context: Mapping[str, Any] | None = None,
+    ) -> Conversation:
+        """Of one request and its redirects; what went wrong, if anything did, is the response's ``error``.
+
+        Args:
+            method: such as GET.
+            url: a path after the base URL, or a whole URL.
+            name: what the request goes by, instead of its path.
+            data: the body; a mapping is sent as a form.
+            json: a body to be sent as JSON, when there is no ``data``.
+            params: added to the query.
+            headers: beside the session's, and before them.
+            auth: name and password, for Basic authentication.
+            timeout: of the whole request, seconds.
+            allow_redirects: follow them.
+            catch_response: use the response in a with-block, and say there what the request was.
+            context: for listeners of Locust's request event.
+
+        Raises:
+            ValueError: when the request itself cannot be written.
+
+        """
+        own = dict(headers) if headers else {}
+        body = request_body(data, json, own)
+        if auth is None and "://" not in url:
+            auth = self._auth
+        if auth is not None and "Authorization" not in own:
+            own["Authorization"] = _basic(auth)
+        request = Request(method, url if "://" in url else self.base_url + url, own, body, self.headers)
+        request, where, written = self._write(request, params)
+        name = name or self.request_name or url
+        began = self._begin()
+        started_ns = time.monotonic_ns()
+        deadline_s = time.monotonic() + (self._timeout_s if timeout is None else timeout)
+        reply: Reply | None = None
+        error: Exception | None = None
+        past: list[Response] = []
+        try:
+            reply, ended_ns = yield Exchange(request.method, where, written, deadline_s)
+            self._cookies.keep(reply, request.url)
+            while allow_redirects and reply.status in _REDIRECTS and (target := _field(reply, b"location")):
+                past.append(self.response_class(request, reply, None, started_ns, ended_ns, None))
+                if len(past) > self._max_redirects:
+                    raise BadAnswerError(f"redirected more than {self._max_redirects} times")
+                request, where, written = self._write_redirected(request, reply.status, target)
+                reply, ended_ns = yield Exchange(request.method, where, written, deadline_s)
+                self._cookies.keep(reply, request.url)
+        except (OSError, BadAnswerError, TruncatedError) as problem:
+            reply, error, ended_ns = None, problem, time.monotonic_ns()
+        if reply is not None and reply.status >= 400:
+            error = BadStatusError(f"{reply.status} for {request.url}")
+        given = {**began, **context} if context else began
+        report = partial(self._report_caught, method, name, given) if catch_response else None
+        response = self.response_class(request, reply, error, started_ns, ended_ns, report)
+        response.history = past
+        if report is None:
+            self._report(response, method, name, given, error)
+        return response
+
+    def _report_caught(
+        self, method: str, name: str, context: Mapping[str, Any], response: Response, error: Exception | None
+    ) -> None:
+        self._report(response, method, name, context, error)
+
+    def _write(self, request: Request, params: Any) -> tuple[Request, SplitResult, bytes]:
+        """The request with its cookies, where it goes, and its bytes; ValueError when it cannot be written."""
+        method, url, headers, body, _ = request
+        parts = self._split.get(url)
+        if parts is None:
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # over 65535 raises
+                raise ValueError(f"{url}: expected http://HOST[:PORT]/PATH or https://...")
+            parts.hostname.encode("idna")  # raises where there can be no such name
+            if len(self._split) < 1000:
+                self._split[url] = parts
+        cookie = self._cookies.sent_to(url)
+        if cookie and not any(name.lower() == "cookie" for name in headers):
+            headers = {**headers, "Cookie": cookie}
+        origin = (parts.scheme, parts.netloc)
+        if self._written_for != self.headers:
+            self._written_for, self._writers = dict(self.headers), {}
+        writer = self._writers.get(origin)
+        if writer is None:
+            writer = self._writers[origin] = RequestWriter(parts.netloc.rpartition("@")[2], self.headers)
+        written = writer.write(method, request_target(parts.path, parts.query, params), headers, body)
+        return Request(method, url, headers, body, self.headers), parts, written
+
+    def _write_redirected(self, request: Request, status: int, target: bytes) -> tuple[Request, SplitResult, bytes]:
+        """As :meth:`_write`; what cannot be written here is the server's fault."""
+        try:
+            return self._write(_redirected(request, status, target), None)
+        except ValueError as error:
+            raise BadAnswerError(f"redirected to {target.decode('latin-1')!r}: {error}") from error
+
+    def tls(self, parts: SplitResult) -> ssl.SSLContext | None:
+        """The context of an https origin."""
+        return _tls_context(self._verify, self._cert) if parts.scheme == "https" else None
+
+
+def _redirected(request: Request, status: int, target: bytes) -> Request:
+    """The request that a redirect asks for (RFC 9110, section 15.4); secrets stay with their origin."""
+    method, url, headers, body, usual = request
+    there = urljoin(url, target.decode("latin-1"))
+    if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
+        method, body = "GET", None
+        headers = {name: value for name, value in headers.items() if not name.lower().startswith("content-")}
+    secret = {"cookie"} if urlsplit(there)[:2] == urlsplit(url)[:2] else {"cookie", "authorization"}
+    return Request(method, there, {n: v for n, v in headers.items() if n.lower() not in secret}, body, usual)
+
+
+def _field(reply: Reply, name: bytes) -> bytes | None:
+    return next((value for known, value in reply.headers if known.lower() == name), None)
+
+
+def _basic(auth: tuple[str, str]) -> str:
+    return f"Basic {b64encode(':'.join(auth).encode()).decode()}"
