@@ -15,6 +15,7 @@ from loadtests.feed import read_feeds
 from loadtests.job import Job
 from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, subclass
 from loadtests.plan import OpenModel
+from loadtests.roster import come_up_s
 
 __all__ = ["populate", "unloaded_classes", "user_classes"]
 
@@ -54,15 +55,11 @@ def _authors(job: Job) -> Iterator[tuple[type, float, dict[str, Any]]]:
 
 
 def populate(job: Job, runner: Any, t0_ns: int) -> None:
-    """Spawn the users, and in a closed model of several stages keep the population at each stage's size.
-
-    Users come up over half of the warm-up (10 s at most), so that their logins are no load of their own.
-    """
+    """Spawn the users, and in a closed model of several stages keep the population at each stage's size."""
     scenario = job.scenario
     if not scenario.users:
         return
-    warm_up_s = sum(p.duration for p in scenario.phases if p.kind == "warm-up") / NS_PER_S
-    over_s = max(1.0, min(10.0, warm_up_s / 2))
+    over_s = come_up_s(scenario)
     model = scenario.load_model()
     if isinstance(model, OpenModel):
         runner.start(scenario.load.users, max(1.0, scenario.load.users / over_s))

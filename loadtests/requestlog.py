@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
+from loadtests.answerlog import AnswerLog
 from loadtests.answersample import AnswerSample
-from loadtests.exemplar import Exemplars
 from loadtests.httpresponse import Response
-from loadtests.interval import Interval
 from loadtests.job import Job
 from loadtests.locuststatistics import LocustStatistics
 from loadtests.locustuser import Requests
-from loadtests.outcome import classify
 from loadtests.proberequest import GetSample
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
-from loadtests.series import raised_in, series_name, stray_of
-from loadtests.servertiming import parse_server_timing
+from loadtests.series import raised_in, stray_of
 
 __all__ = ["RequestLog"]
 
 MOST_EVENTS = 50
-EACH_TIMED = 4
-"""One answer in so many is asked what the server says of its own time."""
-MOST_NAMES = 1000
 
 
 class RequestLog:
@@ -57,12 +50,8 @@ class RequestLog:
         """Whether somebody else listens to Locust's request event, so that it must be fired."""
         self._redact = job.redactor()
         self._recorder = Recorder(t0_ns, job.limits_ns)
-        self._exemplars = Exemplars(t0_ns, self._redact)
-        self._names: dict[tuple[str, str], str] = {}
+        self._answers = AnswerLog(self._recorder, self._redact, sample, gets)
         self._events: list[dict[str, Any]] = []
-        self._answered = 0
-        self._sample = sample
-        self._gets = gets
 
     def listen(self, events: Any) -> None:
         """Take Locust's events from now on."""
@@ -101,25 +90,15 @@ class RequestLog:
             names = ", ".join(sorted(self._recorder.overflowing)[:3])
             self.event("series", f"too many series, pooled as (other): {names} ...")
             self._recorder.overflowing.clear()
-        for series, intended_ns, violation in self._sample.judged() if self._sample else ():
-            self._recorder.note(series, intended_ns, partial(Interval.add_checked, violation=violation))
-            time.sleep(0)  # judging takes up to a millisecond: what is due meanwhile goes first
+        for _ in self._answers.judge():
+            time.sleep(0)  # what is due meanwhile goes first
         self._statistics.feed()
         events, self._events = self._events, []
         return {
             "intervals": [interval.to_json() for interval in self._recorder.fold()],
-            "exemplars": self._exemplars.take_failed() + (self._exemplars.take_slowest() if last else []),
+            "exemplars": self._answers.exemplars(last=last),
             "events": events,
         }
-
-    def _series(self, method: str, name: str) -> str:
-        """The series of a request; few names, so each is made and redacted once."""
-        series = self._names.get((method, name))
-        if series is None:
-            series = self._redact(series_name(method, name))
-            if len(self._names) < MOST_NAMES:
-                self._names[method, name] = series
-        return series
 
     def _on_request(
         self,
@@ -145,7 +124,7 @@ class RequestLog:
             self._requests.end(None, elapsed_ns)
         status = status or getattr(response, "status_code", None)
         times = intended_ns, started_ns, started_ns + elapsed_ns
-        self._record(request_type, name, times, int(response_length or 0), exception, status, response, url)
+        self._answers.file(request_type, name, times, int(response_length or 0), exception, status, response, url)
 
     def answered(
         self, response: Response, method: str, name: str, context: Mapping[str, Any], error: Exception | None
@@ -156,42 +135,9 @@ class RequestLog:
         if not self.heard_by_others:  # else they hear of it with them
             self._statistics.add(method, name, took_ns / 1e6, response.size_bytes, error)
         times = context["intended_ns"], context["started_ns"], response.ended_ns
-        self._record(method, name, times, response.size_bytes, error, response.status_code, response, response.url)
-
-    def _record(
-        self,
-        method: str,
-        name: str,
-        times_ns: tuple[int, int, int],
-        size_bytes: int,
-        exception: BaseException | None,
-        status: int | None,
-        response: Any,
-        url: str | None,
-    ) -> None:
-        intended_ns, started_ns, ended_ns = times_ns
-        outcome, error = Outcome.OK, ""
-        if exception is not None:
-            outcome, error = classify(exception, status)
-            error = self._redact(error)
-        series = self._series(method, name)
-        self._recorder.record(series, intended_ns, started_ns, ended_ns, outcome, size_bytes, error)
-        headers = getattr(response, "headers", None)
-        if outcome is Outcome.OK and headers is not None and hasattr(headers, "get"):
-            self._answered += 1
-            if self._answered % EACH_TIMED == 0 and (told := headers.get("server-timing")):
-                self._recorder.note(
-                    series, intended_ns, partial(Interval.add_server_us, parts=parse_server_timing(told))
-                )
-        if self._gets is not None and outcome is Outcome.OK:
-            self._gets.offer(series, method, url, response)
-        if self._sample is not None and headers is not None:
-            self._sample.offer(series, intended_ns, method, url, response)
-        response_ns, service_ns = ended_ns - intended_ns, ended_ns - started_ns
-        if self._exemplars.wants(series, response_ns, outcome, error):
-            detail = f"{exception!r}" if exception is not None else ""
-            given = dict(headers.items()) if headers is not None and hasattr(headers, "items") else None
-            self._exemplars.keep(series, intended_ns, response_ns, service_ns, outcome, error, detail, given)
+        self._answers.file(
+            method, name, times, response.size_bytes, error, response.status_code, response, response.url
+        )
 
     def _on_user_error(self, user_instance: Any, exception: BaseException, **_: Any) -> None:
         name, now = type(user_instance).__name__, time.monotonic_ns()

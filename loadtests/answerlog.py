@@ -1,0 +1,105 @@
+"""What became of HTTP requests, filed: a sample each, the slowest and the failed kept, some looked at more closely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from loadtests.answersample import AnswerSample
+from loadtests.exemplar import Exemplars
+from loadtests.interval import Interval
+from loadtests.outcome import classify
+from loadtests.proberequest import GetSample
+from loadtests.recorder import Recorder
+from loadtests.sample import Outcome
+from loadtests.series import series_name
+from loadtests.servertiming import parse_server_timing
+
+__all__ = ["AnswerLog"]
+
+EACH_TIMED = 4
+"""One answer in so many is asked what the server says of its own time."""
+MOST_NAMES = 1000
+
+
+class AnswerLog:
+    """Of one process, whatever client it was that asked.
+
+    Args:
+        recorder: takes the samples.
+        redact: takes secrets out of texts.
+        sample: where answers are held against a contract.
+        gets: where the witness is told what to ask.
+
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        redact: Callable[[str], str],
+        sample: AnswerSample | None = None,
+        gets: GetSample | None = None,
+    ) -> None:
+        self._recorder = recorder
+        self._redact = redact
+        self._exemplars = Exemplars(recorder.t0_ns, redact)
+        self._names: dict[tuple[str, str], str] = {}
+        self._answered = 0
+        self._sample = sample
+        self._gets = gets
+
+    def file(
+        self,
+        method: str,
+        name: str,
+        times_ns: tuple[int, int, int],
+        size_bytes: int,
+        exception: BaseException | None,
+        status: int | None,
+        response: Any,
+        url: str | None,
+    ) -> None:
+        """One request: what was asked, when (intended, started, ended; ns), and what came of it."""
+        intended_ns, started_ns, ended_ns = times_ns
+        outcome, error = Outcome.OK, ""
+        if exception is not None:
+            outcome, error = classify(exception, status)
+            error = self._redact(error)
+        series = self._series(method, name)
+        self._recorder.record(series, intended_ns, started_ns, ended_ns, outcome, size_bytes, error)
+        headers = getattr(response, "headers", None)
+        if outcome is Outcome.OK and headers is not None and hasattr(headers, "get"):
+            self._answered += 1
+            if self._answered % EACH_TIMED == 0 and (told := headers.get("server-timing")):
+                self._recorder.note(
+                    series, intended_ns, partial(Interval.add_server_us, parts=parse_server_timing(told))
+                )
+        if self._gets is not None and outcome is Outcome.OK:
+            self._gets.offer(series, method, url, response)
+        if self._sample is not None and headers is not None:
+            self._sample.offer(series, intended_ns, method, url, response)
+        response_ns, service_ns = ended_ns - intended_ns, ended_ns - started_ns
+        if self._exemplars.wants(series, response_ns, outcome, error):
+            detail = f"{exception!r}" if exception is not None else ""
+            given = dict(headers.items()) if headers is not None and hasattr(headers, "items") else None
+            self._exemplars.keep(series, intended_ns, response_ns, service_ns, outcome, error, detail, given)
+
+    def judge(self) -> Iterator[None]:
+        """Hold what was drawn against the contract, one answer at a time: each takes up to a millisecond."""
+        for series, intended_ns, violation in self._sample.judged() if self._sample else ():
+            self._recorder.note(series, intended_ns, partial(Interval.add_checked, violation=violation))
+            yield
+
+    def exemplars(self, *, last: bool = False) -> list[Any]:
+        """Those kept since they were last taken; with the slowest of all in the last ones."""
+        return self._exemplars.take_failed() + (self._exemplars.take_slowest() if last else [])
+
+    def _series(self, method: str, name: str) -> str:
+        """The series of a request; few names, so each is made and redacted once."""
+        series = self._names.get((method, name))
+        if series is None:
+            series = self._redact(series_name(method, name))
+            if len(self._names) < MOST_NAMES:
+                self._names[method, name] = series
+        return series

@@ -1,0 +1,218 @@
+"""An HTTP load of asyncio members in one process: its arrivals, its members, what became of their requests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+from loadtests.arrival import ArrivalLine
+from loadtests.asyncrequests import AsyncRequests
+from loadtests.duration import NS_PER_S
+from loadtests.feed import read_feeds
+from loadtests.httpmember import HttpMember
+from loadtests.job import Job
+from loadtests.plan import ClosedModel, OpenModel, Plan
+from loadtests.recorder import Recorder
+from loadtests.roster import Seat, come_up_s, seats
+from loadtests.sample import Outcome
+from loadtests.series import raised_in, stray_of
+from loadtests.timerfd import TimerFd
+
+__all__ = ["AsyncLoad"]
+
+AT_ONCE = 200
+"""Arrivals that are offered before the loop reads again, where many are overdue."""
+MOST_EVENTS = 50
+AFTER_RAISE_S = 0.01
+"""A closed member whose code raises without awaiting anything must not keep the loop."""
+
+REST_S = 0.1
+
+Waiter = asyncio.Future[int]
+
+
+class AsyncLoad:
+    """Drives this process's share of the plan.
+
+    Args:
+        job: the share.
+        recorder: takes the samples.
+        requests: makes the members' sessions.
+        t0_ns: CLOCK_MONOTONIC of the run's second 0.
+
+    Raises:
+        ScenarioError: when a class of the scenario is no HttpMember.
+
+    """
+
+    def __init__(self, job: Job, recorder: Recorder, requests: AsyncRequests, t0_ns: int) -> None:
+        scenario = job.scenario
+        self._job, self._recorder, self._requests, self._t0_ns = job, recorder, requests, t0_ns
+        self._model = scenario.load_model()
+        self._seats = list(seats(job))
+        self._feeds = read_feeds(scenario)
+        self._secrets = {name: value.get_secret_value() for name, value in scenario.secrets.items()}
+        self.events: list[dict[str, str]] = []
+        """What members' code raised, since it was last told."""
+        self._raised_n = self._members = self._taken_up = self._offered = 0
+        self._closing = False
+        self._line: ArrivalLine[Waiter] = ArrivalLine(
+            [user.weight for user in scenario.users],
+            job.in_flight_cap,
+            seed=scenario.seed * 1009 + job.shard,
+            wake=lambda waiter, intended_ns: waiter.set_result(intended_ns),
+            drop=lambda which, intended_ns: self._never_started(which, intended_ns, Outcome.DROPPED),
+        )
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Drive the share to its end, drain, and give up what is left."""
+        tasks = [asyncio.create_task(self._serve(place, seat)) for place, seat in enumerate(self._seats)]
+        offering = asyncio.create_task(self._offer()) if isinstance(self._model, OpenModel) else None
+        with contextlib.suppress(TimeoutError):
+            end_ns = self._t0_ns + self._model.duration_ns
+            await asyncio.wait_for(stopping.wait(), max(0.0, (end_ns - time.monotonic_ns()) / NS_PER_S))
+        self._closing = True
+        if offering:
+            offering.cancel()
+            await asyncio.wait([offering])
+        await self._drain(stopping)
+        for which, intended_ns in self._line.close():
+            self._never_started(which, intended_ns, Outcome.UNSENT)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def accounting(self) -> dict[str, int]:
+        """Arrivals counted at the source."""
+        counted = self._line.accounting
+        told = {name: getattr(counted, name) for name in ("offered", "started", "dropped", "unsent")}
+        return told | ({"planned": self._plan().fingerprint()[0]} if isinstance(self._model, OpenModel) else {})
+
+    def gauges(self) -> dict[str, int]:
+        """What the board shows; once a second."""
+        offered = self._line.accounting.offered if isinstance(self._model, OpenModel) else self._requests.begun
+        before, self._offered = self._offered, offered
+        return {
+            "offered_per_s": offered - before,
+            "users": self._members,
+            "waiting": self._line.waiting,
+            "in_flight": self._requests.in_flight,
+        }
+
+    def arrivals(self) -> dict[str, int]:
+        """How many arrivals a member took up since it was last asked; none in a closed model."""
+        if not isinstance(self._model, OpenModel):
+            return {}
+        before, self._taken_up = self._taken_up, self._line.accounting.started
+        return {"arrivals": self._taken_up - before}
+
+    def _plan(self) -> Plan:
+        assert isinstance(self._model, OpenModel)  # noqa: S101 -- for the type checker
+        return Plan(self._model, self._job.scenario.seed, self._job.shard, self._job.shards)
+
+    async def _offer(self) -> None:
+        """Offer every arrival at its intended time; nothing re-bases the plan after an overrun."""
+        loop, timer, due, offer = asyncio.get_running_loop(), TimerFd(), asyncio.Event(), self._line.offer
+        loop.add_reader(timer.fd, due.set)
+        try:
+            for offered, due_ns in enumerate(self._dues()):
+                while due_ns > time.monotonic_ns():
+                    timer.arm(due_ns)
+                    due.clear()
+                    await due.wait()
+                    timer.clear()
+                offer(due_ns)
+                if offered % AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        finally:
+            loop.remove_reader(timer.fd)
+            timer.close()
+
+    def _dues(self) -> Iterator[int]:
+        for chunk in self._plan().chunks():
+            yield from (chunk + self._t0_ns).tolist()
+
+    async def _serve(self, place: int, seat: Seat) -> None:
+        """One member, from its turn to come up to the end."""
+        await asyncio.sleep(come_up_s(self._job.scenario) * place / len(self._seats))
+        member = seat.cls(seat.index, self._feeds, self._job.scenario.settings, self._secrets)
+        member.http = self._requests.session(member)
+        self._members += 1
+        try:
+            await self._guarded(member, member.prepare)
+            if isinstance(self._model, OpenModel):
+                await self._serve_arrivals(seat.which, member)
+            else:
+                await self._serve_again(seat.number, member)
+        finally:
+            self._members -= 1
+            member.http.close()
+
+    async def _serve_arrivals(self, which: int, member: HttpMember) -> None:
+        loop, line, act = asyncio.get_running_loop(), self._line, member.act
+        while True:
+            waiter: Waiter = loop.create_future()
+            intended_ns = line.take(which, waiter)
+            member.intended_ns = await waiter if intended_ns is None else intended_ns
+            try:
+                await act()
+            except Exception as error:
+                self._raised(member, error)
+            line.finish()
+
+    async def _serve_again(self, number: int, member: HttpMember) -> None:
+        """A member above the population of the stage that is on rests."""
+        while not self._closing:
+            if number >= self._population():
+                await asyncio.sleep(REST_S)
+                continue
+            member.intended_ns = None
+            await self._guarded(member, member.act)
+            if pause_s := member.pause_s():
+                await asyncio.sleep(pause_s)
+
+    async def _guarded(self, member: HttpMember, act: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await act()
+        except Exception as error:
+            self._raised(member, error)
+            await asyncio.sleep(AFTER_RAISE_S)
+
+    def _population(self) -> int:
+        """Of the stage that is on, in all processes."""
+        assert isinstance(self._model, ClosedModel)  # noqa: S101 -- for the type checker
+        left_ns = time.monotonic_ns() - self._t0_ns
+        for stage in self._model.stages:
+            if left_ns < stage.duration_ns:
+                return stage.users
+            left_ns -= stage.duration_ns
+        return 0
+
+    async def _drain(self, stopping: asyncio.Event) -> None:
+        """Give what is in line and under way its time-out to end; two seconds once the run is to stop."""
+        deadline_ns = time.monotonic_ns() + self._job.scenario.load.timeout + NS_PER_S // 2
+        while time.monotonic_ns() < deadline_ns and (
+            self._requests.in_flight or self._line.waiting or self._line.in_service
+        ):
+            if stopping.is_set():
+                deadline_ns = min(deadline_ns, time.monotonic_ns() + 2 * NS_PER_S)
+                stopping = asyncio.Event()  # once is enough
+            await asyncio.sleep(0.02)
+
+    def _never_started(self, which: int, intended_ns: int, outcome: Outcome) -> None:
+        """An arrival was dropped by the cap, or was never sent before the end."""
+        scenario, now_ns = self._job.scenario, time.monotonic_ns()
+        name = scenario.users[which].cls.rpartition(":")[2]
+        series = str(scenario.settings.get("arrival_series") or stray_of(name))
+        self._recorder.record(series, intended_ns, now_ns, now_ns, int(outcome))
+
+    def _raised(self, member: HttpMember, error: Exception) -> None:
+        name, now_ns, kind = type(member).__name__, time.monotonic_ns(), f"raised {type(error).__name__}"
+        self._recorder.record(raised_in(name), now_ns, now_ns, now_ns, int(Outcome.ERROR), 0, kind)
+        self._raised_n += 1
+        if self._raised_n <= MOST_EVENTS:  # each is counted, some are told
+            text = self._job.redactor()(f"{name} {kind}: {error}")
+            self.events.append({"kind": "user error", "text": text[:300]})

@@ -1,0 +1,84 @@
+"""The HTTP requests of the members in one process: how many began and ended, and what became of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Protocol
+
+from loadtests.answerlog import AnswerLog
+from loadtests.answersample import AnswerSample
+from loadtests.asyncsession import AsyncSession
+from loadtests.duration import NS_PER_S
+from loadtests.httpresponse import Response
+from loadtests.job import Job
+from loadtests.proberequest import GetSample
+from loadtests.recorder import Recorder
+
+__all__ = ["Asking", "AsyncRequests"]
+
+
+class Asking(Protocol):
+    """Whose requests they are."""
+
+    intended_ns: int | None
+    """When the next one was meant to begin, where that was before it does; it is taken from there."""
+
+
+class AsyncRequests:
+    """Makes the members' sessions, and files what they tell.
+
+    Args:
+        job: the share.
+        recorder: takes the samples.
+
+    """
+
+    def __init__(self, job: Job, recorder: Recorder) -> None:
+        scenario = job.scenario
+        contract, seed = scenario.contract, scenario.seed + job.shard
+        sample = AnswerSample(job.promises, contract, seed) if contract is not None else None
+        self.gets = GetSample(job.probes_per_s, scenario.target.url, seed) if job.probes_per_s else None
+        self.answers = AnswerLog(recorder, job.redactor(), sample, self.gets)
+        self.begun = self.ended = 0
+        self._in_flight_ns = 0
+        self._target, self._timeout_s = scenario.target, scenario.load.timeout / NS_PER_S
+
+    def session(self, asking: Asking) -> AsyncSession:
+        """A session of its own, on the target."""
+        return AsyncSession(
+            self._target.url,
+            partial(self._begin, asking),
+            self._ended,
+            timeout_s=self._timeout_s,
+            verify=self._target.tls_verify,
+        )
+
+    @property
+    def in_flight(self) -> int:
+        """How many are under way."""
+        return self.begun - self.ended
+
+    def accounting(self) -> dict[str, int]:
+        """At the end, when those under way were given up."""
+        return {
+            "requests_begun": self.begun,
+            "requests_in_flight": self.in_flight,
+            "in_flight_us": self._in_flight_ns // 1000,
+        }
+
+    def _begin(self, asking: Asking) -> Mapping[str, Any]:
+        self.begun += 1
+        now_ns, intended_ns = time.monotonic_ns(), asking.intended_ns
+        asking.intended_ns = None
+        return {"intended_ns": now_ns if intended_ns is None else min(intended_ns, now_ns)}
+
+    def _ended(
+        self, response: Response, method: str, name: str, context: Mapping[str, Any], error: Exception | None
+    ) -> None:
+        self.ended += 1
+        started_ns, ended_ns = response.started_ns, response.ended_ns
+        self._in_flight_ns += ended_ns - started_ns
+        times = context["intended_ns"], started_ns, ended_ns
+        self.answers.file(method, name, times, response.size_bytes, error, response.status_code, response, response.url)

@@ -1,0 +1,54 @@
+"""A timer of the kernel's, which is on time to some 50 us where an event loop's own timers tick in milliseconds.
+
+timerfd_create(2); Python has it from 3.13 on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import time
+
+__all__ = ["TimerFd"]
+
+_ABSOLUTE = 1
+_NS_PER_S = 1_000_000_000
+
+
+class _Setting(ctypes.Structure):
+    """``struct itimerspec``: the interval, which is none, and the value."""
+
+    _fields_ = (("interval", ctypes.c_long * 2), ("value", ctypes.c_long * 2))
+
+
+class TimerFd:
+    """Becomes readable when it is due; Linux alone has it.
+
+    Raises:
+        OSError: when the kernel gives none.
+
+    """
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self.fd: int = self._libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+        if self.fd < 0:
+            raise OSError(ctypes.get_errno(), "no timer of the kernel's")
+        self._setting = _Setting()
+        self._reference = ctypes.byref(self._setting)
+
+    def arm(self, due_ns: int) -> None:
+        """Be readable once CLOCK_MONOTONIC shows this; at once where it does already."""
+        self._setting.value[0], self._setting.value[1] = divmod(max(1, due_ns), _NS_PER_S)
+        if self._libc.timerfd_settime(self.fd, _ABSOLUTE, self._reference, None) < 0:
+            raise OSError(ctypes.get_errno(), "the kernel's timer cannot be set")
+
+    def clear(self) -> None:
+        """It was seen; readable no more until it is armed and due again."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.fd, 8)
+
+    def close(self) -> None:
+        """Give it back."""
+        os.close(self.fd)
