@@ -85,6 +85,7 @@ def run(
     warm_up: Annotated[str, typer.Option(help="With --url: load before the steady state, not judged.")] = "5s",
     timeout: Annotated[str, typer.Option(help="With --url: when a request is given up.")] = "10s",
     host: Annotated[str, typer.Option(help="Put the scenario's load on this URL instead.")] = "",
+    driver: Annotated[str, typer.Option(help="With --url: users (of Locust) or members (of asyncio).")] = "users",
     allow: Annotated[list[str] | None, typer.Option(help="Host, address or network that may be loaded.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Locust processes: 1, or a master and so many workers.")] = 1,
@@ -107,7 +108,8 @@ def run(
     cap = parse_rate_per_s(max_rate) if max_rate else None
     changes = Overrides(seed=seed, allow=tuple(allow or ()), max_rate=cap, witness=witness, stop_early=stop_early)
     if url:
-        made = changes.applied(url_scenario(url, rate, users, duration, arrivals, warm_up, timeout, insecure=insecure))
+        given = url, rate, users, duration, arrivals, warm_up, timeout, driver
+        made = changes.applied(url_scenario(*given, insecure=insecure))
         for mistake in meaning_mistakes(made):
             raise UsageError(f"--url {url}: {mistake.text}")
         made = made.model_copy(update={"objectives": (ObjectiveGroup(must=tuple(objective or ("errors < 1%",))),)})

@@ -73,6 +73,13 @@ class ClockOffset:
         first, last = self._kept[0], self._kept[-1]
         return (last.offset_ns - first.offset_ns) / (last.middle_ns - first.middle_ns)
 
+    def to_json(self, now_ns: int) -> dict[str, float]:
+        """Offset, its uncertainty, and drift; empty where nobody has answered."""
+        if not self.known:
+            return {}
+        found = {"offset_ms": self.at_ns(now_ns) / 1e6, "uncertainty_us": self.uncertainty_ns / 1000}
+        return {name: round(value, 3) for name, value in (found | {"drift_ppm": self.drift * 1e6}).items()}
+
     def ours_ns(self, theirs_ns: int) -> int:
         """A moment of the other clock by ours."""
         if not self._kept:

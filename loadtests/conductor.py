@@ -89,14 +89,18 @@ class Conductor:
         self._ending: Ending | None = None
         self._interrupted = False
 
+    @property
+    def _shares(self) -> int:
+        """Into how many the plan is cut."""
+        return self._options.processes * (self._options.swarm_processes if self._scenario.http_members else 1)
+
     async def conduct(self) -> Conducted:
         """Start the generator, run, and close the run directory."""
         self._spool.mkdir(exist_ok=True)
-        header = await asyncio.to_thread(
-            run_header, self._scenario, self._run_id, self._options.command, self._options.processes, self._redactor
-        )
+        options, made = self._options, self._scenario
+        header = await asyncio.to_thread(run_header, made, self._run_id, options.command, self._shares, self._redactor)
         log = ProcessLog(self._options.out / "generator.log", self._redactor)
-        whole, processes = self._job(), self._options.processes
+        whole, processes = self._job(), options.processes
         jobs = [whole] if processes == 1 else whole.shared(processes, free_port())
         self._generator = Generator(jobs, self._accept, self._lost)
         self._witness = Witness(whole.named("witness"))

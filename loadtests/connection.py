@@ -149,7 +149,7 @@ class Connection:
         upgraded_ns = time.monotonic_ns()
         for series, begun_ns, ended_ns in ((CONNECT, started_ns, upgraded_ns), *stages.spans(upgraded_ns)):
             self._books.recorder.record(series, begun_ns, begun_ns, ended_ns)
-        self._socket, self._parting = socket, Parting.NONE
+        self._socket, self._member.ws, self._parting = socket, socket, Parting.NONE
         self._books.connected += 1
         timers: list[asyncio.TimerHandle] = []
         heartbeat = Heartbeat(socket, self._swarm.heartbeat, self._books.recorder) if self._swarm.heartbeat else None
@@ -196,7 +196,7 @@ class Connection:
     def _ended(self, socket: WebSocket) -> None:
         """The connection is gone, by whomever."""
         now, record, expected = time.monotonic_ns(), self._books.recorder.record, self._parting.planned
-        self._books.connected -= 1
+        self._books.connected, self._member.ws = self._books.connected - 1, None
         self._books.closes[who(socket.ending, self._parting)] += 1
         self._subscribing.cut_short(now, socket.ending, planned=expected)
         if self._parting != Parting.END:

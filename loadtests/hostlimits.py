@@ -11,7 +11,7 @@ from pathlib import Path
 
 from loadtests.scenario import Scenario
 
-__all__ = ["Limit", "connection_limits", "host_limits", "raise_open_files"]
+__all__ = ["Limit", "connection_limits", "connections_of", "host_limits", "raise_open_files"]
 
 SPARE_FILES = 200
 """What a process has open beside its connections."""
@@ -49,8 +49,14 @@ def host_limits(scenario: Scenario, processes: int, root: Path = Path("/")) -> l
 
 def connection_limits(scenario: Scenario, processes: int, root: Path = Path("/")) -> list[Limit]:
     """What the swarm's connections cannot do without, to the last one: open files of each process, and ports."""
-    connections = sum(member.count for member in scenario.swarm.members)
+    connections = connections_of(scenario)
     return [_files(math.ceil(connections / processes), 1.0), *_ports(root, connections, 1.0)]
+
+
+def connections_of(scenario: Scenario) -> int:
+    """How many the members of a scenario have at once."""
+    asking = scenario.load.users if scenario.http_members else 0
+    return asking + sum(member.count for member in scenario.swarm.members)
 
 
 def raise_open_files() -> None:

@@ -37,6 +37,11 @@ class Counts:
         """Plain values."""
         return asdict(self)
 
+    def after_all(self) -> dict[str, int]:
+        """Expected, delivered and lost of those that were slow on purpose: what came after the drain did come."""
+        late = min(self.late, self.lost)
+        return {"expected": self.expected, "delivered": self.delivered + late, "lost": self.lost - late}
+
     @staticmethod
     def together(ledgers: Iterable[Mapping[str, int]]) -> dict[str, int]:
         """The totals of all processes, from theirs."""

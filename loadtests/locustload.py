@@ -51,7 +51,7 @@ class LocustLoad:
         self._send = send
         self._stopping = Event()
         self._swarm: list[SwarmChild] = []
-        for share in job.swarm_jobs() if job.scenario.swarm.members else ():
+        for share in job.swarm_jobs() if job.scenario.swarm.members or job.scenario.http_members else ():
             self._swarm.append(SwarmChild(share, partial(self._from_swarm, len(self._swarm))))
         self._classes: list[Any] = list(environment.user_classes)
         self._requests: Requests = self._classes[0].requests if self._classes else Requests()
@@ -141,7 +141,7 @@ class LocustLoad:
             "requests_in_flight": in_flight,
             "in_flight_us": under_way_ns // 1000,
         }
-        if isinstance(self._model, OpenModel):
+        if isinstance(self._model, OpenModel) and not self.job.scenario.http_members:
             accounting["planned"] = self._plan().fingerprint()[0]
         for child in self._swarm:
             self._tell_lost(child.finish())

@@ -27,7 +27,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from loadtests.asyncsession import AsyncSession
 from loadtests.feed import Feed
+from loadtests.websocket import WebSocket
 
 __all__ = [
     "Acknowledged",
@@ -128,6 +130,12 @@ class Member:
     hears_broadcasts = False
     """Whether it hears, from the moment it is connected, what the server itself publishes: read as ``Broadcast``.
     One that names ``channels`` hears those, once it is subscribed."""
+    http: AsyncSession
+    """A session of its own on the target: what it asks is a sample, as of any user."""
+    ws: WebSocket | None = None
+    """Its connection, while there is one."""
+    intended_ns: int | None = None
+    """When its next request was meant to begin, where that was before it did; the engine's."""
     acknowledges = True
     """Whether the server acknowledges publications; where it does not, one ends as it is sent."""
 

@@ -31,8 +31,8 @@ async def conduct(scenario: Scenario, options: Options, board: Board) -> Conduct
     """
     redactor = Redactor([secret.get_secret_value() for secret in scenario.secrets.values()])
     require_modest(scenario)
-    connections = sum(member.count for member in scenario.swarm.members)
-    each = max(1, min(options.swarm_processes, connections // options.processes))  # none without a subscriber
+    busy = sum(member.count for member in scenario.swarm.members) or scenario.load.users
+    each = max(1, min(options.swarm_processes, busy // options.processes))  # none without a subscriber
     options = replace(options, swarm_processes=each)
     require_room(scenario, options.processes * each)
     require_free(options.ui_port)

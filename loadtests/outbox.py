@@ -48,6 +48,10 @@ class Outbox:
             self._spool.flush()
         self._send(batch)
 
+    def unspooled(self, **content: Any) -> None:
+        """Send what must not be on disk, as it holds secrets; it may be lost."""
+        self._send(content)
+
 
 class Inbox:
     """Accepts each batch once, in any order of arrival."""

@@ -47,7 +47,7 @@ def _authors(job: Job) -> Iterator[tuple[type, float, dict[str, Any]]]:
         "timeout_s": scenario.load.timeout / NS_PER_S,
         "tls_verify": scenario.target.tls_verify,
     }
-    for user in scenario.users:
+    for user in () if scenario.http_members else scenario.users:
         author = load_class(user.cls, scenario.folder)
         if not getattr(author, "tasks", None):
             raise ScenarioError(f"user class {author.__name__} has no task; mark a method with @task")
@@ -57,7 +57,7 @@ def _authors(job: Job) -> Iterator[tuple[type, float, dict[str, Any]]]:
 def populate(job: Job, runner: Any, t0_ns: int) -> None:
     """Spawn the users, and in a closed model of several stages keep the population at each stage's size."""
     scenario = job.scenario
-    if not scenario.users:
+    if not scenario.users or scenario.http_members:
         return
     over_s = come_up_s(scenario)
     model = scenario.load_model()

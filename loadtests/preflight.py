@@ -12,7 +12,7 @@ from loadtests.contract import Contract
 from loadtests.errors import RunError, ScenarioError, TargetError, UsageError
 from loadtests.framesample import FrameSample
 from loadtests.graphqlcontract import GraphQLContract
-from loadtests.hostlimits import connection_limits, raise_open_files
+from loadtests.hostlimits import connection_limits, connections_of, raise_open_files
 from loadtests.plan import OpenModel
 from loadtests.promises import Promises
 from loadtests.scenario import ContractCheck, Scenario
@@ -41,7 +41,7 @@ def require_modest(scenario: Scenario) -> None:
 
 def require_room(scenario: Scenario, processes: int) -> None:
     """The machine must let the swarm have its connections; what a process may do about that itself is done."""
-    connections = sum(member.count for member in scenario.swarm.members)
+    connections = connections_of(scenario)
     if not connections:
         return
     raise_open_files()

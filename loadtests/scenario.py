@@ -71,6 +71,8 @@ class Load(Table):
     """The load model: open (a rate of arrivals) or closed (a fixed population)."""
 
     model: Literal["open", "closed"] = "open"
+    driver: Literal["users", "members"] = "users"
+    """What [[users]] are: Locust user classes, or HttpMembers under asyncio."""
     arrivals: Arrivals = "poisson"
     rate: RatePerS | None = None
     users: int = Field(default=100, ge=1)
@@ -188,6 +190,11 @@ class Scenario(Table):
     def parsed_objectives(self) -> list[Objective]:
         """Every objective line, parsed and bound."""
         return [objective for group in self.objectives for objective in group.objectives()]
+
+    @property
+    def http_members(self) -> bool:
+        """Whether the HTTP load is one of asyncio members."""
+        return bool(self.users) and self.load.driver == "members"
 
     def load_model(self) -> OpenModel | ClosedModel:
         """The phases as one open or closed model."""

@@ -94,6 +94,8 @@ def _load(scenario: Scenario) -> Iterator[Mistake]:
         yield Mistake(("users",), "nobody to put load on; expected [[users]] or [[swarm.members]]")
     if load.model == "open" and scenario.users and load.rate is None:
         yield Mistake(("load", "rate"), 'missing; an open model needs a rate, such as "120/s"')
+    if scenario.http_members and scenario.contract is not None and scenario.contract.unloaded is not None:
+        yield Mistake(("contract", "unloaded"), 'is of Locust users; it means nothing with load.driver = "members"')
     if load.model == "closed":
         for key in ("rate", "arrivals", "in_flight_cap"):
             if key in load.model_fields_set:

@@ -9,29 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-import socket
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import aiohttp
-
+from loadtests.asyncload import AsyncLoad
+from loadtests.asyncrequests import AsyncRequests
 from loadtests.books import Books, stream_name
 from loadtests.classfile import load_class
-from loadtests.clockoffset import ClockOffset
+from loadtests.clients import Clients
 from loadtests.clockwatch import ClockWatch, answers_for_its_clock
 from loadtests.connection import Connection
 from loadtests.duration import NS_PER_S
 from loadtests.feed import read_feeds
 from loadtests.framesample import FrameSample
 from loadtests.job import Job
-from loadtests.ledgercounts import Counts
 from loadtests.member import Member
 from loadtests.outbox import Outbox
 from loadtests.settleclock import SettleClock
-from loadtests.stages import traced_tls, tracing
 from loadtests.storm import TROUBLE_NS, struck
 from loadtests.swarmaccount import SwarmAccount
 from loadtests.swarmspec import Storm
@@ -59,12 +55,14 @@ class Swarm:
         if check is not None and messages is not None:
             self.books.frames = FrameSample(messages, check.sample, job.scenario.seed + job.shard)
         self.ending = asyncio.Event()
-        self._clients: dict[int, aiohttp.ClientSession] = {}
         self._feeds = read_feeds(job.scenario)
         self._outbox = outbox
         self._vitals = Vitals()
         self._told_fault = False
         self._settling = SettleClock(t0_ns, SETTLE_NS)
+        self._stopping = asyncio.Event()
+        self._requests = AsyncRequests(job, self.books.recorder)
+        self._load = AsyncLoad(job, self.books.recorder, self._requests, t0_ns) if job.scenario.http_members else None
         self._connections = list(self._make_connections())
 
     def _make_connections(self) -> Iterator[Connection]:
@@ -80,19 +78,28 @@ class Swarm:
     def _member(self, cls: type[Member], index: int) -> Member:
         scenario = self.job.scenario
         secrets = {name: value.get_secret_value() for name, value in scenario.secrets.items()}
-        return cls(index, self._feeds, scenario.settings, secrets)
+        member = cls(index, self._feeds, scenario.settings, secrets)
+        member.http = self._requests.session(member)
+        return member
+
+    def stop(self) -> None:
+        """End before the planned end."""
+        self._stopping.set()
+        self.ending.set()
 
     async def run(self) -> None:
         """Connect, run to the end of the plan, drain, settle."""
         scenario = self.job.scenario
         async with contextlib.AsyncExitStack() as stack:
-            asking = [asyncio.create_task(watch.run(await self._client(stack, 0))) for watch in self._clock_watch()]
+            clients = Clients(scenario.target, scenario.load.timeout / NS_PER_S, stack)
+            asking = [asyncio.create_task(watch.run(await clients.of(0))) for watch in self._clock_watch()]
             tasks = []
             for connection in self._connections:
-                http = await self._client(stack, connection.receive_buffer)
+                http = await clients.of(connection.receive_buffer)
                 tasks.append(asyncio.create_task(connection.run(http)))
             storming = [asyncio.create_task(self._storm(*numbered)) for numbered in enumerate(scenario.swarm.storms)]
             folding = asyncio.create_task(self._fold_each_second())
+            loading = asyncio.create_task(self._load.run(self._stopping)) if self._load else None
             self._vitals.watch_collector()
             probing = asyncio.create_task(self._probe())
             end_ns = self.t0_ns + scenario.duration_ns
@@ -100,11 +107,13 @@ class Swarm:
             stopped_early = self.ending.is_set()
             self.ending.set()
             ended_ns = min(end_ns, time.monotonic_ns())
-            if not stopped_early:
+            if self._connections and not stopped_early:
                 self._post()  # other processes learn what was published last before they settle it
                 await asyncio.sleep(scenario.swarm.drain / NS_PER_S)
                 self._settling.read_ns(time.monotonic_ns())
                 await asyncio.sleep(min(self._settling.behind_ns, scenario.swarm.drain) / NS_PER_S)
+            if loading:
+                await loading
             await self._leave(tasks)
             for task in (folding, probing, *storming, *asking):
                 task.cancel()
@@ -116,7 +125,9 @@ class Swarm:
         self.books.settle(time.monotonic_ns() if stopped_early else 2**62)
         if not stopped_early:
             self.books.ledger.close()
-        self._post(accounting=dict(accounting))
+        accounting.update(self._requests.accounting())
+        accounting.update(self._load.accounting() if self._load else {})
+        self._post(accounting=dict(accounting), exemplars=self._requests.answers.exemplars(last=True))
 
     def _clock_watch(self) -> Iterator[ClockWatch]:
         """One, of the first class that knows how to ask the target's clock."""
@@ -128,20 +139,6 @@ class Swarm:
                 member = self._member(cls, spec.count + scenario.witness_sockets)
                 yield ClockWatch(self.books.clock, member, self.books.broke)
                 return
-
-    async def _client(self, stack: contextlib.AsyncExitStack, receive_buffer: int) -> aiohttp.ClientSession:
-        """The client of connections whose kernel takes so much in; 0 leaves that to the kernel."""
-        if receive_buffer not in self._clients:
-            target = self.job.scenario.target
-            make = functools.partial(_small_socket, receive_buffer) if receive_buffer else None
-            session = aiohttp.ClientSession(
-                base_url=target.url,
-                connector=aiohttp.TCPConnector(limit=0, ssl=traced_tls(target.tls_verify), socket_factory=make),
-                timeout=aiohttp.ClientTimeout(total=self.job.scenario.load.timeout / NS_PER_S),
-                trace_configs=[tracing()],
-            )
-            self._clients[receive_buffer] = await stack.enter_async_context(session)
-        return self._clients[receive_buffer]
 
     async def _storm(self, index: int, storm: Storm) -> None:
         """Hit this process's part of the connections when it is time."""
@@ -191,8 +188,10 @@ class Swarm:
                 for connection in self._connections[each : each + AT_A_TIME]:
                     connection.publisher.expire(now)
                 await asyncio.sleep(0)
+            for _ in self._requests.answers.judge():
+                await asyncio.sleep(0)  # what is due meanwhile goes first
             self.books.count_connected(time.monotonic_ns())
-            self._post()
+            self._post(exemplars=self._requests.answers.exemplars())
 
     def _account(self) -> SwarmAccount:
         means = [mean for connection in self._connections if (mean := connection.reception.mean_us) is not None]
@@ -202,49 +201,34 @@ class Swarm:
             len(means),
             sum(means),
             sum(mean * mean for mean in means),
-            _came_after_all(slow) if slow.received else {},
+            slow.after_all() if slow.received else {},
             self.books.stamped,
-            _clock(self.books.clock),
+            self.books.clock.to_json(time.monotonic_ns()),
         )
 
     def _post(self, **more: Any) -> None:
         if published := self.books.take_published():
             more["published"] = published
+        load = self._load
         events, self.books.events[:] = list(self.books.events), []
+        if load:
+            events, load.events = events + load.events, []
         if self.books.fault and not self._told_fault:
             self._told_fault = True
             events.append({"kind": "member error", "text": self.job.redactor()(self.books.fault)[:400]})
         if events:
             more["events"] = events
+        if self._connections:
+            more |= {"ledger": self.books.ledger.counts.to_json(), "swarm": self._account().to_json()}
         if fanned := self.books.take_fanned():
             more["fanned"] = fanned
+        if self._requests.gets and (probes := self._requests.gets.take()):
+            self._outbox.unspooled(probes=probes)
         self.books.judge_frames()
         self._outbox.post(
             intervals=[interval.to_json() for interval in self.books.recorder.fold()],
-            ledger=self.books.ledger.counts.to_json(),
-            swarm=self._account().to_json(),
-            gauges={"connections": self.books.connected},
-            vitals=self._vitals.row(self.t0_ns),
+            gauges=(load.gauges() if load else {})
+            | ({"connections": self.books.connected} if self._connections else {}),
+            vitals=self._vitals.row(self.t0_ns) | (load.arrivals() if load else {}),
             **more,
         )
-
-
-def _small_socket(receive_buffer: int, address: Any) -> socket.socket:
-    """A socket that takes little in, from before it is connected."""
-    family, kind, protocol, *_ = address
-    small = socket.socket(family, kind, protocol)
-    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    return small
-
-
-def _clock(offset: ClockOffset) -> dict[str, float]:
-    if not offset.known:
-        return {}
-    found = {"offset_ms": offset.at_ns(time.monotonic_ns()) / 1e6, "uncertainty_us": offset.uncertainty_ns / 1000}
-    return {name: round(value, 3) for name, value in (found | {"drift_ppm": offset.drift * 1e6}).items()}
-
-
-def _came_after_all(slow: Counts) -> dict[str, int]:
-    """The ledger of those that were slow on purpose: what came after the drain did come."""
-    late = min(slow.late, slow.lost)
-    return {"expected": slow.expected, "delivered": slow.delivered + late, "lost": slow.lost - late}

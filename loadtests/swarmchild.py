@@ -52,8 +52,8 @@ class SwarmChild:
 
     def finish(self) -> str | None:
         """Wait for the child's own end; how it died, if it was not done."""
-        drain_s = self._job.scenario.swarm.drain / 1e9
-        self._reading.join(timeout=drain_s + 15)
+        scenario = self._job.scenario
+        self._reading.join(timeout=(scenario.swarm.drain + scenario.load.timeout) / 1e9 + 15)
         if not self._done and self.lost is None:
             self.lost = "the swarm's process did not end in time"
         self.kill()

@@ -73,7 +73,7 @@ async def _main(answers: _Answers) -> None:
         elif order["order"] == "published" and swarm:
             swarm.books.published_elsewhere(order["published"])
         elif order["order"] == "stop" and swarm:
-            swarm.ending.set()
+            swarm.stop()
 
 
 def _end(answers: _Answers, ended: asyncio.Task[None]) -> None:

@@ -13,6 +13,9 @@ from loadtests.series import series_name
 __all__ = ["url_scenario"]
 
 
+_CLASSES = {"users": "loadtests.urluser:UrlUser", "members": "loadtests.urlmember:UrlMember"}
+
+
 def url_scenario(
     url: str,
     rate: str = "",
@@ -21,6 +24,7 @@ def url_scenario(
     arrivals: str = "constant",
     warm_up: str = "",
     timeout: str = "10s",
+    driver: str = "users",
     *,
     insecure: bool = False,
 ) -> Scenario:
@@ -32,6 +36,8 @@ def url_scenario(
     """
     if arrivals not in ("constant", "poisson"):
         raise UsageError(f'--arrivals "{arrivals}": expected constant or poisson')
+    if driver not in _CLASSES:
+        raise UsageError(f'--driver "{driver}": expected {" or ".join(_CLASSES)}')
     if "://" not in url:
         url = f"http://{url}"
     try:
@@ -43,13 +49,13 @@ def url_scenario(
         name=re.sub(r"[^A-Za-z0-9._-]+", "-", parts.netloc + path).strip("-"),
         target=Target(url=f"{parts.scheme}://{parts.netloc}", tls_verify=not insecure),
         load=Load.model_validate(
-            {"timeout": parse_duration_ns(timeout), "users": users or (100 if rate else 10)}
+            {"driver": driver, "timeout": parse_duration_ns(timeout), "users": users or (100 if rate else 10)}
             | ({"rate": parse_rate_per_s(rate), "arrivals": arrivals} if rate else {"model": "closed"})
         ),
         phases=(
             *((Phase(kind="warm-up", duration=parse_duration_ns(warm_up)),) if warm_up not in ("0", "0s", "") else ()),
             Phase(kind="steady", duration=parse_duration_ns(duration or "60s")),
         ),
-        users=(UserClass.model_validate({"class": "loadtests.urluser:UrlUser"}),),
+        users=(UserClass.model_validate({"class": _CLASSES[driver]}),),
         settings={"url": url, "arrival_series": series_name("GET", path)},
     )

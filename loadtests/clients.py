@@ -1,0 +1,53 @@
+"""The aiohttp clients that a swarm's connections are made by."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import socket
+from typing import Any
+
+import aiohttp
+
+from loadtests.scenario import Target
+from loadtests.stages import traced_tls, tracing
+
+__all__ = ["Clients"]
+
+
+class Clients:
+    """One for each size of receive buffer; closed with the stack.
+
+    Args:
+        target: of all of them.
+        timeout_s: of a whole request, such as a login.
+        stack: keeps them open.
+
+    """
+
+    def __init__(self, target: Target, timeout_s: float, stack: contextlib.AsyncExitStack) -> None:
+        self._target = target
+        self._timeout_s = timeout_s
+        self._stack = stack
+        self._made: dict[int, aiohttp.ClientSession] = {}
+
+    async def of(self, receive_buffer: int) -> aiohttp.ClientSession:
+        """The client of connections whose kernel takes so much in; 0 leaves that to the kernel."""
+        if receive_buffer not in self._made:
+            make = functools.partial(_small_socket, receive_buffer) if receive_buffer else None
+            session = aiohttp.ClientSession(
+                base_url=self._target.url,
+                connector=aiohttp.TCPConnector(limit=0, ssl=traced_tls(self._target.tls_verify), socket_factory=make),
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+                trace_configs=[tracing()],
+            )
+            self._made[receive_buffer] = await self._stack.enter_async_context(session)
+        return self._made[receive_buffer]
+
+
+def _small_socket(receive_buffer: int, address: Any) -> socket.socket:
+    """A socket that takes little in, from before it is connected."""
+    family, kind, protocol, *_ = address
+    small = socket.socket(family, kind, protocol)
+    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    return small
