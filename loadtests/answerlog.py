@@ -66,24 +66,26 @@ class AnswerLog:
         if exception is not None:
             outcome, error = classify(exception, status)
             error = self._redact(error)
-        series = self._series(method, name)
+        series = self._names.get((method, name)) or self._series(method, name)
         self._recorder.record(series, intended_ns, started_ns, ended_ns, outcome, size_bytes, error)
-        headers = getattr(response, "headers", None)
-        if outcome is Outcome.OK and headers is not None and hasattr(headers, "get"):
+        if outcome is Outcome.OK:
             self._answered += 1
-            if self._answered % EACH_TIMED == 0 and (told := headers.get("server-timing")):
-                self._recorder.note(
-                    series, intended_ns, partial(Interval.add_server_us, parts=parse_server_timing(told))
-                )
-        if self._gets is not None and outcome is Outcome.OK:
-            self._gets.offer(series, method, url, response)
-        if self._sample is not None and headers is not None:
+            if self._answered % EACH_TIMED == 0:
+                self._ask_server_timing(series, intended_ns, response)
+            if self._gets is not None:
+                self._gets.offer(series, method, url, response)
+        if self._sample is not None and getattr(response, "headers", None) is not None:
             self._sample.offer(series, intended_ns, method, url, response)
         response_ns, service_ns = ended_ns - intended_ns, ended_ns - started_ns
         if self._exemplars.wants(series, response_ns, outcome, error):
-            detail = f"{exception!r}" if exception is not None else ""
+            detail, headers = f"{exception!r}" if exception is not None else "", getattr(response, "headers", None)
             given = dict(headers.items()) if headers is not None and hasattr(headers, "items") else None
             self._exemplars.keep(series, intended_ns, response_ns, service_ns, outcome, error, detail, given)
+
+    def _ask_server_timing(self, series: str, intended_ns: int, response: Any) -> None:
+        headers = getattr(response, "headers", None)
+        if headers is not None and hasattr(headers, "get") and (told := headers.get("server-timing")):
+            self._recorder.note(series, intended_ns, partial(Interval.add_server_us, parts=parse_server_timing(told)))
 
     def judge(self) -> Iterator[None]:
         """Hold what was drawn against the contract, one answer at a time: each takes up to a millisecond."""
@@ -97,9 +99,7 @@ class AnswerLog:
 
     def _series(self, method: str, name: str) -> str:
         """The series of a request; few names, so each is made and redacted once."""
-        series = self._names.get((method, name))
-        if series is None:
-            series = self._redact(series_name(method, name))
-            if len(self._names) < MOST_NAMES:
-                self._names[method, name] = series
+        series = self._redact(series_name(method, name))
+        if len(self._names) < MOST_NAMES:
+            self._names[method, name] = series
         return series

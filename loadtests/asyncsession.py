@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from functools import partialmethod
+from collections.abc import Coroutine
 from typing import Any
 
 from loadtests.asyncconnection import AsyncConnection
@@ -14,7 +14,7 @@ from loadtests.httpresponse import Response
 __all__ = ["AsyncSession"]
 
 
-class AsyncSession(HttpClient):
+class AsyncSession(HttpClient[Coroutine[Any, Any, Response]]):
     """Sends requests, each from a task that awaits its answer; several tasks have a connection each.
 
     response = await http.get("/agents", params={"page": 2})
@@ -47,14 +47,6 @@ class AsyncSession(HttpClient):
         except StopIteration as ended:
             response: Response = ended.value
             return response
-
-    get = partialmethod(request, "GET")
-    options = partialmethod(request, "OPTIONS")
-    head = partialmethod(request, "HEAD")
-    delete = partialmethod(request, "DELETE")
-    post = partialmethod(request, "POST")
-    put = partialmethod(request, "PUT")
-    patch = partialmethod(request, "PATCH")
 
     def close(self) -> None:
         """Close every connection that is idle."""

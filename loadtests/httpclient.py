@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import ssl
 import time
-from base64 import b64encode
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache, partial
-from typing import Any, ClassVar, NamedTuple
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from functools import lru_cache
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from urllib.parse import SplitResult, unquote, urlsplit
 
+from loadtests.duration import NS_PER_S
 from loadtests.httpcookies import Cookies
 from loadtests.httpreply import BadAnswerError, Reply, TruncatedError
-from loadtests.httprequest import RequestWriter, request_body, request_target
+from loadtests.httprequest import RequestWriter, basic_auth, request_body, request_target
 from loadtests.httpresponse import BadStatusError, Request, Response
+from loadtests.redirect import redirect_target, redirected
 from loadtests.tls import tls_context
 
 __all__ = ["Conversation", "Exchange", "HttpClient", "Report"]
 
 _tls_context = lru_cache(tls_context)  # users share one, with its trusted certificates
-_REDIRECTS = {301, 302, 303, 307, 308}
+MOST_KEPT = 1000
 _USUAL = {"User-Agent": "loadtests", "Accept": "*/*", "Accept-Encoding": "gzip, deflate, br"}
 Report = Callable[[Response, str, str, Mapping[str, Any], Exception | None], None]
 
@@ -39,7 +40,11 @@ Conversation = Generator[Exchange, tuple[Reply, int], Response]
 wrong is thrown into it. It returns the response."""
 
 
-class HttpClient:
+Answer = TypeVar("Answer")
+"""What a call gives: the response, or what is to be awaited for it."""
+
+
+class HttpClient(Generic[Answer]):
     """Holds conversations; each is reported once, when its outcome is certain.
 
     Args:
@@ -82,6 +87,8 @@ class HttpClient:
         self._begin, self._report = begin, report
         self._timeout_s, self._verify, self._cert, self._max_redirects = timeout_s, verify, cert, max_redirects
         self._writers: dict[tuple[str, str], RequestWriter] = {}
+        self._ready: dict[tuple[str, str], tuple[Request, SplitResult, bytes]] = {}
+        """What was written before and holds nothing of its own, by method and URL."""
         self._written_for: dict[str, str] = {}
         self._split: dict[str, SplitResult] = {}
 
@@ -93,6 +100,38 @@ class HttpClient:
             yield
         finally:
             self.request_name = None
+
+    def request(self, method: str, url: str, **how: Any) -> Answer:
+        """Send one request; ``how`` is that of :meth:`converse`."""
+        raise NotImplementedError
+
+    def get(self, url: str, **how: Any) -> Answer:
+        """``GET``; see :meth:`converse`."""
+        return self.request("GET", url, **how)
+
+    def options(self, url: str, **how: Any) -> Answer:
+        """``OPTIONS``; see :meth:`converse`."""
+        return self.request("OPTIONS", url, **how)
+
+    def head(self, url: str, **how: Any) -> Answer:
+        """``HEAD``; see :meth:`converse`."""
+        return self.request("HEAD", url, **how)
+
+    def delete(self, url: str, **how: Any) -> Answer:
+        """``DELETE``; see :meth:`converse`."""
+        return self.request("DELETE", url, **how)
+
+    def post(self, url: str, **how: Any) -> Answer:
+        """``POST``; see :meth:`converse`."""
+        return self.request("POST", url, **how)
+
+    def put(self, url: str, **how: Any) -> Answer:
+        """``PUT``; see :meth:`converse`."""
+        return self.request("PUT", url, **how)
+
+    def patch(self, url: str, **how: Any) -> Answer:
+        """``PATCH``; see :meth:`converse`."""
+        return self.request("PATCH", url, **how)
 
     def converse(
         self,
@@ -130,26 +169,25 @@ class HttpClient:
             ValueError: when the request itself cannot be written.
 
         """
-        own = dict(headers) if headers else {}
-        body = request_body(data, json, own)
-        if auth is None and "://" not in url:
-            auth = self._auth
-        if auth is not None and "Authorization" not in own:
-            own["Authorization"] = _basic(auth)
-        request = Request(method, url if "://" in url else self.base_url + url, own, body, self.headers)
-        request, where, written = self._write(request, params)
+        plain = data is None and json is None and not (params or headers or auth or self._cookies.any)
+        ready = self._ready.get((method, url)) if plain and self._written_for == self.headers else None
+        if ready is None:
+            ready = self._write(self._asked(method, url, data, json, headers, auth), params)
+            if plain and len(self._ready) < MOST_KEPT:
+                self._ready[method, url] = ready
+        request, where, written = ready
         name = name or self.request_name or url
         began = self._begin()
         started_ns = time.monotonic_ns()
-        deadline_s = time.monotonic() + (self._timeout_s if timeout is None else timeout)
+        deadline_s = started_ns / NS_PER_S + (self._timeout_s if timeout is None else timeout)
         reply: Reply | None = None
         error: Exception | None = None
         past: list[Response] = []
         try:
             reply, ended_ns = yield Exchange(request.method, where, written, deadline_s)
             self._cookies.keep(reply, request.url)
-            while allow_redirects and reply.status in _REDIRECTS and (target := _field(reply, b"location")):
-                past.append(self.response_class(request, reply, None, started_ns, ended_ns, None))
+            while allow_redirects and (target := redirect_target(reply)):
+                past.append(self.response_class(request, reply, None, started_ns, ended_ns))
                 if len(past) > self._max_redirects:
                     raise BadAnswerError(f"redirected more than {self._max_redirects} times")
                 request, where, written = self._write_redirected(request, reply.status, target)
@@ -160,17 +198,25 @@ class HttpClient:
         if reply is not None and reply.status >= 400:
             error = BadStatusError(f"{reply.status} for {request.url}")
         given = {**began, **context} if context else began
-        report = partial(self._report_caught, method, name, given) if catch_response else None
-        response = self.response_class(request, reply, error, started_ns, ended_ns, report)
-        response.history = past
-        if report is None:
+        response = self.response_class(request, reply, error, started_ns, ended_ns)
+        if past:
+            response.history = past
+        if catch_response:
+            response.report = self._report, method, name, given
+        else:
             self._report(response, method, name, given, error)
         return response
 
-    def _report_caught(
-        self, method: str, name: str, context: Mapping[str, Any], response: Response, error: Exception | None
-    ) -> None:
-        self._report(response, method, name, context, error)
+    def _asked(
+        self, method: str, url: str, data: Any, json: Any, headers: Mapping[str, str] | None, auth: Any
+    ) -> Request:
+        own = dict(headers) if headers else {}
+        body = request_body(data, json, own)
+        if auth is None and "://" not in url:
+            auth = self._auth
+        if auth is not None and "Authorization" not in own:
+            own["Authorization"] = basic_auth(auth)
+        return Request(method, url if "://" in url else self.base_url + url, own, body, self.headers)
 
     def _write(self, request: Request, params: Any) -> tuple[Request, SplitResult, bytes]:
         """The request with its cookies, where it goes, and its bytes; ValueError when it cannot be written."""
@@ -181,14 +227,14 @@ class HttpClient:
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # over 65535 raises
                 raise ValueError(f"{url}: expected http://HOST[:PORT]/PATH or https://...")
             parts.hostname.encode("idna")  # raises where there can be no such name
-            if len(self._split) < 1000:
+            if len(self._split) < MOST_KEPT:
                 self._split[url] = parts
         cookie = self._cookies.sent_to(url)
         if cookie and not any(name.lower() == "cookie" for name in headers):
             headers = {**headers, "Cookie": cookie}
         origin = (parts.scheme, parts.netloc)
         if self._written_for != self.headers:
-            self._written_for, self._writers = dict(self.headers), {}
+            self._written_for, self._writers, self._ready = dict(self.headers), {}, {}
         writer = self._writers.get(origin)
         if writer is None:
             writer = self._writers[origin] = RequestWriter(parts.netloc.rpartition("@")[2], self.headers)
@@ -198,29 +244,10 @@ class HttpClient:
     def _write_redirected(self, request: Request, status: int, target: bytes) -> tuple[Request, SplitResult, bytes]:
         """As :meth:`_write`; what cannot be written here is the server's fault."""
         try:
-            return self._write(_redirected(request, status, target), None)
+            return self._write(redirected(request, status, target), None)
         except ValueError as error:
             raise BadAnswerError(f"redirected to {target.decode('latin-1')!r}: {error}") from error
 
     def tls(self, parts: SplitResult) -> ssl.SSLContext | None:
         """The context of an https origin."""
         return _tls_context(self._verify, self._cert) if parts.scheme == "https" else None
-
-
-def _redirected(request: Request, status: int, target: bytes) -> Request:
-    """The request that a redirect asks for (RFC 9110, section 15.4); secrets stay with their origin."""
-    method, url, headers, body, usual = request
-    there = urljoin(url, target.decode("latin-1"))
-    if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
-        method, body = "GET", None
-        headers = {name: value for name, value in headers.items() if not name.lower().startswith("content-")}
-    secret = {"cookie"} if urlsplit(there)[:2] == urlsplit(url)[:2] else {"cookie", "authorization"}
-    return Request(method, there, {n: v for n, v in headers.items() if n.lower() not in secret}, body, usual)
-
-
-def _field(reply: Reply, name: bytes) -> bytes | None:
-    return next((value for known, value in reply.headers if known.lower() == name), None)
-
-
-def _basic(auth: tuple[str, str]) -> str:
-    return f"Basic {b64encode(':'.join(auth).encode()).decode()}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from email.message import Message
-from http.cookiejar import CookieJar
+from http.cookiejar import Cookie, CookieJar
 from typing import Any
 from urllib.request import Request
 
@@ -12,16 +12,31 @@ from loadtests.httpreply import Reply
 __all__ = ["Cookies"]
 
 
+class _Jar(CookieJar):
+    """Knows whether there ever was a cookie."""
+
+    used = False
+
+    def set_cookie(self, cookie: Cookie) -> None:
+        """Also what a user's own code puts in comes this way."""
+        self.used = True
+        super().set_cookie(cookie)
+
+
 class Cookies:
     """Keeps what servers set, and says what goes back to them (RFC 6265, by ``http.cookiejar``)."""
 
     def __init__(self) -> None:
-        self.jar = CookieJar()
-        self._any = False
+        self.jar = _Jar()
+
+    @property
+    def any(self) -> bool:
+        """Whether there may be one to send."""
+        return self.jar.used
 
     def sent_to(self, url: str) -> str | None:
         """The Cookie field of a request, if it has one."""
-        if not self._any and not len(self.jar):
+        if not self.any:
             return None
         asked = Request(url)  # noqa: S310 -- it is never opened
         self.jar.add_cookie_header(asked)
@@ -29,12 +44,11 @@ class Cookies:
 
     def keep(self, reply: Reply, url: str) -> None:
         """Take what a reply sets."""
-        fields = [value for name, value in reply.headers if name.lower() == b"set-cookie"]
+        fields = [value for name, value in reply.headers if len(name) == 10 and name.lower() == b"set-cookie"]
         if fields:
             message = Message()
             for value in fields:
                 message["Set-Cookie"] = value.decode("latin-1")
-            self._any = True
             self.jar.extract_cookies(_Answer(message), Request(url))  # type: ignore[arg-type] # noqa: S310
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json as json_of
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-__all__ = ["RequestWriter", "request_body", "request_target"]
+__all__ = ["RequestWriter", "basic_auth", "request_body", "request_target"]
 
 _READY = re.compile(r"[!$%&'()*+,./0-9:;=?@A-Z_a-z~-]*")
 """A target that needs no quoting; a fragment never goes to the server."""
@@ -37,6 +38,11 @@ def request_body(data: Any, json: Any, headers: dict[str, str]) -> bytes | None:
     if kind and not any(name.lower() == "content-type" for name in headers):
         headers["Content-Type"] = kind
     return body
+
+
+def basic_auth(auth: tuple[str, str]) -> str:
+    """What stands in the Authorization field for a name and a password (RFC 7617)."""
+    return f"Basic {b64encode(':'.join(auth).encode()).decode()}"
 
 
 class RequestWriter:

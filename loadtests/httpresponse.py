@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from email.message import Message
 from typing import Any, ClassVar, NamedTuple
@@ -55,10 +55,19 @@ class Response:
         error: what went wrong, if anything.
         started_ns: CLOCK_MONOTONIC of the first request's start.
         ended_ns: of the last byte, or of the failure.
-        report: takes the error, or None, once: when the request's outcome is certain.
+
+    Attributes:
+        report: where its outcome is for the user's code to say: takes it once, after method, name and context.
 
     """
 
+    report: tuple[Callable[..., None], str, str, Mapping[str, Any]] | None = None
+    history: Sequence[Response] = ()
+    """The redirects that led here."""
+    encoding: str | None = None
+    """Set it before reading ``text`` where the answer does not say what it is."""
+    _entered = False
+    _said: Exception | bool | None = None
     misused: ClassVar[type[Exception]] = RuntimeError
     """Raised where it is used against its rules."""
     refused: ClassVar[type[Exception]] = CheckFailedError
@@ -73,22 +82,18 @@ class Response:
         error: Exception | None,
         started_ns: int,
         ended_ns: int,
-        report: Callable[[Response, Exception | None], None] | None,
     ) -> None:
         self.request = request
         self.error = error
-        self.encoding: str | None = None
-        """Set it before reading ``text`` where the answer does not say what it is."""
-        self.history: list[Response] = []
-        """The redirects that led here."""
         self.status_code = reply.status if reply else 0
         """0 when there was no answer."""
-        self.headers = Headers(reply.headers if reply else [])
         self._reply = reply
         self.started_ns, self.ended_ns = started_ns, ended_ns
-        self._report = report
-        self._entered = False
-        self._said: Exception | bool | None = None
+
+    @property
+    def headers(self) -> Headers:
+        """Of the answer, by name whatever its case."""
+        return Headers(self._reply.headers if self._reply else [])
 
     @property
     def size_bytes(self) -> int:
@@ -175,22 +180,23 @@ class Response:
         self._said = said
 
     def __enter__(self) -> Response:
-        if self._report is None:
+        if self.report is None:
             raise self.misused(_WITHOUT)
         self._entered = True
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, _: object) -> bool:
         """Report the request; code that raised something of its own inside the block has failed, not the request."""
-        report, self._report = self._report, None
-        if report is None:
+        told, self.report = self.report, None
+        if told is None:
             return False
+        report, *what = told
         if self._said is not None:
-            report(self, self._said if isinstance(self._said, Exception) else None)
+            report(self, *what, self._said if isinstance(self._said, Exception) else None)
             return kind is None
         if value is not None and not isinstance(value, self.refusals):
             return False
-        report(self, value if isinstance(value, self.refusals) else self.error)
+        report(self, *what, value if isinstance(value, self.refusals) else self.error)
         return True
 
 

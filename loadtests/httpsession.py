@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partialmethod
 from typing import Any
 from urllib.parse import SplitResult
 
@@ -25,7 +24,7 @@ class LocustResponse(Response):
     refusals = (ResponseError,)
 
 
-class HttpSession(HttpClient):
+class HttpSession(HttpClient[Response]):
     """Sends requests, each from a greenlet that waits for its answer."""
 
     response_class = LocustResponse
@@ -54,14 +53,6 @@ class HttpSession(HttpClient):
         except StopIteration as ended:
             response: Response = ended.value
             return response
-
-    get = partialmethod(request, "GET")
-    options = partialmethod(request, "OPTIONS")
-    head = partialmethod(request, "HEAD")
-    delete = partialmethod(request, "DELETE")
-    post = partialmethod(request, "POST")
-    put = partialmethod(request, "PUT")
-    patch = partialmethod(request, "PATCH")
 
     def close(self) -> None:
         """Close every connection that is idle."""

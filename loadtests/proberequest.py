@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -59,7 +60,8 @@ class ProbeRequest:
 class GetSample:
     """A fair sample of the GETs that a process made between two takes: each is as likely to be in it as any other.
 
-    Vitter's algorithm R: the n-th offered takes a place of the sample with probability size / n.
+    Li's algorithm L (ACM TOMS 20, 1994): how many are passed over until the next one takes a place is drawn at once, so
+    that most of those offered cost a comparison.
 
     Args:
         size: how many to keep.
@@ -72,7 +74,7 @@ class GetSample:
         self._size = size
         self._target = target
         self._random = random.Random(seed)  # noqa: S311 -- chooses requests, not secrets
-        self._offered = 0
+        self._offered, self._next, self._weight = 0, size, 1.0
         self._kept: list[tuple[str, str, Any]] = []
 
     def offer(self, series: str, method: str, url: str | None, response: Any) -> None:
@@ -80,15 +82,26 @@ class GetSample:
         if method != "GET" or not url or getattr(response, "history", None):
             return
         self._offered += 1
-        one = (series, url, getattr(response, "request", None))
-        if len(self._kept) < self._size:
-            self._kept.append(one)
-        elif (place := self._random.randrange(self._offered)) < self._size:
-            self._kept[place] = one
+        if self._offered > self._size:
+            if self._offered < self._next:
+                return
+            self._kept[self._random.randrange(self._size)] = series, url, getattr(response, "request", None)
+            self._skip()
+            return
+        self._kept.append((series, url, getattr(response, "request", None)))
+        if self._offered == self._size:
+            self._skip()
+
+    def _skip(self) -> None:
+        """Draw which one is the next to take a place."""
+        one, other = (1.0 - self._random.random() for _ in range(2))  # above 0
+        self._weight *= one ** (1 / self._size)
+        self._next = self._offered + 1 + int(math.log(other) / math.log1p(-self._weight))
 
     def take(self) -> list[dict[str, Any]]:
         """The sample since it was last taken, for a pipe and never for a disk."""
-        kept, self._kept, self._offered = self._kept, [], 0
+        kept, self._kept = self._kept, []
+        self._offered, self._next, self._weight = 0, self._size, 1.0
         made = (ProbeRequest.of(series, url, _headers(request), self._target) for series, url, request in kept)
         return [{"series": one.series, "path": one.path, "headers": one.headers} for one in made if one]
 
