@@ -9,6 +9,7 @@ import ssl
 import time
 from typing import cast
 
+from loadtests.deadlines import Deadlines
 from loadtests.duration import NS_PER_S
 from loadtests.httpreply import Reply, ReplyReader, TruncatedError
 
@@ -22,6 +23,7 @@ class AsyncConnection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._deadlines = Deadlines.of()
         self._reader = ReplyReader()
         self._waiting: asyncio.Future[Reply] | None = None
         self._idle_since_ns = time.monotonic_ns()
@@ -64,7 +66,7 @@ class AsyncConnection(asyncio.Protocol):
         """
         self._reader.expect(method)
         waiting = self._waiting = self._loop.create_future()
-        timer = self._loop.call_later(timeout_s, self._on_time_up)
+        self._deadlines.begin(self, timeout_s)
         try:
             self._transport.write(request)
             reply: Reply = await waiting
@@ -72,7 +74,7 @@ class AsyncConnection(asyncio.Protocol):
             self.close()
             raise
         finally:
-            timer.cancel()
+            self._deadlines.end(self)
             self._waiting = None
         self._idle_since_ns = self.ended_ns
         if not reply.reusable:
@@ -125,7 +127,8 @@ class AsyncConnection(asyncio.Protocol):
         self.closed = True
         self._broken(exc or TruncatedError("closed before the whole answer had come"))
 
-    def _on_time_up(self) -> None:
+    def time_up(self) -> None:
+        """Its reply is awaited no longer."""
         self._broken(TimeoutError("timed out"))
 
     def _broken(self, error: Exception) -> None:

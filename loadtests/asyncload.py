@@ -22,6 +22,7 @@ from loadtests.timerfd import TimerFd
 
 __all__ = ["AsyncLoad"]
 
+NEVER_NS = 1 << 62
 AT_ONCE = 200
 """Arrivals that are offered before the loop reads again, where many are overdue."""
 MOST_EVENTS = 50
@@ -69,14 +70,19 @@ class AsyncLoad:
     async def run(self, stopping: asyncio.Event) -> None:
         """Drive the share to its end, drain, and give up what is left."""
         tasks = [asyncio.create_task(self._serve(place, seat)) for place, seat in enumerate(self._seats)]
-        offering = asyncio.create_task(self._offer()) if isinstance(self._model, OpenModel) else None
+        timer = TimerFd() if isinstance(self._model, OpenModel) else None
+        if timer:
+            asyncio.get_running_loop().add_reader(timer.fd, self._offer_due, timer)
+            self._dues_ns = self._dues()
+            self._due_ns = next(self._dues_ns, NEVER_NS)
+            timer.arm(self._due_ns)
         with contextlib.suppress(TimeoutError):
             end_ns = self._t0_ns + self._model.duration_ns
             await asyncio.wait_for(stopping.wait(), max(0.0, (end_ns - time.monotonic_ns()) / NS_PER_S))
         self._closing = True
-        if offering:
-            offering.cancel()
-            await asyncio.wait([offering])
+        if timer:
+            asyncio.get_running_loop().remove_reader(timer.fd)
+            timer.close()
         await self._drain(stopping)
         for which, intended_ns in self._line.close():
             self._never_started(which, intended_ns, Outcome.UNSENT)
@@ -113,23 +119,17 @@ class AsyncLoad:
         assert isinstance(self._model, OpenModel)  # noqa: S101 -- for the type checker
         return Plan(self._model, self._job.scenario.seed, self._job.shard, self._job.shards)
 
-    async def _offer(self) -> None:
-        """Offer every arrival at its intended time; nothing re-bases the plan after an overrun."""
-        loop, timer, due, offer = asyncio.get_running_loop(), TimerFd(), asyncio.Event(), self._line.offer
-        loop.add_reader(timer.fd, due.set)
-        try:
-            for offered, due_ns in enumerate(self._dues()):
-                while due_ns > time.monotonic_ns():
-                    timer.arm(due_ns)
-                    due.clear()
-                    await due.wait()
-                    timer.clear()
-                offer(due_ns)
-                if offered % AT_ONCE == 0:
-                    await asyncio.sleep(0)
-        finally:
-            loop.remove_reader(timer.fd)
-            timer.close()
+    def _offer_due(self, timer: TimerFd) -> None:
+        """Offer what is due, in the loop's own callback; nothing re-bases the plan after an overrun."""
+        timer.clear()
+        now_ns, offer = time.monotonic_ns(), self._line.offer
+        for _ in range(AT_ONCE):
+            if self._due_ns > now_ns or self._closing:
+                break
+            offer(self._due_ns)
+            self._due_ns = next(self._dues_ns, NEVER_NS)
+        if not self._closing:
+            timer.arm(self._due_ns)
 
     def _dues(self) -> Iterator[int]:
         for chunk in self._plan().chunks():
