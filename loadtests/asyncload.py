@@ -15,7 +15,7 @@ from loadtests.httpmember import HttpMember
 from loadtests.job import Job
 from loadtests.plan import ClosedModel, OpenModel, Plan
 from loadtests.recorder import Recorder
-from loadtests.roster import Seat, come_up_s, seats
+from loadtests.roster import Seat, seats
 from loadtests.sample import Outcome
 from loadtests.series import raised_in, stray_of
 from loadtests.timerfd import TimerFd
@@ -137,7 +137,7 @@ class AsyncLoad:
 
     async def _serve(self, place: int, seat: Seat) -> None:
         """One member, from its turn to come up to the end."""
-        await asyncio.sleep(come_up_s(self._job.scenario) * place / len(self._seats))
+        await asyncio.sleep(self._job.scenario.come_up_s * place / len(self._seats))
         member = seat.cls(seat.index, self._feeds, self._job.scenario.settings, self._secrets)
         member.http = self._requests.session(member)
         self._members += 1

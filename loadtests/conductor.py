@@ -89,16 +89,12 @@ class Conductor:
         self._ending: Ending | None = None
         self._interrupted = False
 
-    @property
-    def _shares(self) -> int:
-        """Into how many the plan is cut."""
-        return self._options.processes * (self._options.swarm_processes if self._scenario.http_members else 1)
-
     async def conduct(self) -> Conducted:
         """Start the generator, run, and close the run directory."""
         self._spool.mkdir(exist_ok=True)
         options, made = self._options, self._scenario
-        header = await asyncio.to_thread(run_header, made, self._run_id, options.command, self._shares, self._redactor)
+        shares = options.processes * (options.swarm_processes if made.http_members else 1)  # that the plan is cut into
+        header = await asyncio.to_thread(run_header, made, self._run_id, options.command, shares, self._redactor)
         log = ProcessLog(self._options.out / "generator.log", self._redactor)
         whole, processes = self._job(), options.processes
         jobs = [whole] if processes == 1 else whole.shared(processes, free_port())

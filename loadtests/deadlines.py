@@ -61,5 +61,6 @@ class Deadlines:
     def _look(self) -> None:
         now_s = time.monotonic()
         for waiting in [waiting for waiting, due_s in self._due_s.items() if due_s <= now_s]:
+            del self._due_s[waiting]
             waiting.time_up()
         self._looking = self._loop.call_later(LOOKED_S, self._look) if self._due_s else None

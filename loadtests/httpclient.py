@@ -36,8 +36,7 @@ class Exchange(NamedTuple):
 
 
 Conversation = Generator[Exchange, tuple[Reply, int], Response]
-"""Asks for exchanges, one after another; is sent each reply and when it had come (CLOCK_MONOTONIC, ns), or what went
-wrong is thrown into it. It returns the response."""
+"""Asks for exchanges; is sent each reply and when it had come (ns), or what went wrong is thrown into it."""
 
 
 Answer = TypeVar("Answer")
@@ -87,8 +86,7 @@ class HttpClient(Generic[Answer]):
         self._begin, self._report = begin, report
         self._timeout_s, self._verify, self._cert, self._max_redirects = timeout_s, verify, cert, max_redirects
         self._writers: dict[tuple[str, str], RequestWriter] = {}
-        self._ready: dict[tuple[str, str], tuple[Request, SplitResult, bytes]] = {}
-        """What was written before and holds nothing of its own, by method and URL."""
+        self._ready: dict[tuple[str, str], tuple[Request, SplitResult, bytes]] = {}  # written with nothing of their own
         self._written_for: dict[str, str] = {}
         self._split: dict[str, SplitResult] = {}
 
@@ -212,8 +210,7 @@ class HttpClient(Generic[Answer]):
     ) -> Request:
         own = dict(headers) if headers else {}
         body = request_body(data, json, own)
-        if auth is None and "://" not in url:
-            auth = self._auth
+        auth = self._auth if auth is None and "://" not in url else auth
         if auth is not None and "Authorization" not in own:
             own["Authorization"] = basic_auth(auth)
         return Request(method, url if "://" in url else self.base_url + url, own, body, self.headers)

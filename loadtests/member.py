@@ -25,11 +25,13 @@ The engine connects, times, publishes on plan, and keeps the ledger; a member on
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from loadtests.asyncsession import AsyncSession
 from loadtests.feed import Feed
-from loadtests.websocket import WebSocket
+
+if TYPE_CHECKING:  # authors' files are read where neither asyncio nor aiohttp is
+    from loadtests.asyncsession import AsyncSession
+    from loadtests.websocket import WebSocket
 
 __all__ = [
     "Acknowledged",

@@ -15,7 +15,6 @@ from loadtests.feed import read_feeds
 from loadtests.job import Job
 from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, subclass
 from loadtests.plan import OpenModel
-from loadtests.roster import come_up_s
 
 __all__ = ["populate", "unloaded_classes", "user_classes"]
 
@@ -59,7 +58,7 @@ def populate(job: Job, runner: Any, t0_ns: int) -> None:
     scenario = job.scenario
     if not scenario.users or scenario.http_members:
         return
-    over_s = come_up_s(scenario)
+    over_s = scenario.come_up_s
     model = scenario.load_model()
     if isinstance(model, OpenModel):
         runner.start(scenario.load.users, max(1.0, scenario.load.users / over_s))

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from loadtests.classfile import load_class
-from loadtests.duration import NS_PER_S
 from loadtests.errors import ScenarioError
 from loadtests.httpmember import HttpMember
 from loadtests.job import Job
 from loadtests.plan import OpenModel
-from loadtests.scenario import Scenario
 
-__all__ = ["Seat", "come_up_s", "seats"]
+__all__ = ["Seat", "seats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +51,3 @@ def _member_class(reference: str, job: Job) -> type[HttpMember]:
             'go with load.driver = "users"'
         )
     return cls
-
-
-def come_up_s(scenario: Scenario) -> float:
-    """Over how long users come up: half of the warm-up, 10 s at most, so that their logins are no load of their own."""
-    warm_up_s = sum(phase.duration for phase in scenario.phases if phase.kind == "warm-up") / NS_PER_S
-    return max(1.0, min(10.0, warm_up_s / 2))

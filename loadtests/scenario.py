@@ -196,6 +196,12 @@ class Scenario(Table):
         """Whether the HTTP load is one of asyncio members."""
         return bool(self.users) and self.load.driver == "members"
 
+    @property
+    def come_up_s(self) -> float:
+        """Over how long users come up: half of the warm-up, 10 s at most; so their logins are no load of their own."""
+        warm_up_s = sum(phase.duration for phase in self.phases if phase.kind == "warm-up") / NS_PER_S
+        return max(1.0, min(10.0, warm_up_s / 2))
+
     def load_model(self) -> OpenModel | ClosedModel:
         """The phases as one open or closed model."""
         if self.load.model == "closed":

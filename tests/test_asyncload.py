@@ -1,0 +1,190 @@
+"""An HTTP load of asyncio members against a server in the same loop: nothing is unaccounted for."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from loadtests.asyncload import AsyncLoad
+from loadtests.asyncrequests import AsyncRequests
+from loadtests.interval import merge
+from loadtests.job import Job
+from loadtests.plan import Plan
+from loadtests.recorder import Recorder
+from loadtests.scenario import Scenario
+from loadtests.series import raised_in
+
+MEMBERS = """
+from loadtests.httpmember import HttpMember
+
+class Reader(HttpMember):
+    async def prepare(self):
+        await self.http.get("/login")
+        self.http.headers["X-Member"] = str(self.index)
+
+    async def act(self):
+        await self.http.get("/page")
+
+class Thinker(HttpMember):
+    async def act(self):
+        await self.http.post("/one", json={"n": 1})
+        await self.think(0.05)
+        with await self.http.get("/two", catch_response=True) as answer:
+            if answer.json()["path"] != "/three":
+                answer.failure("not three")
+
+class Broken(HttpMember):
+    async def act(self):
+        await self.http.get("/page")
+        raise KeyError("mine")
+
+class Idle(HttpMember):
+    async def act(self):
+        await self.http.get("/page")
+
+    def pause_s(self):
+        return 0.1
+"""
+
+
+class Shop:
+    """Answers after a while, and keeps what was asked."""
+
+    def __init__(self, delay_s=0.0):
+        self.delay_s, self.asked, self.members = delay_s, Counter(), set()
+
+    async def serve(self, reader, writer):
+        """One connection, until it is closed."""
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                path = head.split()[1].decode()
+                fields = dict(line.split(b": ", 1) for line in head.strip().split(b"\r\n")[1:])
+                await reader.readexactly(int(fields.get(b"Content-Length", 0)))
+                self.asked[path] += 1
+                self.members.add(fields.get(b"X-Member"))
+                await asyncio.sleep(self.delay_s)
+                body = b'{"path": "%b"}' % path.encode()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+
+def run(shop, folder, cls, duration="1s", shard=0, shards=1, stop_after_s=None, **load):
+    """Drive a share to its end; the load, the sum of each series, and the job."""
+    (folder / "members.py").write_text(MEMBERS)
+    found = {}
+
+    async def main():
+        server = await asyncio.start_server(shop.serve, "127.0.0.1", 0)
+        scenario = Scenario.model_validate(
+            {
+                "name": "x",
+                "target": {"url": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"},
+                "phases": [{"kind": "steady", "duration": duration}],
+                "users": [{"class": f"members.py:{cls}"}],
+                "load": {"driver": "members", "timeout": "2s"} | load,
+                "folder": folder,
+            }
+        )
+        job = Job(scenario, "r", "local", "s", shard, shards, folder)
+        t0_ns = time.monotonic_ns() + 1_200_000_000  # as the orchestrator's lead: members come up before
+        recorder, stopping = Recorder(t0_ns, job.limits_ns), asyncio.Event()
+        requests = AsyncRequests(job, recorder)
+        driven = AsyncLoad(job, recorder, requests, t0_ns)
+        if stop_after_s:
+            asyncio.get_running_loop().call_later(stop_after_s, stopping.set)
+        await driven.run(stopping)
+        server.close()
+        found.update(load=driven, job=job, counted=driven.accounting() | requests.accounting())
+        rows = recorder.fold()
+        found["series"] = {
+            name: merge([row for row in rows if row.series == name], series=name) for name in {r.series for r in rows}
+        }
+
+    asyncio.run(main())
+    return found
+
+
+@pytest.mark.parametrize("arrivals", ["constant", "poisson"])
+def test_open(tmp_path, arrivals):
+    """Each planned arrival starts one task, on time; each member signs in once and has headers of its own."""
+    shop = Shop()
+    found = run(shop, tmp_path, "Reader", rate="200/s", users=10, arrivals=arrivals)
+    counted, page = found["counted"], found["series"]["GET /page"]
+    planned = Plan(found["job"].scenario.load_model(), 1, 0, 1).fingerprint()[0]
+    assert (counted["planned"], counted["offered"], counted["started"]) == (planned,) * 3
+    assert (counted["dropped"], counted["unsent"], counted["requests_in_flight"]) == (0, 0, 0)
+    assert (page.count, page.ok) == (planned, planned)
+    assert shop.asked == {"/page": planned, "/login": 10}
+    assert counted["requests_begun"] == planned + 10
+    assert shop.members == {str(k).encode() for k in range(10)} | {None}
+    assert page.lateness.total == planned
+    assert found["load"].arrivals() == {"arrivals": planned}
+
+
+def test_shares(tmp_path):
+    """Two processes send what their shards of the plan say, and no more."""
+    model_counts = []
+    for shard in range(2):
+        found = run(Shop(), tmp_path, "Reader", rate="100/s", users=6, shard=shard, shards=2)
+        model_counts.append(found["counted"]["planned"])
+        assert found["series"]["GET /page"].count == found["counted"]["planned"]
+    assert sum(model_counts) == pytest.approx(100, abs=45)
+
+
+def test_waiting_arrivals_have_their_clock_running(tmp_path):
+    """Two members at 50 ms each do 40 a second of the 60 offered: the rest waits, and its wait is in its time."""
+    found = run(Shop(0.05), tmp_path, "Idle", rate="60/s", users=2, arrivals="constant")
+    page = found["series"]["GET /page"]
+    assert page.count == 60
+    assert page.service.percentile_us(50) < 150_000
+    assert page.response.percentile_us(99) > 300_000  # the last of 60 waits for 20 of 25 ms each
+
+
+def test_dropped_and_unsent(tmp_path):
+    """Above the cap arrivals are dropped; what still waits once a cut run's two seconds are over was never sent."""
+    found = run(Shop(3.0), tmp_path, "Idle", rate="40/s", users=2, in_flight_cap=10, stop_after_s=1.9)
+    counted = found["counted"]
+    assert counted["offered"] == counted["started"] + counted["dropped"] + counted["unsent"]
+    assert counted["dropped"] > 0
+    stray = found["series"]["arrival Idle"]
+    assert (stray.dropped, stray.unsent) == (counted["dropped"], counted["unsent"])
+    assert found["series"]["GET /page"].timeouts == counted["requests_begun"] - counted["requests_in_flight"]
+
+
+def test_tasks(tmp_path):
+    """After a pause the clock starts at its end; what the block refuses is a failure of its own kind."""
+    found = run(Shop(), tmp_path, "Thinker", rate="40/s", users=20, arrivals="constant")
+    one, two = found["series"]["POST /one"], found["series"]["GET /two"]
+    assert one.ok == one.count == two.count == 40
+    assert two.errors == {"check: not three": 40}
+    assert two.lateness.percentile_us(50) < 40_000  # not counted from the task's own start
+
+
+def test_code_that_raises(tmp_path):
+    """Counted once a task, told at most 50 times, and the member goes on."""
+    found = run(Shop(), tmp_path, "Broken", rate="100/s", users=5, arrivals="constant")
+    assert found["series"][raised_in("Broken")].errors == {"raised KeyError": 100}
+    assert found["series"]["GET /page"].ok == 100
+    assert len(found["load"].events) == 50
+    assert found["load"].events[0] == {"kind": "user error", "text": "Broken raised KeyError: 'mine'"}
+
+
+def test_closed(tmp_path):
+    """Five members that take 50 ms and pause for 100 can do at most 5 / .15 a second."""
+    shop = Shop(0.05)
+    found = run(shop, tmp_path, "Idle", model="closed", users=5)
+    page = found["series"]["GET /page"]
+    assert 10 <= page.count <= 5 * (1 + 2.2 / 0.15)  # they come up over the second before
+    assert page.count == found["counted"]["requests_begun"] - found["counted"]["requests_in_flight"]
+    assert "planned" not in found["counted"]
+    assert found["load"].arrivals() == {}
+
+
+def test_the_process_of_the_members_has_no_gevent():
+    """Locust would patch the sockets under asyncio."""
+    code = "import loadtests.swarmprocess, loadtests.urlmember, sys; sys.exit('gevent' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

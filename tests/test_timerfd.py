@@ -1,0 +1,36 @@
+"""The kernel's timer, looked at without waiting for it."""
+
+import select
+import time
+
+from loadtests.timerfd import TimerFd
+
+
+def _due(timer, wait_s=0.0):
+    return bool(select.select([timer.fd], [], [], wait_s)[0])
+
+
+def test_due_and_not_due():
+    """What is past is due at once; what is far is not; seen once, it is over until it is armed anew."""
+    timer = TimerFd()
+    assert not _due(timer)
+    timer.arm(time.monotonic_ns() - 1_000_000)
+    assert _due(timer, 1.0)
+    timer.clear()
+    assert not _due(timer)
+    timer.clear()  # nothing to see is no error
+    timer.arm(time.monotonic_ns() + 3600 * 1_000_000_000)
+    assert not _due(timer)
+    timer.arm(0)
+    assert _due(timer, 1.0)
+    timer.close()
+
+
+def test_on_time():
+    """It is never early."""
+    timer = TimerFd()
+    due_ns = time.monotonic_ns() + 3_000_000
+    timer.arm(due_ns)
+    assert _due(timer, 5.0)
+    assert time.monotonic_ns() >= due_ns
+    timer.close()
