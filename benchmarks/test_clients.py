@@ -1,21 +1,22 @@
-"""What a request costs the generator, the whole way on: plan, client, recorder, self-checks, Locust's statistics.
+"""What a request costs the generator, the whole way on: plan, client, recorder, self-checks, statistics.
 
-The real command drives the same server with the same task twice, as a LoadUser and as a FastHttpUser; what counts is
-the processor time of the process of the users, as it tells of itself each second.
+The real command drives the same server with the same task: as a FastHttpUser, as a LoadUser, and as an asyncio member.
+What counts is the processor time of the process that sends, as it tells of itself each second.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loadtests.run import Run
-from tests.endtoend.harness import loadtests, null_server
+from tests.endtoend.harness import loadtests, null_server, summary
 
 USERS = """
 from locust import FastHttpUser, constant, task
@@ -27,7 +28,7 @@ class Lean(LoadUser):
 
     @task
     def page(self):
-        self.client.get("/page", name="/page")
+        self.client.get("{path}", name="/page")
 
 
 class Fast(FastHttpUser):
@@ -35,36 +36,65 @@ class Fast(FastHttpUser):
 
     @task
     def page(self):
-        self.client.get("/page", name="/page")
+        self.client.get("{path}", name="/page")
 """
+MEMBERS = """
+from loadtests.httpmember import HttpMember
 
 
-def _cost(folder: Path, user: str, load: str) -> tuple[float, float]:
-    """Requests a second, and microseconds of processor time a request, in the median second of the steady state."""
-    (folder / "users.py").write_text(USERS)
+class Member(HttpMember):
+    async def act(self):
+        await self.http.get("{path}", name="/page")
+"""
+KINDS = {"FastHttpUser": "users.py:Fast", "LoadUser": "users.py:Lean", "member": "members.py:Member"}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one kind of client, in the median second: requests, us of a core for each; and its service times."""
+
+    per_s: float
+    us: float
+    service_ms: dict[str, float]
+
+
+def cost(folder: Path, kind: str, load: str, path: str = "/page") -> Cost:
+    """Let one kind of client ask for a path of the null server."""
+    (folder / "users.py").write_text(USERS.format(path=path))
+    (folder / "members.py").write_text(MEMBERS.format(path=path))
+    driver = "members" if kind == "member" else "users"
+    scenario, out = folder / "cost.toml", folder / f"{kind}-{abs(hash(load + path))}"
     with null_server() as url:
-        path = folder / f"{user}.toml"
-        path.write_text(
+        scenario.write_text(
             f"""name = "cost"
 phases = [ {{ kind = "warm-up", duration = "3s" }}, {{ kind = "steady", duration = "8s" }} ]
-users = [ {{ class = "users.py:{user}" }} ]
+users = [ {{ class = "{KINDS[kind]}" }} ]
 [target]
 url = "{url}"
 max_rate = 5000
 [load]
+driver = "{driver}"
 {load}
 [[objectives]]
 must = ["errors < 1%"]
 """
         )
-        out = folder / f"{user}-{load[:12].strip().replace(' ', '')}".replace('"', "")
-        loadtests("run", path, "--out", out)
+        loadtests("run", scenario, "--out", out)
     run = Run(out)
-    series = next(by for name, by in run.intervals.items() if name.startswith("GET "))
-    cpu = {math.floor(row["at_s"]) - 1: row["cpu_percent"] for row in run.vitals if row["source"] == "generator"}
-    seconds = [s for s in run.header.steady_seconds() if s in cpu and series.get(s) and series[s].completed]
+    series = run.intervals["GET /page"]
+    source = "generator.swarm" if driver == "members" else "generator"
+    cpu = {math.floor(row["at_s"]) - 1: row["cpu_percent"] for row in run.vitals if row["source"] == source}
+    seconds = [s for s in run.header.steady_seconds() if s in cpu and s in series and series[s].completed]
     each_us = [cpu[s] * 1e4 / series[s].completed for s in seconds]
-    return statistics.median(series[s].completed for s in seconds), statistics.median(each_us)
+    per_s = statistics.median(series[s].completed for s in seconds)
+    return Cost(per_s, statistics.median(each_us), summary(out)["series"]["GET /page"]["service_ms"])
+
+
+def _beside(benchmark: Any, of: Callable[[str], Cost]) -> dict[str, Cost]:
+    """The three of them, the member being what is benchmarked."""
+    found = {"member": benchmark.pedantic(lambda: of("member"), rounds=1)}
+    found |= {kind: of(kind) for kind in KINDS if kind != "member"} if benchmark.enabled else {}
+    return {kind: found[kind] for kind in KINDS if kind in found}
 
 
 @pytest.mark.parametrize(
@@ -75,14 +105,19 @@ must = ["errors < 1%"]
     ],
 )
 def test_a_request(benchmark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], load: str) -> None:
-    """LoadUser beside FastHttpUser."""
-    lean_per_s, lean_us = benchmark.pedantic(lambda: _cost(tmp_path, "Lean", load), rounds=1)
-    if benchmark.stats is None:
-        return
-    fast_per_s, fast_us = _cost(tmp_path, "Fast", load)
-    benchmark.extra_info |= {"us": lean_us, "ratio": fast_us / lean_us}
+    """Processor time, as multiples of FastHttpUser's."""
+    found = _beside(benchmark, lambda kind: cost(tmp_path, kind, load))
     with capsys.disabled():
-        print(
-            f"\n{json.dumps(load)}: LoadUser {lean_us:.0f} us of a core a request ({lean_per_s:,.0f}/s), "
-            f"FastHttpUser {fast_us:.0f} us ({fast_per_s:,.0f}/s), {fast_us / lean_us:.2f} times"
-        )
+        for kind, one in found.items():
+            times = found.get("FastHttpUser", one).us / one.us
+            print(f"\n{load!r}: {kind:>12} {one.us:4.0f} us a request, {one.per_s:,.0f}/s: {times:.1f} times", end="")
+
+
+def test_added_time(benchmark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What each adds to a server that takes 5 ms, at 1,000/s from 100 users."""
+    load = 'rate = "1000/s"\narrivals = "constant"\nusers = 100'
+    found = _beside(benchmark, lambda kind: cost(tmp_path, kind, load, "/delay/5"))
+    with capsys.disabled():
+        for kind, one in found.items():
+            added = ", ".join(f"{name} {one.service_ms[name] - 5:.2f}" for name in ("p50", "p99", "p99.9"))
+            print(f"\n{kind:>12} adds (ms) {added}", end="")
