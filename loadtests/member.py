@@ -24,7 +24,8 @@ The engine connects, times, publishes on plan, and keeps the ledger; a member on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from loadtests.feed import Feed
@@ -132,8 +133,8 @@ class Member:
     hears_broadcasts = False
     """Whether it hears, from the moment it is connected, what the server itself publishes: read as ``Broadcast``.
     One that names ``channels`` hears those, once it is subscribed."""
-    http: AsyncSession
-    """A session of its own on the target: what it asks is a sample, as of any user."""
+    open_http: Callable[[], AsyncSession]
+    """Makes ``http``; the engine's."""
     ws: WebSocket | None = None
     """Its connection, while there is one."""
     intended_ns: int | None = None
@@ -152,6 +153,11 @@ class Member:
         self.feeds = feeds
         self.settings = settings
         self.secrets = secrets
+
+    @cached_property
+    def http(self) -> AsyncSession:
+        """A session of its own on the target, made when it is first used: what it asks is a sample, as of any user."""
+        return self.open_http()
 
     async def prepare(self, http: Any) -> None:
         """Whatever must happen before connecting, such as a login; ``http`` is an aiohttp.ClientSession on the target.

@@ -12,6 +12,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from loadtests.asyncload import AsyncLoad
@@ -79,7 +80,7 @@ class Swarm:
         scenario = self.job.scenario
         secrets = {name: value.get_secret_value() for name, value in scenario.secrets.items()}
         member = cls(index, self._feeds, scenario.settings, secrets)
-        member.http = self._requests.session(member)
+        member.open_http = partial(self._requests.session, member)
         return member
 
     def stop(self) -> None:
