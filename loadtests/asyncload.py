@@ -13,18 +13,15 @@ from loadtests.duration import NS_PER_S
 from loadtests.feed import read_feeds
 from loadtests.httpmember import HttpMember
 from loadtests.job import Job
+from loadtests.offering import Offering
 from loadtests.plan import ClosedModel, OpenModel, Plan
 from loadtests.recorder import Recorder
 from loadtests.roster import Seat, seats
 from loadtests.sample import Outcome
 from loadtests.series import raised_in, stray_of
-from loadtests.timerfd import TimerFd
 
 __all__ = ["AsyncLoad"]
 
-NEVER_NS = 1 << 62
-AT_ONCE = 200
-"""Arrivals that are offered before the loop reads again, where many are overdue."""
 MOST_EVENTS = 50
 AFTER_RAISE_S = 0.01
 """A closed member whose code raises without awaiting anything must not keep the loop."""
@@ -70,19 +67,17 @@ class AsyncLoad:
     async def run(self, stopping: asyncio.Event) -> None:
         """Drive the share to its end, drain, and give up what is left."""
         tasks = [asyncio.create_task(self._serve(place, seat)) for place, seat in enumerate(self._seats)]
-        timer = TimerFd() if isinstance(self._model, OpenModel) else None
-        if timer:
-            asyncio.get_running_loop().add_reader(timer.fd, self._offer_due, timer)
-            self._dues_ns = self._dues()
-            self._due_ns = next(self._dues_ns, NEVER_NS)
-            timer.arm(self._due_ns)
+        loop = asyncio.get_running_loop()
+        offering = Offering(self._dues(), self._line.offer) if isinstance(self._model, OpenModel) else None
+        if offering:
+            loop.add_reader(offering.fd, offering.on_due)
         with contextlib.suppress(TimeoutError):
             end_ns = self._t0_ns + self._model.duration_ns
             await asyncio.wait_for(stopping.wait(), max(0.0, (end_ns - time.monotonic_ns()) / NS_PER_S))
         self._closing = True
-        if timer:
-            asyncio.get_running_loop().remove_reader(timer.fd)
-            timer.close()
+        if offering:
+            loop.remove_reader(offering.fd)
+            offering.close()
         await self._drain(stopping)
         for which, intended_ns in self._line.close():
             self._never_started(which, intended_ns, Outcome.UNSENT)
@@ -118,18 +113,6 @@ class AsyncLoad:
     def _plan(self) -> Plan:
         assert isinstance(self._model, OpenModel)  # noqa: S101 -- for the type checker
         return Plan(self._model, self._job.scenario.seed, self._job.shard, self._job.shards)
-
-    def _offer_due(self, timer: TimerFd) -> None:
-        """Offer what is due, in the loop's own callback; nothing re-bases the plan after an overrun."""
-        timer.clear()
-        now_ns, offer = time.monotonic_ns(), self._line.offer
-        for _ in range(AT_ONCE):
-            if self._due_ns > now_ns or self._closing:
-                break
-            offer(self._due_ns)
-            self._due_ns = next(self._dues_ns, NEVER_NS)
-        if not self._closing:
-            timer.arm(self._due_ns)
 
     def _dues(self) -> Iterator[int]:
         for chunk in self._plan().chunks():

@@ -5,9 +5,10 @@ Runs under gevent. Time comes from CLOCK_MONOTONIC, which every process of a mac
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -20,18 +21,21 @@ from loadtests.arrival import ArrivalLine
 from loadtests.clientpool import PoolWaits
 from loadtests.duration import NS_PER_S
 from loadtests.job import Job
+from loadtests.locuststatistics import figures_of
 from loadtests.locustuser import Requests
+from loadtests.offering import Offering
 from loadtests.outbox import Outbox
 from loadtests.plan import OpenModel, Plan
 from loadtests.proberequest import GetSample
 from loadtests.requestlog import RequestLog
 from loadtests.sample import Outcome
-from loadtests.series import series_name
 from loadtests.swarmchild import SwarmChild
 from loadtests.unloadedpass import UnloadedPass
 from loadtests.vitals import PROBE_S, Vitals
 
 __all__ = ["LocustLoad"]
+
+_READ = 1
 
 
 class LocustLoad:
@@ -65,8 +69,7 @@ class LocustLoad:
         self._unloaded = UnloadedPass(job)
         self._vitals, self._pool_waits = Vitals(), PoolWaits()
         self._lost_told: set[str] = set()
-        self._over = False
-        self._taken_up = 0
+        self._over, self._taken_up = False, 0
 
     def open_swarm(self) -> None:
         """Start the swarm's processes, which connect once the run starts."""
@@ -119,9 +122,8 @@ class LocustLoad:
     def run(self, runner: Any) -> None:
         """Drive the share to its end and post the last batch; :meth:`begin` comes first."""
         folding = gevent.spawn(self._fold_each_second, runner)
-        if isinstance(self._model, OpenModel) and self._classes:
-            self._offer()
-        self._sleep_until(self._t0_ns + self._model.duration_ns)
+        with self._offering():
+            self._sleep_until(self._t0_ns + self._model.duration_ns)
         self._requests.closing = True
         self._drain()
         if not self._stopping.is_set():
@@ -133,9 +135,8 @@ class LocustLoad:
         begun, under_way_ns = self._requests.begun, self._requests.in_flight_ns
         self._over = True
         folding.join()  # not killed: that could cut a line of its in half
-        accounting = {
-            name: getattr(self._line.accounting, name) for name in ("offered", "started", "dropped", "unsent")
-        }
+        counted = self._line.accounting
+        accounting = {name: getattr(counted, name) for name in ("offered", "started", "dropped", "unsent")}
         accounting |= {
             "requests_begun": begun,
             "requests_in_flight": in_flight,
@@ -145,7 +146,8 @@ class LocustLoad:
             accounting["planned"] = self._plan().fingerprint()[0]
         for child in self._swarm:
             self._tell_lost(child.finish())
-        self._outbox.post(**self._log.take(last=True), accounting=accounting, locust=self._locust_statistics())
+        locust = figures_of(self.environment.stats, self.job.redactor())
+        self._outbox.post(**self._log.take(last=True), accounting=accounting, locust=locust)
 
     def _tell_lost(self, how: str | None) -> None:
         if how and how not in self._lost_told:
@@ -173,17 +175,25 @@ class LocustLoad:
         while (left := due_ns - time.monotonic_ns()) > 0 and not self._stopping.is_set():
             self._stopping.wait(min(left / NS_PER_S, 1.0)) if left > 5_000_000 else gevent.sleep(left / NS_PER_S)
 
-    def _offer(self) -> None:
-        """Offer every arrival at its intended time; nothing re-bases the plan after an overrun."""
-        clock, offer, sleep, stopping = time.monotonic_ns, self._line.offer, gevent.sleep, self._stopping
-        self._sleep_until(self._t0_ns)
+    @contextlib.contextmanager
+    def _offering(self) -> Iterator[None]:
+        """Offer every arrival at its intended time meanwhile, in a callback of the hub."""
+        if not (isinstance(self._model, OpenModel) and self._classes):
+            yield
+            return
+        offering = Offering(self._dues(), self._line.offer)
+        watcher = gevent.get_hub().loop.io(offering.fd, _READ)
+        watcher.start(offering.on_due)
+        try:
+            yield
+        finally:
+            watcher.stop()
+            watcher.close()
+            offering.close()
+
+    def _dues(self) -> Iterator[int]:
         for chunk in self._plan().chunks():
-            for due_ns in (chunk + self._t0_ns).tolist():
-                while (left := due_ns - clock()) > 0:
-                    sleep(left / NS_PER_S)
-                    if stopping.is_set():
-                        return
-                offer(due_ns)
+            yield from (chunk + self._t0_ns).tolist()
 
     def _drain(self) -> None:
         """Give what is in line and in flight its time-out to end; two seconds once the run is to stop."""
@@ -235,16 +245,3 @@ class LocustLoad:
     def _offered(self) -> int:
         """Arrivals that came due so far; in a closed model, requests that began."""
         return self._line.accounting.offered if isinstance(self._model, OpenModel) else self._requests.begun
-
-    def _locust_statistics(self) -> dict[str, Any]:
-        """Locust's own figures, warm-up included: from the actual send, rounded; for comparison only."""
-        redact = self.job.redactor()
-        return {
-            redact(series_name(entry.method, entry.name)): {
-                "count": entry.num_requests,
-                "failures": entry.num_failures,
-                "max": entry.max_response_time,
-            }
-            | {f"p{p * 100:g}": entry.get_response_time_percentile(p) for p in (0.5, 0.9, 0.95, 0.99, 0.999)}
-            for entry in list(self.environment.stats.entries.values())[:50]
-        }

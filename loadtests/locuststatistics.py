@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-__all__ = ["LocustStatistics"]
+from loadtests.series import series_name
+
+__all__ = ["LocustStatistics", "figures_of"]
 
 
 class LocustStatistics:
@@ -66,3 +69,16 @@ def _rounded(times_ms: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     unit = np.select([times_ms < 100, times_ms < 1000, times_ms < 10_000], [1, 10, 100], 1000)
     rounded: np.ndarray[Any, Any] = (np.round(times_ms / unit) * unit).astype(np.int64)
     return rounded
+
+
+def figures_of(statistics: Any, redact: Callable[[str], str]) -> dict[str, Any]:
+    """Locust's own figures, warm-up included: from the actual send, rounded; for comparison only."""
+    return {
+        redact(series_name(entry.method, entry.name)): {
+            "count": entry.num_requests,
+            "failures": entry.num_failures,
+            "max": entry.max_response_time,
+        }
+        | {f"p{p * 100:g}": entry.get_response_time_percentile(p) for p in (0.5, 0.9, 0.95, 0.99, 0.999)}
+        for entry in list(statistics.entries.values())[:50]
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import sys
 import time
 
 __all__ = ["TimerFd"]
@@ -31,6 +32,8 @@ class TimerFd:
     """
 
     def __init__(self) -> None:
+        if sys.platform != "linux":
+            raise OSError(f"arrivals of an open model are timed by Linux's timerfd, and this is {sys.platform}")
         self._libc = ctypes.CDLL(None, use_errno=True)
         self.fd: int = self._libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
         if self.fd < 0:
