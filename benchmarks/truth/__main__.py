@@ -21,7 +21,7 @@ from benchmarks.truth.queue import QUEUE, QUEUE_SLOW
 from benchmarks.truth.shares import ERRORS_FEW, ERRORS_MANY, HANGING, TAIL_3, TAIL_6
 from benchmarks.truth.stall import STALL, STALL_FEW
 from benchmarks.truth.table import as_text, write
-from benchmarks.truth.truth import Row, Truth
+from benchmarks.truth.truth import Row, Truth, by_members
 from loadtests.errors import RunError
 
 SHORT = ((STALL_FEW, TAIL_3, TAIL_6, ERRORS_MANY, FAULTY),)
@@ -30,7 +30,7 @@ LONG = (
     (STALL_FEW, FIXED_100, ERRORS_MANY, OVERLOAD_FEW),
     (QUEUE, LOGNORMAL, FAULTLESS, HANGING),
     (QUEUE_SLOW, TAIL_3, TAIL_6, FAULTY),
-    (OVERLOAD, LOGNORMAL_TWO),
+    (OVERLOAD, LOGNORMAL_TWO, by_members(QUEUE), by_members(STALL)),
 )
 """What stands in one line runs at the same time."""
 SHORT_S, LONG_S, COMPARE_S = 30, 60, 15

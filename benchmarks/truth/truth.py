@@ -58,6 +58,11 @@ class Truth:
     """Whether other tools are put on the same server too, after the harness."""
 
 
+def by_members(truth: Truth) -> Truth:
+    """The same, asked by asyncio members; other tools are not asked again."""
+    return replace(truth, name=f"{truth.name}, members", load=(*truth.load, "--driver", "members"), peers=False)
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the table."""
