@@ -81,6 +81,7 @@ class AsyncLoad:
         await self._drain(stopping)
         for which, intended_ns in self._line.close():
             self._never_started(which, intended_ns, Outcome.UNSENT)
+        self._requests.over = True
         for task in tasks:
             task.cancel()
         if tasks:

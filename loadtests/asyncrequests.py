@@ -42,6 +42,8 @@ class AsyncRequests:
         self.gets = GetSample(job.probes_per_s, scenario.target.url, seed) if job.probes_per_s else None
         self.answers = AnswerLog(recorder, job.redactor(), sample, self.gets)
         self.begun = self.ended = 0
+        self.over = False
+        """Whether the run is: what is cancelled from then on was under way at its end."""
         self._in_flight_ns = 0
         self._target, self._timeout_s = scenario.target, scenario.load.timeout / NS_PER_S
 
@@ -53,6 +55,7 @@ class AsyncRequests:
             self._ended,
             timeout_s=self._timeout_s,
             verify=self._target.tls_verify,
+            over=lambda: self.over,
         )
 
     @property

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from loadtests.asyncconnection import AsyncConnection
@@ -17,14 +19,17 @@ __all__ = ["AsyncSession"]
 class AsyncSession(HttpClient[Coroutine[Any, Any, Response]]):
     """Sends requests, each from a task that awaits its answer; several tasks have a connection each.
 
+    One that a member's own code cancels has failed; once the run is ``over``, it was under way at the end.
+
     response = await http.get("/agents", params={"page": 2})
     with await http.post("/agents", json=agent, catch_response=True) as response:
         if not response.json()["id"]:
             response.failure("it has no id")
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, over: Callable[[], bool] = lambda: False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._over = over
         self._idle: dict[tuple[str, str], list[AsyncConnection]] = {}
 
     async def request(self, method: str, url: str, **how: Any) -> Response:
@@ -42,6 +47,11 @@ class AsyncSession(HttpClient[Coroutine[Any, Any, Response]]):
                     answer = await self._exchange(exchange)
                 except (OSError, BadAnswerError, TruncatedError) as problem:
                     exchange = conversation.throw(problem)
+                except asyncio.CancelledError:
+                    if not self._over():
+                        with contextlib.suppress(StopIteration):
+                            conversation.throw(OSError("cancelled by the member's own code"))
+                    raise
                 else:
                     exchange = conversation.send(answer)
         except StopIteration as ended:

@@ -39,8 +39,7 @@ Conversation = Generator[Exchange, tuple[Reply, int], Response]
 """Asks for exchanges; is sent each reply and when it had come (ns), or what went wrong is thrown into it."""
 
 
-Answer = TypeVar("Answer")
-"""What a call gives: the response, or what is to be awaited for it."""
+Answer = TypeVar("Answer")  # what a call gives: the response, or what is to be awaited for it
 
 
 class HttpClient(Generic[Answer]):
@@ -86,7 +85,9 @@ class HttpClient(Generic[Answer]):
         self._begin, self._report = begin, report
         self._timeout_s, self._verify, self._cert, self._max_redirects = timeout_s, verify, cert, max_redirects
         self._writers: dict[tuple[str, str], RequestWriter] = {}
-        self._ready: dict[tuple[str, str], tuple[Request, SplitResult, bytes]] = {}  # written with nothing of their own
+        self._ready: dict[
+            tuple[str, str, str], tuple[Request, SplitResult, bytes]
+        ] = {}  # written with nothing of their own
         self._written_for: dict[str, str] = {}
         self._split: dict[str, SplitResult] = {}
 
@@ -168,17 +169,16 @@ class HttpClient(Generic[Answer]):
 
         """
         plain = data is None and json is None and not (params or headers or auth or self._cookies.any)
-        ready = self._ready.get((method, url)) if plain and self._written_for == self.headers else None
+        what = method, url, self.base_url
+        ready = self._ready.get(what) if plain and self._written_for == self.headers else None
         if ready is None:
             ready = self._write(self._asked(method, url, data, json, headers, auth), params)
             if plain and len(self._ready) < MOST_KEPT:
-                self._ready[method, url] = ready
+                self._ready[what] = ready
         request, where, written = ready
-        name = name or self.request_name or url
-        began = self._begin()
+        name, began = name or self.request_name or url, self._begin()
         started_ns = time.monotonic_ns()
         deadline_s = started_ns / NS_PER_S + (self._timeout_s if timeout is None else timeout)
-        reply: Reply | None = None
         error: Exception | None = None
         past: list[Response] = []
         try:
@@ -208,7 +208,7 @@ class HttpClient(Generic[Answer]):
     def _asked(
         self, method: str, url: str, data: Any, json: Any, headers: Mapping[str, str] | None, auth: Any
     ) -> Request:
-        own = dict(headers) if headers else {}
+        own = dict(headers or {})
         body = request_body(data, json, own)
         auth = self._auth if auth is None and "://" not in url else auth
         if auth is not None and "Authorization" not in own:

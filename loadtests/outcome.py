@@ -36,6 +36,7 @@ def classify(exception: BaseException | str | None, status: int | None) -> tuple
         return Outcome.ERROR, f"http {status}"
     for sign, kind in (
         ("not allowed by this run", "not allowed"),
+        ("cancelled by", "cancelled"),
         ("refused", "connection refused"),
         ("reset", "connection reset"),
         ("broken pipe", "connection reset"),

@@ -115,6 +115,7 @@ class Swarm:
                 await asyncio.sleep(min(self._settling.behind_ns, scenario.swarm.drain) / NS_PER_S)
             if loading:
                 await loading
+            self._requests.over = True
             await self._leave(tasks)
             for task in (folding, probing, *storming, *asking):
                 task.cancel()

@@ -601,6 +601,19 @@ def case_what_begins_after_the_end_is_not_counted(shop, client, fired):
 
 
 @with_shop
+def case_another_base_url(shop, client, fired):
+    """What was written for one server is not sent to another."""
+    other = Shop()
+    client.get("/a")
+    client.get("/a")
+    getattr(client, "session", client).base_url = other.url
+    client.get("/a")
+    other.server.stop()
+    assert (len(shop.heads), len(other.heads)) == (2, 1)
+    assert other.heads[0][2]["host"] == other.url.removeprefix("http://")
+
+
+@with_shop
 def case_nobody_there(shop, client, fired):
     """A refused connection is a failure of its own kind."""
     shop.server.stop()

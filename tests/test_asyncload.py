@@ -18,6 +18,8 @@ from loadtests.scenario import Scenario
 from loadtests.series import raised_in
 
 MEMBERS = """
+import asyncio
+import contextlib
 from loadtests.httpmember import HttpMember
 
 class Reader(HttpMember):
@@ -40,6 +42,12 @@ class Broken(HttpMember):
     async def act(self):
         await self.http.get("/page")
         raise KeyError("mine")
+
+class Hasty(HttpMember):
+    async def act(self):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await self.http.get("/page")
 
 class Idle(HttpMember):
     async def act(self):
@@ -171,6 +179,14 @@ def test_code_that_raises(tmp_path):
     assert found["series"]["GET /page"].ok == 100
     assert len(found["load"].events) == 50
     assert found["load"].events[0] == {"kind": "user error", "text": "Broken raised KeyError: 'mine'"}
+
+
+def test_code_that_cancels_its_request(tmp_path):
+    """It has failed, under a kind of its own, and is no more under way; its connection answers nobody else."""
+    found = run(Shop(0.1), tmp_path, "Hasty", rate="50/s", users=5, arrivals="constant")
+    page = found["series"]["GET /page"]
+    assert page.errors == {"cancelled": 50}
+    assert (found["counted"]["requests_begun"], found["counted"]["requests_in_flight"]) == (50, 0)
 
 
 def test_closed(tmp_path):

@@ -59,12 +59,12 @@ def test_url_not_trusted(url: str, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("trusting", ["--insecure", "--no-insecure"])
-def test_url(trusting: str, url: str, authority: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("trusting", "driver"), [("--insecure", "members"), ("--no-insecure", "users")])
+def test_url(trusting: str, driver: str, url: str, authority: Path, tmp_path: Path) -> None:
     """Both remedies work: not to verify, and to trust the authority."""
     known = {} if trusting == "--insecure" else {"SSL_CERT_FILE": str(authority)}
     short = ("--users", "5", "--rate", "20/s", "--duration", "2s", "--warm-up", "1s")
-    loadtests("run", "--url", url, *short, trusting, "--out", tmp_path / "run", **known)
+    loadtests("run", "--url", url, *short, trusting, "--driver", driver, "--out", tmp_path / "run", **known)
     assert outcomes(tmp_path / "run") == {"GET /": (60, 60, 0)}
 
 
