@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from loadtests.contract import Contract
 from loadtests.graphqlcontract import GraphQLContract
 from loadtests.httpreply import BadAnswerError
+from loadtests.job import Job
 from loadtests.promises import Promises
 from loadtests.scenario import ContractCheck
 
@@ -47,6 +48,12 @@ class AnswerSample:
         self._share = check.sample
         self._draw = random.Random(seed).random  # noqa: S311 -- a sample, no secret
         self._waiting: list[_Answer] = []
+
+    @classmethod
+    def of(cls, job: Job) -> AnswerSample | None:
+        """For a process's share of a run; None where its scenario has no contract."""
+        check = job.scenario.contract
+        return cls(job.promises, check, job.scenario.seed + job.shard) if check is not None else None
 
     def offer(self, series: str, intended_ns: int, method: str, url: str | None, response: Any) -> None:
         """Perhaps keep an answer, of Locust's clients or one like theirs."""

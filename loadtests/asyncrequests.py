@@ -37,10 +37,8 @@ class AsyncRequests:
 
     def __init__(self, job: Job, recorder: Recorder) -> None:
         scenario = job.scenario
-        contract, seed = scenario.contract, scenario.seed + job.shard
-        sample = AnswerSample(job.promises, contract, seed) if contract is not None else None
-        self.gets = GetSample(job.probes_per_s, scenario.target.url, seed) if job.probes_per_s else None
-        self.answers = AnswerLog(recorder, job.redactor(), sample, self.gets)
+        self.gets = GetSample.of(job)
+        self.answers = AnswerLog(recorder, job.redactor(), AnswerSample.of(job), self.gets)
         self.begun = self.ended = 0
         self.over = False
         """Whether the run is: what is cancelled from then on was under way at its end."""

@@ -20,8 +20,9 @@ from loadtests.answersample import AnswerSample
 from loadtests.arrival import ArrivalLine
 from loadtests.clientpool import PoolWaits
 from loadtests.duration import NS_PER_S
+from loadtests.interval import Interval
 from loadtests.job import Job
-from loadtests.locuststatistics import figures_of
+from loadtests.locuststatistics import LocustStatistics, figures_of
 from loadtests.locustuser import Requests
 from loadtests.offering import Offering
 from loadtests.outbox import Outbox
@@ -29,6 +30,7 @@ from loadtests.plan import OpenModel, Plan
 from loadtests.proberequest import GetSample
 from loadtests.requestlog import RequestLog
 from loadtests.sample import Outcome
+from loadtests.series import is_request
 from loadtests.swarmchild import SwarmChild
 from loadtests.unloadedpass import UnloadedPass
 from loadtests.vitals import PROBE_S, Vitals
@@ -60,14 +62,10 @@ class LocustLoad:
         self._classes: list[Any] = list(environment.user_classes)
         self._requests: Requests = self._classes[0].requests if self._classes else Requests()
         self._model = job.scenario.load_model()
-        self._sample: AnswerSample | None = None
-        if job.scenario.contract is not None:
-            self._sample = AnswerSample(job.promises, job.scenario.contract, job.scenario.seed + job.shard)
-        self._gets: GetSample | None = None
-        if job.probes_per_s:
-            self._gets = GetSample(job.probes_per_s, job.scenario.target.url, job.scenario.seed + job.shard)
+        self._sample, self._gets = AnswerSample.of(job), GetSample.of(job)
         self._unloaded = UnloadedPass(job)
         self._vitals, self._pool_waits = Vitals(), PoolWaits()
+        self._statistics = LocustStatistics(environment.stats)
         self._lost_told: set[str] = set()
         self._over, self._taken_up = False, 0
 
@@ -86,8 +84,11 @@ class LocustLoad:
             child.tell({"order": "published", "published": published})
 
     def _from_swarm(self, which: int, batch: dict[str, Any]) -> None:
-        """Pass a child's batch on; what it published, the others here learn too."""
+        """Pass a child's batch on; what it published the others here learn too, and Locust's page what it asked."""
         self._send(batch)
+        for row in batch.get("intervals", ()) if self.job.scenario.http_members else ():
+            if is_request(row["series"]):
+                self._statistics.add_interval(Interval.from_json(row))
         for child in self._swarm[:which] + self._swarm[which + 1 :] if "published" in batch else ():
             child.tell({"order": "published", "published": batch["published"]})
 
@@ -146,7 +147,8 @@ class LocustLoad:
             accounting["planned"] = self._plan().fingerprint()[0]
         for child in self._swarm:
             self._tell_lost(child.finish())
-        locust = figures_of(self.environment.stats, self.job.redactor())
+        own = not self.job.scenario.http_members  # else these are our own times, in its page
+        locust = figures_of(self.environment.stats, self.job.redactor()) if own else {}
         self._outbox.post(**self._log.take(last=True), accounting=accounting, locust=locust)
 
     def _tell_lost(self, how: str | None) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from loadtests.histogram import Histogram, bucket_lowest_us
+from loadtests.interval import Interval
 from loadtests.series import series_name
 
 __all__ = ["LocustStatistics", "figures_of"]
@@ -42,12 +44,25 @@ class LocustStatistics:
         sizes, self._bytes = self._bytes, defaultdict(int)
         errors, self._errors = self._errors, []
         for (method, name), listed in times.items():
-            array = np.array(listed)
-            rounded, counts = np.unique(_rounded(array), return_counts=True)
-            for entry in (self._statistics.total, self._statistics.get(name, method)):
-                _add(entry, array, dict(zip(rounded.tolist(), counts.tolist(), strict=True)), sizes[method, name])
+            self._enter(method, name, np.array(listed), sizes[method, name])
         for method, name, error in errors:
             self._statistics.log_error(method, name, error)
+
+    def add_interval(self, interval: Interval) -> None:
+        """What asyncio members asked in a second: each time to a histogram bucket's width, errors by their kind."""
+        method, _, name = interval.series.partition(" ")
+        took = Histogram.sum((interval.service, interval.failed_service))
+        if took.index.size:
+            middle_us = (bucket_lowest_us(took.index) + bucket_lowest_us(took.index + 1) - 1) / 2
+            self._enter(method, name, np.repeat(middle_us / 1000, took.counts), interval.size_bytes)
+        for kind, n in {**interval.errors, "timeout": interval.timeouts}.items():
+            for _ in range(n):
+                self._statistics.log_error(method, name, Exception(kind))
+
+    def _enter(self, method: str, name: str, times_ms: np.ndarray[Any, Any], size_bytes: int) -> None:
+        rounded, counts = np.unique(_rounded(times_ms), return_counts=True)
+        for entry in (self._statistics.total, self._statistics.get(name, method)):
+            _add(entry, times_ms, dict(zip(rounded.tolist(), counts.tolist(), strict=True)), size_bytes)
 
 
 def _add(entry: Any, times_ms: np.ndarray[Any, Any], by_time: dict[int, int], size_bytes: int) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from loadtests.job import Job
+
 __all__ = ["GetSample", "ProbeRequest", "origin"]
 
 _OURS = frozenset(
@@ -76,6 +78,12 @@ class GetSample:
         self._random = random.Random(seed)  # noqa: S311 -- chooses requests, not secrets
         self._offered, self._next, self._weight = 0, size, 1.0
         self._kept: list[tuple[str, str, Any]] = []
+
+    @classmethod
+    def of(cls, job: Job) -> GetSample | None:
+        """For a process's share of what the witness may ask; None where there is no witness."""
+        seed = job.scenario.seed + job.shard
+        return cls(job.probes_per_s, job.scenario.target.url, seed) if job.probes_per_s else None
 
     def offer(self, series: str, method: str, url: str | None, response: Any) -> None:
         """A request that was answered well; not one that was sent on from elsewhere, whose time is of two."""

@@ -29,6 +29,8 @@ from loadtests import locustuser
 from loadtests.answersample import AnswerSample
 from loadtests.arrival import ArrivalLine
 from loadtests.errors import ScenarioError
+from loadtests.histogram import Histogram
+from loadtests.interval import Interval
 from loadtests.job import Job
 from loadtests.locuststatistics import LocustStatistics
 from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, subclass
@@ -606,6 +608,24 @@ def case_statistics_in_batches():
     assert dict(batched.total.response_times) == dict(one_by_one.total.response_times)
     assert abs(batched.total.total_response_time - one_by_one.total.total_response_time) < 1e-6
     assert batched.errors.keys() == one_by_one.errors.keys()
+
+
+def case_statistics_of_members():
+    """What comes as a histogram is in Locust's figures to its buckets' width, and every failure under its kind."""
+    statistics = RequestStats()
+    fed = LocustStatistics(statistics)
+    interval = Interval(
+        "GET /items/{id}", 3, count=6, ok=3, timeouts=1, errors={"http 503": 2}, size_bytes=70,
+        service=Histogram.of([1_000, 2_000, 50_000]), failed_service=Histogram.of([3_000, 3_000, 2_000_000]),
+    )  # fmt: skip
+    fed.add_interval(interval)
+    fed.add_interval(Interval("POST /none", 3))
+    entry = statistics.get("/items/{id}", "GET")
+    assert (entry.num_requests, entry.num_failures, entry.total_content_length) == (6, 3, 70)
+    assert dict(entry.response_times) == {1: 1, 2: 1, 3: 2, 50: 1, 2000: 1}
+    assert abs(entry.total_response_time - 2059) < 2
+    assert statistics.total.num_requests == 6
+    assert sorted(error.occurrences for error in statistics.errors.values()) == [1, 2]
 
 
 CASES = {name.removeprefix("case_"): case for name, case in list(globals().items()) if name.startswith("case_")}
