@@ -92,14 +92,9 @@ def _binned(rows: Sequence[Mapping[str, float]], column: str) -> tuple[list[floa
 
 
 def _cpu_message(peaks: Mapping[str, float], rows: Sequence[Mapping[str, float]]) -> str:
-    parts = [
-        f"{word} at {peaks[column]:.0f} %"
-        for column, word in (
-            ("target_cpu_percent", "the target"),
-            ("generator_cpu_percent", "the generator's busiest process"),
-        )
-        if column in peaks
-    ]
+    ours = [peaks[column] for column in ("generator_cpu_percent", "swarm_cpu_percent") if column in peaks]
+    parts = [f"the target at {peaks['target_cpu_percent']:.0f} %"] if "target_cpu_percent" in peaks else []
+    parts += [f"the generator's busiest process at {max(ours):.0f} %"] if ours else []
     words = " and ".join(parts) or f"machine at {peaks[next(iter(peaks))]:.0f} %"
     return f"Peaks: {words} of one core"
 

@@ -12,6 +12,7 @@ from loadtests.histogram import Histogram
 from loadtests.interval import Interval
 from loadtests.run import Run
 from loadtests.runwriter import RunWriter
+from reports.charts import resources
 from reports.charts.bars import Bar, bars
 from reports.charts.fanout import fan_out_curve, reaches, slope_us
 from reports.charts.recovery import recovery_curve
@@ -153,3 +154,13 @@ def test_old_runs(tmp_path: Path) -> None:
         (tmp_path / name).unlink()
     assert swarm_charts(run, "l") == []
     (tmp_path / "swarm.jsonl").write_text(json.dumps({"closes": {"we: storm": 1}}) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("swarm", "busiest"), [({"swarm_cpu_percent": 40.0}, 40), ({"swarm_cpu_percent": 2.0}, 3), ({}, 3)]
+)
+def test_the_swarm_is_of_the_generator(swarm, busiest):
+    """Whichever of its processes was busiest is told, also where that is one of the swarm's."""
+    peaks = {"target_cpu_percent": 7.0, "generator_cpu_percent": 3.0} | swarm
+    said = f"Peaks: the target at 7 % and the generator's busiest process at {busiest} % of one core"
+    assert resources._cpu_message(peaks, []) == said
