@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -47,7 +48,7 @@ class AnswerSample:
         self._graphql_path = check.graphql
         self._share = check.sample
         self._draw = random.Random(seed).random  # noqa: S311 -- a sample, no secret
-        self._waiting: list[_Answer] = []
+        self._waiting: deque[_Answer] = deque()
 
     @classmethod
     def of(cls, job: Job) -> AnswerSample | None:
@@ -71,8 +72,8 @@ class AnswerSample:
 
     def judged(self) -> Iterator[tuple[str, int, str | None]]:
         """Series, intended start and violation, if any, of what was kept since."""
-        waiting, self._waiting = self._waiting, []
-        for one in waiting:
+        for _ in range(len(self._waiting)):  # one by one: whoever stops in between leaves the others
+            one = self._waiting.popleft()
             if one.path == self._graphql_path and self._graphql is not None:
                 if one.method == "POST" and self._graphql.covers(one.status, one.content_type, one.sent):
                     broken = self._graphql.violation(one.status, one.content_type, one.sent, one.body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 from loadtests.arrival import ArrivalLine
 from loadtests.asyncrequests import AsyncRequests
@@ -14,7 +14,7 @@ from loadtests.feed import read_feeds
 from loadtests.httpmember import HttpMember
 from loadtests.job import Job
 from loadtests.offering import Offering
-from loadtests.plan import ClosedModel, OpenModel, Plan
+from loadtests.plan import ClosedModel, OpenModel
 from loadtests.recorder import Recorder
 from loadtests.roster import Seat, seats
 from loadtests.sample import Outcome
@@ -24,8 +24,6 @@ __all__ = ["AsyncLoad"]
 
 MOST_EVENTS = 50
 AFTER_RAISE_S = 0.01
-"""A closed member whose code raises without awaiting anything must not keep the loop."""
-
 REST_S = 0.1
 
 Waiter = asyncio.Future[int]
@@ -67,18 +65,20 @@ class AsyncLoad:
     async def run(self, stopping: asyncio.Event) -> None:
         """Drive the share to its end, drain, and give up what is left."""
         tasks = [asyncio.create_task(self._serve(place, seat)) for place, seat in enumerate(self._seats)]
-        loop = asyncio.get_running_loop()
-        offering = Offering(self._dues(), self._line.offer) if isinstance(self._model, OpenModel) else None
+        loop, plan = asyncio.get_running_loop(), self._job.plan()
+        offering = Offering(plan.dues_ns(self._t0_ns), self._line.offer) if plan else None
         if offering:
             loop.add_reader(offering.fd, offering.on_due)
-        with contextlib.suppress(TimeoutError):
-            end_ns = self._t0_ns + self._model.duration_ns
-            await asyncio.wait_for(stopping.wait(), max(0.0, (end_ns - time.monotonic_ns()) / NS_PER_S))
+        await self._until_the_end(stopping)
         self._closing = True
         if offering:
             loop.remove_reader(offering.fd)
+            if not stopping.is_set():
+                offering.finish()
             offering.close()
         await self._drain(stopping)
+        if not stopping.is_set():
+            self._requests.give_up()
         for which, intended_ns in self._line.close():
             self._never_started(which, intended_ns, Outcome.UNSENT)
         self._requests.over = True
@@ -87,11 +87,18 @@ class AsyncLoad:
         if tasks:
             await asyncio.wait(tasks)
 
+    async def _until_the_end(self, stopping: asyncio.Event) -> None:
+        end_ns = self._t0_ns + self._model.duration_ns
+        while (left_ns := end_ns - time.monotonic_ns()) > 0 and not stopping.is_set():  # loops' timers may be early
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), left_ns / NS_PER_S)
+
     def accounting(self) -> dict[str, int]:
         """Arrivals counted at the source."""
         counted = self._line.accounting
         told = {name: getattr(counted, name) for name in ("offered", "started", "dropped", "unsent")}
-        return told | ({"planned": self._plan().fingerprint()[0]} if isinstance(self._model, OpenModel) else {})
+        plan = self._job.plan()
+        return told | ({"planned": plan.fingerprint()[0]} if plan else {})
 
     def gauges(self) -> dict[str, int]:
         """What the board shows; once a second."""
@@ -111,59 +118,67 @@ class AsyncLoad:
         before, self._taken_up = self._taken_up, self._line.accounting.started
         return {"arrivals": self._taken_up - before}
 
-    def _plan(self) -> Plan:
-        assert isinstance(self._model, OpenModel)  # noqa: S101 -- for the type checker
-        return Plan(self._model, self._job.scenario.seed, self._job.shard, self._job.shards)
-
-    def _dues(self) -> Iterator[int]:
-        for chunk in self._plan().chunks():
-            yield from (chunk + self._t0_ns).tolist()
-
     async def _serve(self, place: int, seat: Seat) -> None:
         """One member, from its turn to come up to the end."""
         await asyncio.sleep(self._job.scenario.come_up_s * place / len(self._seats))
-        member = seat.cls(seat.index, self._feeds, self._job.scenario.settings, self._secrets)
+        try:
+            member = seat.cls(seat.index, self._feeds, self._job.scenario.settings, self._secrets)
+        except Exception as error:
+            self._raised(seat.cls, error)
+            return
         member.http = self._requests.session(member)
         self._members += 1
         try:
-            await self._guarded(member, member.prepare)
+            await self._guarded(seat.cls, member.prepare)
             if isinstance(self._model, OpenModel):
-                await self._serve_arrivals(seat.which, member)
+                await self._serve_arrivals(seat, member)
             else:
-                await self._serve_again(seat.number, member)
+                await self._serve_again(seat, member)
         finally:
             self._members -= 1
             member.http.close()
 
-    async def _serve_arrivals(self, which: int, member: HttpMember) -> None:
+    async def _serve_arrivals(self, seat: Seat, member: HttpMember) -> None:
         loop, line, act = asyncio.get_running_loop(), self._line, member.act
         while True:
             waiter: Waiter = loop.create_future()
-            intended_ns = line.take(which, waiter)
-            member.intended_ns = await waiter if intended_ns is None else intended_ns
-            try:
-                await act()
-            except Exception as error:
-                self._raised(member, error)
+            intended_ns = line.take(seat.which, waiter)
+            if intended_ns is None:
+                intended_ns = await waiter
+            else:
+                await asyncio.sleep(0)  # where many wait, the loop must go on between two that await nothing
+            member.intended_ns = intended_ns
+            await self._guarded(seat.cls, act)
             line.finish()
 
-    async def _serve_again(self, number: int, member: HttpMember) -> None:
+    async def _serve_again(self, seat: Seat, member: HttpMember) -> None:
         """A member above the population of the stage that is on rests."""
+
+        async def act_and_pause() -> None:
+            await member.act()
+            await asyncio.sleep(member.pause_s())  # also of none: one that awaits nothing must let the loop go on
+
         while not self._closing:
-            if number >= self._population():
+            if seat.number >= self._population():
                 await asyncio.sleep(REST_S)
                 continue
             member.intended_ns = None
-            await self._guarded(member, member.act)
-            if pause_s := member.pause_s():
-                await asyncio.sleep(pause_s)
+            if not await self._guarded(seat.cls, act_and_pause):
+                await asyncio.sleep(AFTER_RAISE_S)
 
-    async def _guarded(self, member: HttpMember, act: Callable[[], Awaitable[None]]) -> None:
+    async def _guarded(self, cls: type[HttpMember], act: Callable[[], Awaitable[None]]) -> bool:
+        """Let a member's own code run; whether it raised nothing. A cancellation that is not ours is its own too."""
         try:
             await act()
+        except asyncio.CancelledError as error:
+            if self._requests.over:
+                raise
+            self._raised(cls, error)
         except Exception as error:
-            self._raised(member, error)
-            await asyncio.sleep(AFTER_RAISE_S)
+            self._raised(cls, error)
+        else:
+            return True
+        return False
 
     def _population(self) -> int:
         """Of the stage that is on, in all processes."""
@@ -193,8 +208,8 @@ class AsyncLoad:
         series = str(scenario.settings.get("arrival_series") or stray_of(name))
         self._recorder.record(series, intended_ns, now_ns, now_ns, int(outcome))
 
-    def _raised(self, member: HttpMember, error: Exception) -> None:
-        name, now_ns, kind = type(member).__name__, time.monotonic_ns(), f"raised {type(error).__name__}"
+    def _raised(self, cls: type[HttpMember], error: BaseException) -> None:
+        name, now_ns, kind = cls.__name__, time.monotonic_ns(), f"raised {type(error).__name__}"
         self._recorder.record(raised_in(name), now_ns, now_ns, now_ns, int(Outcome.ERROR), 0, kind)
         self._raised_n += 1
         if self._raised_n <= MOST_EVENTS:  # each is counted, some are told

@@ -15,6 +15,8 @@ from loadtests.httpresponse import Response
 from loadtests.job import Job
 from loadtests.proberequest import GetSample
 from loadtests.recorder import Recorder
+from loadtests.sample import Outcome
+from loadtests.series import stray_of
 
 __all__ = ["Asking", "AsyncRequests"]
 
@@ -39,9 +41,11 @@ class AsyncRequests:
         scenario = job.scenario
         self.gets = GetSample.of(job)
         self.answers = AnswerLog(recorder, job.redactor(), AnswerSample.of(job), self.gets)
-        self.begun = self.ended = 0
+        self.begun = 0
         self.over = False
         """Whether the run is: what is cancelled from then on was under way at its end."""
+        self._recorder = recorder
+        self._under_way: dict[int, tuple[int, int, Asking]] = {}
         self._in_flight_ns = 0
         self._target, self._timeout_s = scenario.target, scenario.load.timeout / NS_PER_S
 
@@ -59,7 +63,16 @@ class AsyncRequests:
     @property
     def in_flight(self) -> int:
         """How many are under way."""
-        return self.begun - self.ended
+        return len(self._under_way)
+
+    def give_up(self) -> None:
+        """What is still under way after its time-out and a little more is one: it never ended."""
+        now_ns = time.monotonic_ns()
+        for intended_ns, started_ns, asking in self._under_way.values():
+            series = stray_of(type(asking).__name__)
+            self._recorder.record(series, intended_ns, started_ns, now_ns, int(Outcome.TIMEOUT))
+            self._in_flight_ns += now_ns - started_ns
+        self._under_way.clear()
 
     def accounting(self) -> dict[str, int]:
         """At the end, when those under way were given up."""
@@ -73,12 +86,15 @@ class AsyncRequests:
         self.begun += 1
         now_ns, intended_ns = time.monotonic_ns(), asking.intended_ns
         asking.intended_ns = None
-        return {"intended_ns": now_ns if intended_ns is None else min(intended_ns, now_ns)}
+        intended_ns = now_ns if intended_ns is None else min(intended_ns, now_ns)
+        self._under_way[self.begun] = intended_ns, now_ns, asking
+        return {"intended_ns": intended_ns, "request": self.begun}
 
     def _ended(
         self, response: Response, method: str, name: str, context: Mapping[str, Any], error: Exception | None
     ) -> None:
-        self.ended += 1
+        if self._under_way.pop(context["request"], None) is None:
+            return  # it was given up
         started_ns, ended_ns = response.started_ns, response.ended_ns
         self._in_flight_ns += ended_ns - started_ns
         times = context["intended_ns"], started_ns, ended_ns

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from loadtests.asyncconnection import AsyncConnection
-from loadtests.httpclient import Exchange, HttpClient
+from loadtests.httpclient import Conversation, Exchange, HttpClient
 from loadtests.httpreply import BadAnswerError, Reply, TruncatedError
 from loadtests.httpresponse import Response
 
@@ -30,7 +29,6 @@ class AsyncSession(HttpClient[Coroutine[Any, Any, Response]]):
     def __init__(self, *args: Any, over: Callable[[], bool] = lambda: False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._over = over
-        self._idle: dict[tuple[str, str], list[AsyncConnection]] = {}
 
     async def request(self, method: str, url: str, **how: Any) -> Response:
         """Send one request and wait for its answer; ``how`` is that of :meth:`HttpClient.converse`.
@@ -49,20 +47,13 @@ class AsyncSession(HttpClient[Coroutine[Any, Any, Response]]):
                     exchange = conversation.throw(problem)
                 except asyncio.CancelledError:
                     if not self._over():
-                        with contextlib.suppress(StopIteration):
-                            conversation.throw(OSError("cancelled by the member's own code"))
+                        _cancelled(conversation)
                     raise
                 else:
                     exchange = conversation.send(answer)
         except StopIteration as ended:
             response: Response = ended.value
             return response
-
-    def close(self) -> None:
-        """Close every connection that is idle."""
-        for idle in self._idle.values():
-            while idle:
-                idle.pop().close()
 
     async def _exchange(self, exchange: Exchange) -> tuple[Reply, int]:
         """The reply to one request, and when it had come; no redirect is followed."""
@@ -74,7 +65,7 @@ class AsyncSession(HttpClient[Coroutine[Any, Any, Response]]):
         while idle and not idle[-1].usable():
             idle.pop()
         if idle:
-            connection = idle.pop()
+            connection: AsyncConnection = idle.pop()
         else:
             tls, left_s = self.tls(parts), max(0.001, deadline_s - time.monotonic())
             port = parts.port or (443 if tls else 80)
@@ -83,3 +74,12 @@ class AsyncSession(HttpClient[Coroutine[Any, Any, Response]]):
         if not connection.closed:
             idle.append(connection)
         return reply, connection.ended_ns
+
+
+def _cancelled(conversation: Conversation) -> None:
+    """It has failed, also where a with-block was to say what it was."""
+    try:
+        conversation.throw(OSError("cancelled by the member's own code"))
+    except StopIteration as ended:
+        response: Response = ended.value
+        response.conclude(response.error)

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from loadtests.duration import NS_PER_S
+from loadtests.httpcalls import Answer, HttpCalls
 from loadtests.httpcookies import Cookies
 from loadtests.httpreply import BadAnswerError, Reply, TruncatedError
-from loadtests.httprequest import RequestWriter, basic_auth, request_body, request_target
+from loadtests.httprequest import RequestWriter, basic_auth, request_body, request_target, with_params
 from loadtests.httpresponse import BadStatusError, Request, Response
 from loadtests.redirect import redirect_target, redirected
 from loadtests.tls import tls_context
@@ -21,7 +22,8 @@ from loadtests.tls import tls_context
 __all__ = ["Conversation", "Exchange", "HttpClient", "Report"]
 
 _tls_context = lru_cache(tls_context)  # users share one, with its trusted certificates
-MOST_KEPT = 1000
+MOST_KEPT = 32
+"""Addresses that a session keeps of those it asked for; a load may have thousands that walk over millions."""
 _USUAL = {"User-Agent": "loadtests", "Accept": "*/*", "Accept-Encoding": "gzip, deflate, br"}
 Report = Callable[[Response, str, str, Mapping[str, Any], Exception | None], None]
 
@@ -39,10 +41,7 @@ Conversation = Generator[Exchange, tuple[Reply, int], Response]
 """Asks for exchanges; is sent each reply and when it had come (ns), or what went wrong is thrown into it."""
 
 
-Answer = TypeVar("Answer")  # what a call gives: the response, or what is to be awaited for it
-
-
-class HttpClient(Generic[Answer]):
+class HttpClient(HttpCalls[Answer]):
     """Holds conversations; each is reported once, when its outcome is certain.
 
     Args:
@@ -90,6 +89,7 @@ class HttpClient(Generic[Answer]):
         ] = {}  # written with nothing of their own
         self._written_for: dict[str, str] = {}
         self._split: dict[str, SplitResult] = {}
+        self._idle: dict[tuple[str, str], list[Any]] = {}
 
     @contextmanager
     def rename_request(self, name: str) -> Iterator[None]:
@@ -99,38 +99,6 @@ class HttpClient(Generic[Answer]):
             yield
         finally:
             self.request_name = None
-
-    def request(self, method: str, url: str, **how: Any) -> Answer:
-        """Send one request; ``how`` is that of :meth:`converse`."""
-        raise NotImplementedError
-
-    def get(self, url: str, **how: Any) -> Answer:
-        """``GET``; see :meth:`converse`."""
-        return self.request("GET", url, **how)
-
-    def options(self, url: str, **how: Any) -> Answer:
-        """``OPTIONS``; see :meth:`converse`."""
-        return self.request("OPTIONS", url, **how)
-
-    def head(self, url: str, **how: Any) -> Answer:
-        """``HEAD``; see :meth:`converse`."""
-        return self.request("HEAD", url, **how)
-
-    def delete(self, url: str, **how: Any) -> Answer:
-        """``DELETE``; see :meth:`converse`."""
-        return self.request("DELETE", url, **how)
-
-    def post(self, url: str, **how: Any) -> Answer:
-        """``POST``; see :meth:`converse`."""
-        return self.request("POST", url, **how)
-
-    def put(self, url: str, **how: Any) -> Answer:
-        """``PUT``; see :meth:`converse`."""
-        return self.request("PUT", url, **how)
-
-    def patch(self, url: str, **how: Any) -> Answer:
-        """``PATCH``; see :meth:`converse`."""
-        return self.request("PATCH", url, **how)
 
     def converse(
         self,
@@ -172,9 +140,9 @@ class HttpClient(Generic[Answer]):
         what = method, url, self.base_url
         ready = self._ready.get(what) if plain and self._written_for == self.headers else None
         if ready is None:
-            ready = self._write(self._asked(method, url, data, json, headers, auth), params)
-            if plain and len(self._ready) < MOST_KEPT:
-                self._ready[what] = ready
+            ready = self._write(self._asked(method, with_params(url, params), data, json, headers, auth))
+            if plain:
+                _keep(self._ready, what, ready)
         request, where, written = ready
         name, began = name or self.request_name or url, self._begin()
         started_ns = time.monotonic_ns()
@@ -213,38 +181,51 @@ class HttpClient(Generic[Answer]):
         auth = self._auth if auth is None and "://" not in url else auth
         if auth is not None and "Authorization" not in own:
             own["Authorization"] = basic_auth(auth)
-        return Request(method, url if "://" in url else self.base_url + url, own, body, self.headers)
+        if self._written_for != self.headers:
+            self._written_for, self._writers, self._ready = dict(self.headers), {}, {}
+        return Request(method, url if "://" in url else self.base_url + url, own, body, self._written_for)
 
-    def _write(self, request: Request, params: Any) -> tuple[Request, SplitResult, bytes]:
+    def _write(self, request: Request) -> tuple[Request, SplitResult, bytes]:
         """The request with its cookies, where it goes, and its bytes; ValueError when it cannot be written."""
-        method, url, headers, body, _ = request
+        method, url, headers, body, usual = request
         parts = self._split.get(url)
         if parts is None:
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # over 65535 raises
                 raise ValueError(f"{url}: expected http://HOST[:PORT]/PATH or https://...")
             parts.hostname.encode("idna")  # raises where there can be no such name
-            if len(self._split) < MOST_KEPT:
-                self._split[url] = parts
+            _keep(self._split, url, parts)
         cookie = self._cookies.sent_to(url)
         if cookie and not any(name.lower() == "cookie" for name in headers):
             headers = {**headers, "Cookie": cookie}
         origin = (parts.scheme, parts.netloc)
-        if self._written_for != self.headers:
-            self._written_for, self._writers, self._ready = dict(self.headers), {}, {}
-        writer = self._writers.get(origin)
+        writer = self._writers.get(origin) if usual is self._written_for else None
         if writer is None:
-            writer = self._writers[origin] = RequestWriter(parts.netloc.rpartition("@")[2], self.headers)
-        written = writer.write(method, request_target(parts.path, parts.query, params), headers, body)
-        return Request(method, url, headers, body, self.headers), parts, written
+            writer = RequestWriter(parts.netloc.rpartition("@")[2], usual)
+        if usual is self._written_for:
+            self._writers[origin] = writer
+        written = writer.write(method, request_target(parts.path, parts.query), headers, body)
+        return Request(method, url, headers, body, usual), parts, written
 
     def _write_redirected(self, request: Request, status: int, target: bytes) -> tuple[Request, SplitResult, bytes]:
         """As :meth:`_write`; what cannot be written here is the server's fault."""
         try:
-            return self._write(redirected(request, status, target), None)
+            return self._write(redirected(request, status, target))
         except ValueError as error:
             raise BadAnswerError(f"redirected to {target.decode('latin-1')!r}: {error}") from error
 
     def tls(self, parts: SplitResult) -> ssl.SSLContext | None:
         """The context of an https origin."""
         return _tls_context(self._verify, self._cert) if parts.scheme == "https" else None
+
+    def close(self) -> None:
+        """Close every connection that is idle."""
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
+
+
+def _keep(kept: dict[Any, Any], key: object, value: object) -> None:
+    if len(kept) >= MOST_KEPT:
+        kept.clear()
+    kept[key] = value

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-__all__ = ["RequestWriter", "basic_auth", "request_body", "request_target"]
+__all__ = ["RequestWriter", "basic_auth", "request_body", "request_target", "with_params"]
 
 _READY = re.compile(r"[!$%&'()*+,./0-9:;=?@A-Z_a-z~-]*")
 """A target that needs no quoting; a fragment never goes to the server."""
@@ -17,12 +17,17 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BREAKS = re.compile(r"[\r\n\0]")
 
 
-def request_target(path: str, query: str, params: Mapping[str, object] | Iterable[tuple[str, object]] | None) -> str:
-    """Path and query as they go on the wire, with ``params`` added to the query."""
+def with_params(url: str, params: Mapping[str, object] | Iterable[tuple[str, object]] | None) -> str:
+    """The URL with ``params`` added to its query; what comes after a # is left behind."""
+    if not params:
+        return url
+    url, more = url.partition("#")[0], list(params.items() if isinstance(params, Mapping) else params)
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(more, doseq=True)}"
+
+
+def request_target(path: str, query: str) -> str:
+    """Path and query as they go on the wire."""
     target = f"{path or '/'}?{query}" if query else path or "/"
-    if params:
-        more = urlencode(list(params.items()) if isinstance(params, Mapping) else list(params), doseq=True)
-        target += f"{'&' if query else '?'}{more}"
     return target if _READY.fullmatch(target) else quote(target, safe="!$%&'()*+,./:;=?@_~-")
 
 

@@ -186,18 +186,22 @@ class Response:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, _: object) -> bool:
-        """Report the request; code that raised something of its own inside the block has failed, not the request."""
+        """Report the request, and let go what the block raised: that is the code's failure, unless it refuses."""
+        if self.report is None:
+            return False
+        refused = self._said is None and isinstance(value, self.refusals)
+        if isinstance(self._said, Exception):
+            self.conclude(self._said)
+        else:
+            self.conclude(value if refused else None if self._said else self.error)  # type: ignore[arg-type]
+        return kind is None or refused
+
+    def conclude(self, error: Exception | None) -> None:
+        """Report the request as this, where that was left to the user's code."""
         told, self.report = self.report, None
-        if told is None:
-            return False
-        report, *what = told
-        if self._said is not None:
-            report(self, *what, self._said if isinstance(self._said, Exception) else None)
-            return kind is None
-        if value is not None and not isinstance(value, self.refusals):
-            return False
-        report(self, *what, value if isinstance(value, self.refusals) else self.error)
-        return True
+        if told is not None:
+            report, *what = told
+            report(self, *what, error)
 
 
 def _inflate(body: bytes) -> bytes:

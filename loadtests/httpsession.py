@@ -29,10 +29,6 @@ class HttpSession(HttpClient[Response]):
 
     response_class = LocustResponse
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._idle: dict[tuple[str, str], list[Connection]] = {}
-
     def request(self, method: str, url: str, **how: Any) -> Response:
         """Send one request and wait for its answer; ``how`` is that of :meth:`HttpClient.converse`.
 
@@ -54,19 +50,13 @@ class HttpSession(HttpClient[Response]):
             response: Response = ended.value
             return response
 
-    def close(self) -> None:
-        """Close every connection that is idle."""
-        for idle in self._idle.values():
-            while idle:
-                idle.pop().close()
-
     def _exchange(self, exchange: Exchange) -> tuple[Reply, int]:
         """The reply to one request, and when it had come; no redirect is followed."""
         method, parts, written, deadline_s = exchange
         idle = self._idle.setdefault((parts.scheme, parts.netloc), [])
         while idle and not idle[-1].usable():
             idle.pop()
-        connection = idle.pop() if idle else self._connect(parts, deadline_s)
+        connection: Connection = idle.pop() if idle else self._connect(parts, deadline_s)
         reply = connection.exchange(method, written, max(0.0, deadline_s - time.monotonic()))
         if not connection.closed:
             idle.append(connection)

@@ -89,10 +89,14 @@ class Interval:
             setattr(self, name, getattr(self, name) + n)
 
     def timed(self) -> Interval:
-        """Without those whose time nobody knows."""
-        n = self.untimed
-        less = {name: getattr(self, name) - n for name in ("count", "ok", "started", "completed", "untimed")}
-        return replace(self, **less) if n else self
+        """Without those whose time nobody knows, and without as great a share of those that were lost."""
+        if not self.untimed:
+            return self
+        lost = self.lost - self.lost * (self.ok - self.untimed) // self.ok
+        less = {name: getattr(self, name) - self.untimed for name in ("ok", "completed", "untimed")}
+        less |= {name: getattr(self, name) - self.untimed - lost for name in ("count", "started")}
+        bad = {limit: (upper - lost, lower - lost) for limit, (upper, lower) in self.bad.items()}
+        return replace(self, **less, lost=self.lost - lost, bad=bad)
 
     def add_seconds(self, wanted_s: int, down_s: int) -> None:
         """Seconds for which connections were to be up, and for which they were down."""

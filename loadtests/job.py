@@ -11,6 +11,7 @@ from typing import Literal
 
 from loadtests.duration import NS_PER_S
 from loadtests.objective import limits_ns
+from loadtests.plan import OpenModel, Plan
 from loadtests.promises import NO_PROMISES, Promises
 from loadtests.redaction import Redactor
 from loadtests.scenario import Scenario
@@ -86,6 +87,11 @@ class Job:
     def redactor(self) -> Redactor:
         """Takes this scenario's secrets out of texts."""
         return Redactor([secret.get_secret_value() for secret in self.scenario.secrets.values()])
+
+    def plan(self) -> Plan | None:
+        """The share of the arrivals; None in a closed model."""
+        model = self.scenario.load_model()
+        return Plan(model, self.scenario.seed, self.shard, self.shards) if isinstance(model, OpenModel) else None
 
     @property
     def unloaded_s(self) -> float:

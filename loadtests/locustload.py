@@ -26,7 +26,7 @@ from loadtests.locuststatistics import LocustStatistics, figures_of
 from loadtests.locustuser import Requests
 from loadtests.offering import Offering
 from loadtests.outbox import Outbox
-from loadtests.plan import OpenModel, Plan
+from loadtests.plan import OpenModel
 from loadtests.proberequest import GetSample
 from loadtests.requestlog import RequestLog
 from loadtests.sample import Outcome
@@ -143,8 +143,8 @@ class LocustLoad:
             "requests_in_flight": in_flight,
             "in_flight_us": under_way_ns // 1000,
         }
-        if isinstance(self._model, OpenModel) and not self.job.scenario.http_members:
-            accounting["planned"] = self._plan().fingerprint()[0]
+        if (plan := self.job.plan()) and not self.job.scenario.http_members:
+            accounting["planned"] = plan.fingerprint()[0]
         for child in self._swarm:
             self._tell_lost(child.finish())
         own = not self.job.scenario.http_members  # else these are our own times, in its page
@@ -155,10 +155,6 @@ class LocustLoad:
         if how and how not in self._lost_told:
             self._lost_told.add(how)
             self._log.event("lost", how)
-
-    def _plan(self) -> Plan:
-        assert isinstance(self._model, OpenModel)  # noqa: S101 -- for the type checker
-        return Plan(self._model, self.job.scenario.seed, self.job.shard, self.job.shards)
 
     def _make_line(self) -> ArrivalLine[AsyncResult]:
         weights = [float(cls.weight) for cls in self._classes] or [1.0]
@@ -180,22 +176,21 @@ class LocustLoad:
     @contextlib.contextmanager
     def _offering(self) -> Iterator[None]:
         """Offer every arrival at its intended time meanwhile, in a callback of the hub."""
-        if not (isinstance(self._model, OpenModel) and self._classes):
+        plan = self.job.plan()
+        if plan is None or not self._classes:
             yield
             return
-        offering = Offering(self._dues(), self._line.offer)
+        offering = Offering(plan.dues_ns(self._t0_ns), self._line.offer)
         watcher = gevent.get_hub().loop.io(offering.fd, _READ)
         watcher.start(offering.on_due)
         try:
             yield
+            if not self._stopping.is_set():
+                offering.finish()
         finally:
             watcher.stop()
             watcher.close()
             offering.close()
-
-    def _dues(self) -> Iterator[int]:
-        for chunk in self._plan().chunks():
-            yield from (chunk + self._t0_ns).tolist()
 
     def _drain(self) -> None:
         """Give what is in line and in flight its time-out to end; two seconds once the run is to stop."""

@@ -41,6 +41,12 @@ class Offering:
             self._due_ns = next(self._dues, NEVER_NS)
         self._timer.arm(self._due_ns)
 
+    def finish(self) -> None:
+        """Offer all that is left: at the plan's end it is due, whatever the timer has said."""
+        while self._due_ns != NEVER_NS:
+            self._offer(self._due_ns)
+            self._due_ns = next(self._dues, NEVER_NS)
+
     def close(self) -> None:
         """Offer nothing more; nobody may watch any longer."""
         self._timer.close()

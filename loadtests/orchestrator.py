@@ -14,6 +14,7 @@ from loadtests.duration import format_ns
 from loadtests.preflight import claim, read_promises, require_answer, require_free, require_modest, require_room
 from loadtests.processlog import ProcessLog
 from loadtests.redaction import Redactor
+from loadtests.roster import require_seats
 from loadtests.scenario import Scenario
 from loadtests.target import EmbeddedTarget
 
@@ -31,10 +32,12 @@ async def conduct(scenario: Scenario, options: Options, board: Board) -> Conduct
     """
     redactor = Redactor([secret.get_secret_value() for secret in scenario.secrets.values()])
     require_modest(scenario)
-    busy = sum(member.count for member in scenario.swarm.members) or scenario.load.users
-    each = max(1, min(options.swarm_processes, busy // options.processes))  # none without a subscriber
-    options = replace(options, swarm_processes=each)
-    require_room(scenario, options.processes * each)
+    connections = sum(member.count for member in scenario.swarm.members)
+    each = min(options.swarm_processes, connections // options.processes) if connections else options.swarm_processes
+    options = replace(options, swarm_processes=max(1, each))  # none without a subscriber
+    shares = options.processes * options.swarm_processes
+    require_room(scenario, shares)
+    require_seats(scenario, shares)
     require_free(options.ui_port)
     task = asyncio.current_task()
     for number in (signal.SIGINT, signal.SIGTERM):

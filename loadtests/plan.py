@@ -129,6 +129,11 @@ class Plan:
             reached = float(area[-1])
             yield area[area < total]
 
+    def dues_ns(self, t0_ns: int) -> Iterator[int]:
+        """When each arrival is due, ascending, of a model that starts at ``t0_ns``."""
+        for chunk in self.chunks():
+            yield from (chunk + t0_ns).tolist()
+
     def offsets_ns(self) -> NDArray[np.int64]:
         """All offsets at once, shape (planned,); for tests and short plans."""
         return np.concatenate([np.empty(0, dtype=np.int64), *self.chunks()])

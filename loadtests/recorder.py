@@ -84,6 +84,11 @@ class Recorder:
         """Let ``add`` write more into the Interval of a series at a time, whether it holds a sample or not."""
         self._notes.append((series, (intended_ns - self.t0_ns) // NS_PER_S, add))
 
+    def pooled(self) -> list[dict[str, str]]:
+        """An event that names series which are pooled, if some were since it was last asked."""
+        names, self.overflowing = ", ".join(sorted(self.overflowing)[:3]), set()
+        return [{"kind": "series", "text": f"too many series, pooled as (other): {names} ..."}] if names else []
+
     def _open(self, series: str) -> tuple[str, bytearray]:
         if len(self._rows) >= self._max_series:
             if len(self.overflowing) < 20:

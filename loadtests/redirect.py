@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from urllib.parse import urljoin, urlsplit
 
 from loadtests.httpreply import Reply
@@ -26,5 +27,11 @@ def redirected(request: Request, status: int, target: bytes) -> Request:
     if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
         method, body = "GET", None
         headers = {name: value for name, value in headers.items() if not name.lower().startswith("content-")}
-    secret = {"cookie"} if urlsplit(there)[:2] == urlsplit(url)[:2] else {"cookie", "authorization"}
-    return Request(method, there, {n: v for n, v in headers.items() if n.lower() not in secret}, body, usual)
+    headers = _without({"cookie"}, headers)
+    if urlsplit(there)[:2] != urlsplit(url)[:2]:
+        headers, usual = _without({"authorization"}, headers), _without({"authorization", "cookie"}, usual)
+    return Request(method, there, headers, body, usual)
+
+
+def _without(names: Set[str], headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in names}

@@ -86,10 +86,8 @@ class RequestLog:
 
     def take(self, *, last: bool = False) -> dict[str, list[Any]]:
         """Everything since it was last taken, for a batch; with the slowest requests of all in the last one."""
-        if self._recorder.overflowing:
-            names = ", ".join(sorted(self._recorder.overflowing)[:3])
-            self.event("series", f"too many series, pooled as (other): {names} ...")
-            self._recorder.overflowing.clear()
+        for event in self._recorder.pooled():
+            self.event(**event)
         for _ in self._answers.judge():
             time.sleep(0)  # what is due meanwhile goes first
         self._statistics.feed()

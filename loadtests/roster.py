@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from loadtests.classfile import load_class
-from loadtests.errors import ScenarioError
+from loadtests.errors import ScenarioError, UsageError
 from loadtests.httpmember import HttpMember
 from loadtests.job import Job
-from loadtests.plan import OpenModel
+from loadtests.plan import ClosedModel
+from loadtests.scenario import Scenario
 
-__all__ = ["Seat", "seats"]
+__all__ = ["Seat", "require_seats", "seats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +27,52 @@ class Seat:
 
 
 def seats(job: Job) -> Iterator[Seat]:
-    """One process's members, the classes mixed by their weights at every number of members.
+    """One process's members: of each class its share, for its arrivals are drawn by weight in every process.
 
     Raises:
         ScenarioError: when a class of the scenario is no HttpMember.
 
     """
-    scenario = job.scenario
-    classes = [_member_class(user.cls, job) for user in scenario.users]
-    counts = [0] * len(classes)
-    model = scenario.load_model()
-    most = scenario.load.users if isinstance(model, OpenModel) else max(stage.users for stage in model.stages)
-    for number in range(most):
-        which = min(range(len(classes)), key=lambda k: (counts[k] + 1) / scenario.users[k].weight)
-        if number % job.shards == job.shard:
-            yield Seat(number, which, classes[which], counts[which])
+    classes = [_member_class(user.cls, job) for user in job.scenario.users]
+    order = _order(job.scenario)
+    totals, counts = Counter(order), [0] * len(classes)
+    before = [sum(totals[other] for other in range(which)) for which in range(len(classes))]
+    for number, which in enumerate(order):
+        index = counts[which]
+        if (before[which] + index) % job.shards == job.shard:  # each class goes on where the one before it stopped
+            yield Seat(number, which, classes[which], index)
         counts[which] += 1
+
+
+def require_seats(scenario: Scenario, shares: int) -> None:
+    """Every process needs a member of every class where arrivals are drawn for it.
+
+    Raises:
+        UsageError: when there are too few of one.
+
+    """
+    if not scenario.http_members or isinstance(scenario.load_model(), ClosedModel):
+        return
+    totals = Counter(_order(scenario))
+    for which, user in enumerate(scenario.users):
+        if totals[which] < shares:
+            raise UsageError(
+                f"{user.cls} has {totals[which]} of the {scenario.load.users} users, fewer than the {shares} processes "
+                "that its arrivals go to; have more users (load.users), a greater weight, or fewer processes"
+            )
+
+
+def _order(scenario: Scenario) -> list[int]:
+    """Which class each member is of, by number: mixed by their weights at every number of members."""
+    model = scenario.load_model()
+    most = max(stage.users for stage in model.stages) if isinstance(model, ClosedModel) else scenario.load.users
+    weights, order = [user.weight for user in scenario.users], []
+    counts = [0] * len(weights)
+    for _ in range(most):
+        which = min(range(len(weights)), key=lambda k: (counts[k] + 1) / weights[k])
+        counts[which] += 1
+        order.append(which)
+    return order
 
 
 def _member_class(reference: str, job: Job) -> type[HttpMember]:

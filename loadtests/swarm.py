@@ -129,6 +129,8 @@ class Swarm:
             self.books.ledger.close()
         accounting.update(self._requests.accounting())
         accounting.update(self._load.accounting() if self._load else {})
+        for _ in self._requests.answers.judge():
+            pass  # nothing is due any more
         self._post(accounting=dict(accounting), exemplars=self._requests.answers.exemplars(last=True))
 
     def _clock_watch(self) -> Iterator[ClockWatch]:
@@ -212,7 +214,7 @@ class Swarm:
         if published := self.books.take_published():
             more["published"] = published
         load = self._load
-        events, self.books.events[:] = list(self.books.events), []
+        events, self.books.events[:] = [*self.books.events, *self.books.recorder.pooled()], []
         if load:
             events, load.events = events + load.events, []
         if self.books.fault and not self._told_fault:

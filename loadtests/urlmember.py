@@ -18,7 +18,7 @@ class UrlMember(HttpMember):
         """Nothing is asked before the first arrival."""
         self._url = str(self.settings["url"])
         parts = urlsplit(self._url)
-        self._name = request_target(parts.path, parts.query, None)
+        self._name = request_target(parts.path, parts.query)
 
     async def act(self) -> None:
         """One request, answered to the last byte."""

@@ -25,7 +25,7 @@ class UrlUser(LoadUser):
         super().__init__(environment)
         self._url = str(self.settings["url"])
         parts = urlsplit(self._url)
-        self._name = request_target(parts.path, parts.query, None)
+        self._name = request_target(parts.path, parts.query)
 
     @task
     def get(self) -> None:

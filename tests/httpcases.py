@@ -393,13 +393,34 @@ def case_with_block(shop, client, fired):
         response.success()
     with client.get("/c", catch_response=True):
         pass
-    try:
-        with client.get("/d", catch_response=True):
-            raise KeyError("mine")
-    except KeyError:
-        pass
+    for path in ("/d", "/to/404/x"):
+        try:
+            with client.get(path, catch_response=True):
+                raise KeyError("mine")
+        except KeyError:
+            pass
     outcomes = [classify(told["exception"], 200)[1] for told in fired]
-    assert outcomes == ["check: not what I meant", "", ""], "an exception of the user's own is told as that, by Locust"
+    assert outcomes == ["check: not what I meant", "", "", "", "BadStatusError"], (
+        "the answer's own, where the code breaks"
+    )
+
+
+@with_shop
+def case_the_query_is_of_the_url(shop, client, fired):
+    """Where it was asked is told with what was asked there, as the witness must ask again."""
+    response = client.get("/a?x=1#top", params={"q": "y z"})
+    assert response.url == f"{shop.url}/a?x=1&q=y+z"
+    assert shop.heads[0][1] == "/a?x=1&q=y+z"
+    assert fired[0]["name"] == "/a?x=1#top"
+
+
+@with_shop
+def case_what_is_kept_does_not_grow(shop, client, fired):
+    """A user that walks through many addresses keeps few of them."""
+    for k in range(200):
+        client.get(f"/articles/{k}")
+    session = getattr(client, "session", client)
+    assert max(len(session._ready), len(session._split)) <= 32
 
 
 @with_shop
@@ -435,8 +456,11 @@ def case_secrets_stay_at_home(shop, client, fired):
         f"HTTP/1.1 302 Moved\r\nLocation: {other.url}/x\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n".encode()
     )
     client.get("/a", auth=("me", "s3"), headers={"Cookie": "mine=1"})
+    client.headers["Authorization"] = "Bearer T0KEN"
+    client.get("/b")
     other.server.stop()
-    assert "authorization" not in other.heads[0][2]
+    assert shop.heads[1][2]["authorization"] == "Bearer T0KEN"
+    assert all("authorization" not in fields for _, _, fields in other.heads)
     assert other.heads[0][2]["cookie"] == "a=b", "cookies know no ports (RFC 6265, 8.5); the user's own stays behind"
 
 

@@ -20,6 +20,7 @@ from loadtests.series import raised_in
 MEMBERS = """
 import asyncio
 import contextlib
+import time
 from loadtests.httpmember import HttpMember
 
 class Reader(HttpMember):
@@ -48,6 +49,48 @@ class Hasty(HttpMember):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.02):
                 await self.http.get("/page")
+
+class HastyChecker(HttpMember):
+    async def act(self):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await self.http.get("/page", catch_response=True)
+
+class BrokenChecker(HttpMember):
+    async def act(self):
+        with contextlib.suppress(KeyError):
+            with await self.http.get("/page", catch_response=True) as answer:
+                answer.json()["nothing of the kind"]
+
+class Canceller(HttpMember):
+    async def act(self):
+        asked = asyncio.create_task(self.http.get("/page"))
+        await asyncio.sleep(0.01)
+        asked.cancel()
+        await asked
+
+class Unborn(HttpMember):
+    def __init__(self, *args):
+        raise ValueError("no such account")
+
+class Restless(HttpMember):
+    async def act(self):
+        await self.http.get("/page")
+
+    def pause_s(self):
+        raise ValueError("no such pause")
+
+class Idler(HttpMember):
+    async def act(self):
+        return
+
+class Blocker(HttpMember):
+    async def act(self):
+        time.sleep(0.05)
+
+class Patient(HttpMember):
+    async def act(self):
+        await self.http.get("/page", timeout=60)
 
 class Idle(HttpMember):
     async def act(self):
@@ -187,6 +230,65 @@ def test_code_that_cancels_its_request(tmp_path):
     page = found["series"]["GET /page"]
     assert page.errors == {"cancelled": 50}
     assert (found["counted"]["requests_begun"], found["counted"]["requests_in_flight"]) == (50, 0)
+
+
+def test_code_that_cancels_a_request_it_would_check(tmp_path):
+    """The same where the block was to say what it was."""
+    found = run(Shop(0.1), tmp_path, "HastyChecker", rate="50/s", users=5, arrivals="constant")
+    assert found["series"]["GET /page"].errors == {"cancelled": 50}
+    assert (found["counted"]["requests_begun"], found["counted"]["requests_in_flight"]) == (50, 0)
+
+
+def test_code_that_raises_in_the_block(tmp_path):
+    """The request was answered, whatever the code makes of it, and is under way no more."""
+    found = run(Shop(), tmp_path, "BrokenChecker", rate="50/s", users=5, arrivals="constant")
+    assert (found["series"]["GET /page"].count, found["series"]["GET /page"].ok) == (50, 50)
+    assert found["counted"]["requests_in_flight"] == 0
+
+
+@pytest.mark.parametrize("load", [{"rate": "50/s", "arrivals": "constant"}, {"model": "closed"}])
+def test_a_cancellation_that_comes_out_of_a_task(tmp_path, load):
+    """It is an exception of the code's own: told as one, and the member goes on."""
+    found = run(Shop(0.1), tmp_path, "Canceller", users=5, **load)
+    raised = found["series"][raised_in("Canceller")]
+    assert raised.errors == {"raised CancelledError": raised.count}
+    assert raised.count == 50 if "rate" in load else raised.count > 100
+    assert found["series"]["GET /page"].errors.keys() == {"cancelled"}
+
+
+@pytest.mark.parametrize("cls", ["Unborn", "Restless"])
+def test_a_member_that_cannot_be(tmp_path, cls):
+    """What its constructor or its think time raises is told, not swallowed."""
+    found = run(Shop(), tmp_path, cls, model="closed", users=3)
+    raised = found["series"][raised_in(cls)]
+    assert raised.errors == {"raised ValueError": raised.count}
+    assert raised.count >= 3
+    assert f"{cls} raised ValueError: no such" in found["load"].events[0]["text"]
+
+
+def test_a_task_that_awaits_nothing(tmp_path):
+    """It keeps its loop busy, but not for itself alone: a run that is stopped ends."""
+    began_s = time.monotonic()
+    found = run(Shop(), tmp_path, "Idler", model="closed", users=2, duration="30s", stop_after_s=1.5)
+    assert time.monotonic() - began_s < 10
+    assert found["counted"]["requests_begun"] == 0
+
+
+def test_what_never_ends_has_run_out_of_time(tmp_path):
+    """A request with a longer time-out of its own is one at the end, not nothing."""
+    found = run(Shop(30.0), tmp_path, "Patient", rate="10/s", users=20, arrivals="constant", timeout="300ms")
+    counted = found["counted"]
+    assert (counted["planned"], counted["requests_begun"], counted["requests_in_flight"]) == (10, 10, 0)
+    stray = found["series"]["arrival Patient"]
+    assert (stray.count, stray.timeouts) == (10, 10)
+
+
+def test_a_loop_that_is_behind_at_the_end(tmp_path):
+    """Every planned arrival is offered, also those that came due in the last moment of a busy loop."""
+    found = run(Shop(), tmp_path, "Blocker", rate="3000/s", users=3, duration="400ms", timeout="300ms")
+    counted = found["counted"]
+    assert counted["offered"] == counted["planned"] > 1000
+    assert counted["offered"] == counted["started"] + counted["dropped"] + counted["unsent"]
 
 
 def test_closed(tmp_path):

@@ -1,8 +1,10 @@
 """Requests as bytes, against RFC 9112."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
-from loadtests.httprequest import RequestWriter, request_target
+from loadtests.httprequest import RequestWriter, request_target, with_params
 
 WRITER = RequestWriter("api.test:8000", {"Accept": "*/*"})
 
@@ -62,4 +64,11 @@ def test_what_would_be_another_request(method, headers):
 )
 def test_targets(path, query, params, target):
     """Quoted where they must be, once."""
-    assert request_target(path, query, params) == target
+    parts = urlsplit(with_params(f"http://a{path}{'?' + query if query else ''}", params)) if params else None
+    assert request_target(*(parts[2:4] if parts else (path, query))) == target
+
+
+def test_no_params():
+    """The URL stays what it was, to the letter."""
+    assert with_params("/a?b=%26#c", None) == with_params("/a?b=%26#c", {}) == "/a?b=%26#c"
+    assert with_params("/a?b=%26#c", {"d": 1}) == "/a?b=%26&d=1"

@@ -41,3 +41,14 @@ def test_nothing_planned():
     offering = Offering(iter(()), print)
     assert not select.select([offering.fd], [], [], 0)[0]
     offering.close()
+
+
+def test_the_rest():
+    """At the end all that is planned is offered, whatever the timer has said."""
+    now_ns, taken = time.monotonic_ns(), []
+    dues = [now_ns + k for k in range(3 * AT_ONCE)]
+    offering = Offering(iter(dues), taken.append)
+    offering.on_due()
+    offering.finish()
+    assert taken == dues
+    offering.close()

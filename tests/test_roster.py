@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.errors import ScenarioError
+from loadtests.errors import ScenarioError, UsageError
 from loadtests.job import Job
-from loadtests.roster import seats
+from loadtests.roster import require_seats, seats
 from loadtests.scenario import Scenario
 
 CODE = """
@@ -17,6 +17,9 @@ class Reader(HttpMember):
     pass
 
 class Writer(HttpMember):
+    pass
+
+class Editor(HttpMember):
     pass
 
 class Stranger:
@@ -52,10 +55,33 @@ def test_weights_and_shares(tmp_path, shards):
         assert [seat.index for seat in found if seat.which == which] == list(range(n))
 
 
+@pytest.mark.parametrize(("weights", "shards"), [((1, 1), 2), ((1, 1, 1), 3), ((3, 1), 2), ((3, 1), 4), ((5, 2, 1), 3)])
+def test_each_process_has_each_class(tmp_path, weights, shards):
+    """A process draws its arrivals by weight, so it has members of every class by weight, to within one of each."""
+    names = ("Reader", "Writer", "Editor")[: len(weights)]
+    jobs = _jobs(tmp_path, shards, list(zip(names, weights, strict=True)), rate="10/s", users=80)
+    whole = Counter(seat.which for job in jobs for seat in seats(job))
+    for job in jobs:
+        own = Counter(seat.which for seat in seats(job))
+        assert all(abs(own[which] - whole[which] / shards) < 1 for which in whole), own
+    sizes = [len(list(seats(job))) for job in jobs]
+    assert max(sizes) - min(sizes) <= 1
+
+
 def test_closed_model_has_as_many_as_its_largest_stage(tmp_path):
     """5 users, and twice as many in the second phase."""
     (job,) = _jobs(tmp_path, 1, [("Reader", 1)], model="closed", users=5)
     assert len(list(seats(job))) == 10
+
+
+def test_too_few_of_a_class(tmp_path):
+    """Before any load: 20 of 80 are writers, so 20 processes can have one each and 21 can not."""
+    (job,) = _jobs(tmp_path, 1, [("Reader", 3), ("Writer", 1)], rate="10/s", users=80)
+    require_seats(job.scenario, 20)
+    with pytest.raises(UsageError, match=r"members.py:Writer has 20 of the 80 users, fewer than the 21 processes"):
+        require_seats(job.scenario, 21)
+    (closed,) = _jobs(tmp_path, 1, [("Reader", 3), ("Writer", 1)], model="closed", users=2)
+    require_seats(closed.scenario, 21)
 
 
 def test_another_class(tmp_path):

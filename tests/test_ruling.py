@@ -512,3 +512,16 @@ def test_of_what_nobody_timed(slow, status):
     assert ("of a known time" in verdict.reason) == (slow is None)
     assert _one(run, "lost < 1%").status is Status.PASS
     assert _one(run, "lost < 1%").n == (2400 if slow is None else 3600)
+
+
+@pytest.mark.parametrize(("timed", "status"), [(0, "INCONCLUSIVE"), (10, "PASS")])
+def test_lost_ones_of_what_nobody_timed(timed, status):
+    """Of a second's deliveries as many lost ones bear on latency as were timed: without any, none does."""
+    lost = [sample(k + 0.5, series="ws deliver", outcome=Outcome.LOST) for k in range(60) for _ in range(10)]
+    in_time = [sample(k + j / timed, series="ws deliver") for k in range(60) for j in range(timed)]
+    run = remember_run([*lost[::10], *in_time], [P95], deliveries={})
+    for interval in run.intervals["ws deliver"].values():
+        interval.add_untimed(100 - timed)
+    verdict = _one(run, P95)
+    assert verdict.status.value == status, verdict
+    assert verdict.n == (0 if not timed else 600)
