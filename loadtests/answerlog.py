@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from loadtests.outcome import classify
 from loadtests.proberequest import GetSample
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
-from loadtests.series import series_name
+from loadtests.series import raised_in, series_name, stray_of
 from loadtests.servertiming import parse_server_timing
 
 __all__ = ["AnswerLog"]
@@ -21,6 +22,8 @@ __all__ = ["AnswerLog"]
 EACH_TIMED = 4
 """One answer in so many is asked what the server says of its own time."""
 MOST_NAMES = 1000
+MOST_EVENTS = 50
+"""Between two takes."""
 
 
 class AnswerLog:
@@ -46,6 +49,7 @@ class AnswerLog:
         self._exemplars = Exemplars(recorder.t0_ns, redact)
         self._names: dict[tuple[str, str], str] = {}
         self._answered = 0
+        self._events: list[dict[str, str]] = []
         self._sample = sample
         self._gets = gets
 
@@ -93,9 +97,35 @@ class AnswerLog:
             self._recorder.note(series, intended_ns, partial(Interval.add_checked, violation=violation))
             yield
 
-    def exemplars(self, *, last: bool = False) -> list[Any]:
-        """Those kept since they were last taken; with the slowest of all in the last ones."""
-        return self._exemplars.take_failed() + (self._exemplars.take_slowest() if last else [])
+    def never_started(self, user_class: type, settings: Mapping[str, Any], intended_ns: int, outcome: Outcome) -> None:
+        """An arrival was dropped by the cap, or was never sent before the end."""
+        now_ns, series = time.monotonic_ns(), getattr(user_class, "arrival_series", None)
+        series = series or settings.get("arrival_series") or stray_of(user_class.__name__)
+        self._recorder.record(series, intended_ns, now_ns, now_ns, int(outcome))
+
+    def gave_up(self, user_class: type, intended_ns: int, started_ns: int, now_ns: int) -> None:
+        """What was under way after its time-out and a little more is one: it never ended."""
+        series = stray_of(user_class.__name__)
+        self._recorder.record(series, intended_ns, started_ns, now_ns, int(Outcome.TIMEOUT))
+
+    def raised(self, user_class: type, error: BaseException) -> None:
+        """The scenario's own code raised: each time is counted, some are told."""
+        name, now_ns, kind = user_class.__name__, time.monotonic_ns(), f"raised {type(error).__name__}"
+        self._recorder.record(raised_in(name), now_ns, now_ns, now_ns, int(Outcome.ERROR), 0, kind)
+        if len(self._events) < MOST_EVENTS:
+            self.event("user error", f"{name} {kind}: {error}")
+
+    def event(self, kind: str, text: str) -> None:
+        """Note something that happened."""
+        self._events.append({"kind": kind, "text": self._redact(text)[:300]})
+
+    def take(self, *, last: bool = False) -> dict[str, list[Any]]:
+        """Exemplars and events since they were last taken, for a batch; with the slowest of all in the last one."""
+        events, self._events = [*self._events, *self._recorder.pooled()], []
+        return {
+            "exemplars": self._exemplars.take_failed() + (self._exemplars.take_slowest() if last else []),
+            "events": events,
+        }
 
     def _series(self, method: str, name: str) -> str:
         """The series of a request; few names, so each is made and redacted once."""

@@ -15,14 +15,11 @@ from loadtests.httpmember import HttpMember
 from loadtests.job import Job
 from loadtests.offering import Offering
 from loadtests.plan import ClosedModel, OpenModel
-from loadtests.recorder import Recorder
-from loadtests.roster import Seat, seats
+from loadtests.roster import Seat, member_classes, seats
 from loadtests.sample import Outcome
-from loadtests.series import raised_in, stray_of
 
 __all__ = ["AsyncLoad"]
 
-MOST_EVENTS = 50
 AFTER_RAISE_S = 0.01
 REST_S = 0.1
 
@@ -34,8 +31,7 @@ class AsyncLoad:
 
     Args:
         job: the share.
-        recorder: takes the samples.
-        requests: makes the members' sessions.
+        requests: makes the members' sessions, and files what becomes of them.
         t0_ns: CLOCK_MONOTONIC of the run's second 0.
 
     Raises:
@@ -43,16 +39,15 @@ class AsyncLoad:
 
     """
 
-    def __init__(self, job: Job, recorder: Recorder, requests: AsyncRequests, t0_ns: int) -> None:
+    def __init__(self, job: Job, requests: AsyncRequests, t0_ns: int) -> None:
         scenario = job.scenario
-        self._job, self._recorder, self._requests, self._t0_ns = job, recorder, requests, t0_ns
+        self._job, self._requests, self._t0_ns = job, requests, t0_ns
         self._model = scenario.load_model()
+        self._classes = member_classes(job)
         self._seats = list(seats(job))
         self._feeds = read_feeds(scenario)
         self._secrets = {name: value.get_secret_value() for name, value in scenario.secrets.items()}
-        self.events: list[dict[str, str]] = []
-        """What members' code raised, since it was last told."""
-        self._raised_n = self._members = self._taken_up = self._offered = 0
+        self._members = self._taken_up = self._offered = 0
         self._closing = False
         self._line: ArrivalLine[Waiter] = ArrivalLine(
             [user.weight for user in scenario.users],
@@ -124,7 +119,7 @@ class AsyncLoad:
         try:
             member = seat.cls(seat.index, self._feeds, self._job.scenario.settings, self._secrets)
         except Exception as error:
-            self._raised(seat.cls, error)
+            self._requests.answers.raised(seat.cls, error)
             return
         member.http = self._requests.session(member)
         self._members += 1
@@ -173,9 +168,9 @@ class AsyncLoad:
         except asyncio.CancelledError as error:
             if self._requests.over:
                 raise
-            self._raised(cls, error)
+            self._requests.answers.raised(cls, error)
         except Exception as error:
-            self._raised(cls, error)
+            self._requests.answers.raised(cls, error)
         else:
             return True
         return False
@@ -202,16 +197,4 @@ class AsyncLoad:
             await asyncio.sleep(0.02)
 
     def _never_started(self, which: int, intended_ns: int, outcome: Outcome) -> None:
-        """An arrival was dropped by the cap, or was never sent before the end."""
-        scenario, now_ns = self._job.scenario, time.monotonic_ns()
-        name = scenario.users[which].cls.rpartition(":")[2]
-        series = str(scenario.settings.get("arrival_series") or stray_of(name))
-        self._recorder.record(series, intended_ns, now_ns, now_ns, int(outcome))
-
-    def _raised(self, cls: type[HttpMember], error: BaseException) -> None:
-        name, now_ns, kind = cls.__name__, time.monotonic_ns(), f"raised {type(error).__name__}"
-        self._recorder.record(raised_in(name), now_ns, now_ns, now_ns, int(Outcome.ERROR), 0, kind)
-        self._raised_n += 1
-        if self._raised_n <= MOST_EVENTS:  # each is counted, some are told
-            text = self._job.redactor()(f"{name} {kind}: {error}")
-            self.events.append({"kind": "user error", "text": text[:300]})
+        self._requests.answers.never_started(self._classes[which], self._job.scenario.settings, intended_ns, outcome)

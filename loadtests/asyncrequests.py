@@ -15,8 +15,6 @@ from loadtests.httpresponse import Response
 from loadtests.job import Job
 from loadtests.proberequest import GetSample
 from loadtests.recorder import Recorder
-from loadtests.sample import Outcome
-from loadtests.series import stray_of
 
 __all__ = ["Asking", "AsyncRequests"]
 
@@ -44,7 +42,6 @@ class AsyncRequests:
         self.begun = 0
         self.over = False
         """Whether the run is: what is cancelled from then on was under way at its end."""
-        self._recorder = recorder
         self._under_way: dict[int, tuple[int, int, Asking]] = {}
         self._in_flight_ns = 0
         self._target, self._timeout_s = scenario.target, scenario.load.timeout / NS_PER_S
@@ -69,8 +66,7 @@ class AsyncRequests:
         """What is still under way after its time-out and a little more is one: it never ended."""
         now_ns = time.monotonic_ns()
         for intended_ns, started_ns, asking in self._under_way.values():
-            series = stray_of(type(asking).__name__)
-            self._recorder.record(series, intended_ns, started_ns, now_ns, int(Outcome.TIMEOUT))
+            self.answers.gave_up(type(asking), intended_ns, started_ns, now_ns)
             self._in_flight_ns += now_ns - started_ns
         self._under_way.clear()
 

@@ -15,11 +15,8 @@ from loadtests.locustuser import Requests
 from loadtests.proberequest import GetSample
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
-from loadtests.series import raised_in, stray_of
 
 __all__ = ["RequestLog"]
-
-MOST_EVENTS = 50
 
 
 class RequestLog:
@@ -48,10 +45,9 @@ class RequestLog:
         self._statistics = LocustStatistics(statistics)
         self.heard_by_others = False
         """Whether somebody else listens to Locust's request event, so that it must be fired."""
-        self._redact = job.redactor()
         self._recorder = Recorder(t0_ns, job.limits_ns)
-        self._answers = AnswerLog(self._recorder, self._redact, sample, gets)
-        self._events: list[dict[str, Any]] = []
+        self._answers = AnswerLog(self._recorder, job.redactor(), sample, gets)
+        self.event = self._answers.event
 
     def listen(self, events: Any) -> None:
         """Take Locust's events from now on."""
@@ -69,33 +65,23 @@ class RequestLog:
 
     def never_started(self, user_class: type[Any], intended_ns: int, outcome: Outcome) -> None:
         """An arrival was dropped by the cap, or was never sent before the end."""
-        now, series = time.monotonic_ns(), getattr(user_class, "arrival_series", None)
-        series = series or user_class.settings.get("arrival_series") or stray_of(user_class.__name__)
-        self._recorder.record(series, intended_ns, now, now, int(outcome))
+        self._answers.never_started(user_class, user_class.settings, intended_ns, outcome)
 
     def give_up(self) -> None:
         """What is still under way after its time-out and a little more is one: it never ended."""
         now = time.monotonic_ns()
         for number, (intended_ns, started_ns, user) in list(self._requests.under_way.items()):
-            self._recorder.record(stray_of(type(user).__name__), intended_ns, started_ns, now, int(Outcome.TIMEOUT))
+            self._answers.gave_up(type(user), intended_ns, started_ns, now)
             self._requests.end(number, now - started_ns)
-
-    def event(self, kind: str, text: str) -> None:
-        """Note something that happened."""
-        self._events.append({"kind": kind, "text": self._redact(text)[:300]})
 
     def take(self, *, last: bool = False) -> dict[str, list[Any]]:
         """Everything since it was last taken, for a batch; with the slowest requests of all in the last one."""
-        for event in self._recorder.pooled():
-            self.event(**event)
         for _ in self._answers.judge():
             time.sleep(0)  # what is due meanwhile goes first
         self._statistics.feed()
-        events, self._events = self._events, []
         return {
             "intervals": [interval.to_json() for interval in self._recorder.fold()],
-            "exemplars": self._answers.exemplars(last=last),
-            "events": events,
+            **self._answers.take(last=last),
         }
 
     def _on_request(
@@ -138,9 +124,5 @@ class RequestLog:
         )
 
     def _on_user_error(self, user_instance: Any, exception: BaseException, **_: Any) -> None:
-        name, now = type(user_instance).__name__, time.monotonic_ns()
-        kind = f"raised {type(exception).__name__}"
         self._requests.forget(user_instance)
-        self._recorder.record(raised_in(name), now, now, now, int(Outcome.ERROR), 0, kind)
-        if len(self._events) < MOST_EVENTS:  # each is counted, some are told
-            self.event("user error", f"{name} {kind}: {exception}")
+        self._answers.raised(type(user_instance), exception)

@@ -13,7 +13,7 @@ from loadtests.job import Job
 from loadtests.plan import ClosedModel
 from loadtests.scenario import Scenario
 
-__all__ = ["Seat", "require_seats", "seats"]
+__all__ = ["Seat", "member_classes", "require_seats", "seats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def seats(job: Job) -> Iterator[Seat]:
         ScenarioError: when a class of the scenario is no HttpMember.
 
     """
-    classes = [_member_class(user.cls, job) for user in job.scenario.users]
+    classes = member_classes(job)
     order = _order(job.scenario)
     totals, counts = Counter(order), [0] * len(classes)
     before = [sum(totals[other] for other in range(which)) for which in range(len(classes))]
@@ -75,11 +75,18 @@ def _order(scenario: Scenario) -> list[int]:
     return order
 
 
-def _member_class(reference: str, job: Job) -> type[HttpMember]:
-    cls = load_class(reference, job.scenario.folder)
-    if not issubclass(cls, HttpMember):
-        raise ScenarioError(
-            f'{reference} is no loadtests.httpmember.HttpMember, which load.driver = "members" expects; Locust users '
-            'go with load.driver = "users"'
-        )
-    return cls
+def member_classes(job: Job) -> list[type[HttpMember]]:
+    """The scenario's own.
+
+    Raises:
+        ScenarioError: when one is no HttpMember.
+
+    """
+    found = [load_class(user.cls, job.scenario.folder) for user in job.scenario.users]
+    for user, cls in zip(job.scenario.users, found, strict=True):
+        if not issubclass(cls, HttpMember):
+            raise ScenarioError(
+                f'{user.cls} is no loadtests.httpmember.HttpMember, which load.driver = "members" expects; Locust '
+                'users go with load.driver = "users"'
+            )
+    return found

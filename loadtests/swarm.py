@@ -63,7 +63,7 @@ class Swarm:
         self._settling = SettleClock(t0_ns, SETTLE_NS)
         self._stopping = asyncio.Event()
         self._requests = AsyncRequests(job, self.books.recorder)
-        self._load = AsyncLoad(job, self.books.recorder, self._requests, t0_ns) if job.scenario.http_members else None
+        self._load = AsyncLoad(job, self._requests, t0_ns) if job.scenario.http_members else None
         self._connections = list(self._make_connections())
 
     def _make_connections(self) -> Iterator[Connection]:
@@ -131,7 +131,7 @@ class Swarm:
         accounting.update(self._load.accounting() if self._load else {})
         for _ in self._requests.answers.judge():
             pass  # nothing is due any more
-        self._post(accounting=dict(accounting), exemplars=self._requests.answers.exemplars(last=True))
+        self._post(last=True, accounting=dict(accounting))
 
     def _clock_watch(self) -> Iterator[ClockWatch]:
         """One, of the first class that knows how to ask the target's clock."""
@@ -195,7 +195,7 @@ class Swarm:
             for _ in self._requests.answers.judge():
                 await asyncio.sleep(0)  # what is due meanwhile goes first
             self.books.count_connected(time.monotonic_ns())
-            self._post(exemplars=self._requests.answers.exemplars())
+            self._post()
 
     def _account(self) -> SwarmAccount:
         means = [mean for connection in self._connections if (mean := connection.reception.mean_us) is not None]
@@ -210,13 +210,12 @@ class Swarm:
             self.books.clock.to_json(time.monotonic_ns()),
         )
 
-    def _post(self, **more: Any) -> None:
+    def _post(self, *, last: bool = False, **more: Any) -> None:
         if published := self.books.take_published():
             more["published"] = published
         load = self._load
-        events, self.books.events[:] = [*self.books.events, *self.books.recorder.pooled()], []
-        if load:
-            events, load.events = events + load.events, []
+        told = self._requests.answers.take(last=last)
+        events, self.books.events[:] = [*self.books.events, *told["events"]], []
         if self.books.fault and not self._told_fault:
             self._told_fault = True
             events.append({"kind": "member error", "text": self.job.redactor()(self.books.fault)[:400]})
@@ -231,6 +230,7 @@ class Swarm:
         self.books.judge_frames()
         self._outbox.post(
             intervals=[interval.to_json() for interval in self.books.recorder.fold()],
+            exemplars=told["exemplars"],
             gauges=(load.gauges() if load else {})
             | ({"connections": self.books.connected} if self._connections else {}),
             vitals=self._vitals.row(self.t0_ns) | (load.arrivals() if load else {}),

@@ -144,12 +144,17 @@ def run(shop, folder, cls, duration="1s", shard=0, shards=1, stop_after_s=None, 
         t0_ns = time.monotonic_ns() + 1_200_000_000  # as the orchestrator's lead: members come up before
         recorder, stopping = Recorder(t0_ns, job.limits_ns), asyncio.Event()
         requests = AsyncRequests(job, recorder)
-        driven = AsyncLoad(job, recorder, requests, t0_ns)
+        driven = AsyncLoad(job, requests, t0_ns)
         if stop_after_s:
             asyncio.get_running_loop().call_later(stop_after_s, stopping.set)
         await driven.run(stopping)
         server.close()
-        found.update(load=driven, job=job, counted=driven.accounting() | requests.accounting())
+        found.update(
+            load=driven,
+            events=requests.answers.take()["events"],
+            job=job,
+            counted=driven.accounting() | requests.accounting(),
+        )
         rows = recorder.fold()
         found["series"] = {
             name: merge([row for row in rows if row.series == name], series=name) for name in {r.series for r in rows}
@@ -220,8 +225,8 @@ def test_code_that_raises(tmp_path):
     found = run(Shop(), tmp_path, "Broken", rate="100/s", users=5, arrivals="constant")
     assert found["series"][raised_in("Broken")].errors == {"raised KeyError": 100}
     assert found["series"]["GET /page"].ok == 100
-    assert len(found["load"].events) == 50
-    assert found["load"].events[0] == {"kind": "user error", "text": "Broken raised KeyError: 'mine'"}
+    assert len(found["events"]) == 50
+    assert found["events"][0] == {"kind": "user error", "text": "Broken raised KeyError: 'mine'"}
 
 
 def test_code_that_cancels_its_request(tmp_path):
@@ -263,7 +268,7 @@ def test_a_member_that_cannot_be(tmp_path, cls):
     raised = found["series"][raised_in(cls)]
     assert raised.errors == {"raised ValueError": raised.count}
     assert raised.count >= 3
-    assert f"{cls} raised ValueError: no such" in found["load"].events[0]["text"]
+    assert f"{cls} raised ValueError: no such" in found["events"][0]["text"]
 
 
 def test_a_task_that_awaits_nothing(tmp_path):
