@@ -20,6 +20,7 @@ from loadtests.member import Broadcast, Member, Publication
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
 from loadtests.series import CONNECTED, DELIVER
+from loadtests.waits import Waits
 
 __all__ = ["EVERY_CHANNEL", "Books", "stream_name"]
 
@@ -54,6 +55,7 @@ class Books:
         self.slow = Ledger(guard_ns, drain_ns)
         """Of the members that are slow on purpose, where ``has_slow``."""
         self.has_slow = False
+        self.waits = Waits()
         self.availability = Availability()
         self.closes: Counter[str] = Counter()
         """How connections ended: ``who: why``."""

@@ -2,7 +2,7 @@
 
 Grammar::
 
-    objective = latency | gap | fan-out | share | least | count | rate
+    objective = latency | gap | fan-out | share | least | count | rate | fairness
     latency   = "p" NUMBER ("<" | "<=") DURATION          p95 < 200ms
     gap       = "omission_gap" latency                    omission_gap p99 < 5ms
     fan-out   = "deliver." ("first" | "median" | "last") latency
@@ -12,13 +12,15 @@ Grammar::
                                                           delivered >= 99.99%
     count     = COUNT "==" 0                              lost == 0
     rate      = "throughput" (">" | ">=") RATE            throughput > 140/s
+    fairness  = "fairness" (">" | ">=") NUMBER            fairness >= 0.9
 
 ``p95 < 200ms`` means "fewer than 5 % of the requests are bad", a request being bad when it failed or took longer;
 ``errors < 0.1%`` means the same of failures alone. The omission gap of a request is how much later it left than it was
 due, which is what its response time is longer by than its service time; one that never left has an infinite gap. All
 three are a bad fraction held against a budget. ``deliver.last p99 < 200ms`` asks of each message when the last of its
 subscribers had it, whatever series the line stands under; ``delivered >= 99.99%`` is ``lost <= 0.01%``, and ``connected
->= 99.9%`` allows connections to be down for 0.1 % of the time for which they were to be up.
+>= 99.9%`` allows connections to be down for 0.1 % of the time for which they were to be up. ``fairness`` is Jain's
+index of what subscribers waited for their deliveries (:mod:`loadtests.fairness`).
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from typing import Literal
 
 from loadtests.duration import parse_duration_ns, parse_fraction, parse_rate_per_s
 from loadtests.errors import ObjectiveError, UsageError
-from loadtests.series import CONNECTED, FIRST, LAST, MEDIAN, is_derived
+from loadtests.series import CONNECTED, DELIVER, FIRST, LAST, MEDIAN, is_derived
 
 __all__ = ["COUNTS", "Kind", "Objective", "Scope", "limits_ns", "parse_objective"]
 
@@ -51,14 +53,18 @@ class Kind(Enum):
     SHARE = "share"
     COUNT = "count"
     THROUGHPUT = "throughput"
+    FAIRNESS = "fairness"
+
+
+_UNITS = {Kind.LATENCY: "ns", Kind.GAP: "ns", Kind.SHARE: "fraction", Kind.THROUGHPUT: "per_s", Kind.FAIRNESS: "index"}
 
 
 @dataclass(frozen=True)
 class Objective:
     """A parsed line bound to series by a glob, to each of them or to their pool.
 
-    ``limit`` is in ns for latency and gaps, a fraction for shares, per second for throughput, 0 for counts; ``budget``
-    is the bad fraction that latency, gap and share objectives allow.
+    ``limit`` is in ns for latency and gaps, a fraction for shares, per second for throughput, 0 for counts, an index
+    for fairness; ``budget`` is the bad fraction that latency, gap and share objectives allow.
     """
 
     text: str
@@ -78,6 +84,11 @@ class Objective:
         if series == self.series:
             return True
         return not is_derived(series) and fnmatchcase(series, self.series.replace("[", "[[]"))
+
+    @property
+    def unit(self) -> str:
+        """What limit, observed value and bounds are in."""
+        return _UNITS.get(self.kind, self.kind.value)
 
     @property
     def limit_ns(self) -> int | None:
@@ -125,6 +136,11 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
         if metric == "throughput":
             _require(text, sign, (">", ">="))
             return Objective(text, Kind.THROUGHPUT, metric, parse_rate_per_s(value), series=series, scope=scope)
+        if metric == "fairness":
+            _require(text, sign, (">", ">="))
+            if not (re.fullmatch(r"\d*\.?\d+", value) and 0 < float(value) < 1):
+                raise ObjectiveError(f'objective "{text}": the index lies between 0 and 1, as in "fairness >= 0.9"')
+            return Objective(text, Kind.FAIRNESS, metric, float(value), series=DELIVER, scope="pool")
         if metric in COUNTS and sign == "==":
             if value != "0":
                 raise ObjectiveError(f'objective "{text}": a count is held against 0, as in "{metric} == 0"')
@@ -150,7 +166,7 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
     if metric == GAP.strip() or f"{metric} " in FAN_OUT:
         raise ObjectiveError(f'objective "{text}": of which percentile? Write "{metric} p99 < 5ms"')
     near = get_close_matches(
-        metric, ("p95", "p99", "throughput", "omission_gap p99", "delivered", "connected", *COUNTS), n=1
+        metric, ("p95", "p99", "throughput", "omission_gap p99", "delivered", "connected", "fairness", *COUNTS), n=1
     )
     hint = f' (did you mean "{near[0]}"?)' if near else ""
     raise ObjectiveError(f'objective "{text}": "{metric}" is not a thing that is measured{hint}; {_EXPECTED}')

@@ -60,10 +60,10 @@ class Reception:
         "_mark",
         "_member",
         "_number",
+        "_place",
         "_record",
-        "_taken",
         "_timed",
-        "_waited_ns",
+        "_waits",
         "by_channel",
         "ledger",
         "live_from_ns",
@@ -93,8 +93,8 @@ class Reception:
         self._listening = listening
         self._timed = timed
         self._broken = False
-        self._taken = 0
-        self._waited_ns = 0
+        self._waits = books.waits
+        self._place = books.waits.place()
 
     def begin(self, channels: Sequence[str], now_ns: int) -> None:
         """From now on it is due what is published on these channels."""
@@ -107,11 +107,6 @@ class Reception:
         self.ledger.unsubscribed(self._number, now_ns, away=away)
         if away:
             self.live_from_ns = UNTIL_SUBSCRIBED
-
-    @property
-    def mean_us(self) -> float | None:
-        """Mean time of the deliveries that came live; None without any."""
-        return self._waited_ns / self._taken / 1000 if self._taken else None
 
     def received(self, frames: list[str | bytes], now_ns: int) -> None:
         """All that one read brought; runs in the transport's callback, so what the author's code raises ends here."""
@@ -171,5 +166,4 @@ class Reception:
         self._record(DELIVER, intended_ns, sent_ns, now_ns, 0, size)
         if now_ns < self._books.trouble_until_ns and self.struck != self._books.trouble:
             self._record(MEANWHILE, intended_ns, sent_ns, now_ns, 0, size)
-        self._taken += 1
-        self._waited_ns += now_ns - intended_ns
+        self._waits.enter(self._place, intended_ns, now_ns)

@@ -6,12 +6,9 @@ an objective failed, the last when it could not be decided.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-
-import numpy as np
 
 from loadtests.bracket import Bracket, bracket
 from loadtests.breach import breaches, checked
@@ -19,13 +16,14 @@ from loadtests.doubt import doubted
 from loadtests.duration import format_fraction, format_ns
 from loadtests.effective import NEAR
 from loadtests.evidence import Evidence
-from loadtests.gate import LEAST_SECONDS, GateResult, quantile_bounds
+from loadtests.fairnessrule import rule_fairness
+from loadtests.gate import GateResult, quantile_bounds
 from loadtests.health import slip_is_material
-from loadtests.meanbounds import mean_bounds
 from loadtests.objective import Kind, Objective
 from loadtests.run import Run
 from loadtests.series import DELIVER, is_request, is_stray, is_swarm
 from loadtests.steadystate import settled_seconds
+from loadtests.throughputrule import rule_throughput
 from loadtests.verdict import Status, Verdict
 
 __all__ = ["rule"]
@@ -87,7 +85,7 @@ def _without_data(objective: Objective, label: str, reason: str) -> Verdict:
         Status.INCONCLUSIVE,
         f"{reason}, so nothing can be said",
         objective.kind.value,
-        _UNITS[objective.kind],
+        objective.unit,
         objective.limit,
         budget=objective.budget,
     )
@@ -161,7 +159,7 @@ def _share_verdict(
         both.status,
         said + both.follows,
         objective.kind.value,
-        _UNITS[objective.kind],
+        objective.unit,
         objective.limit,
         observed=observed,
         lower=lower,
@@ -204,7 +202,7 @@ def _count(run: Run, objective: Objective, names: list[str], label: str, spoilt:
         Status.FAIL if found else Status.PASS,
         f"{found:,} of {n:,} {happened}",
         objective.kind.value,
-        _UNITS[objective.kind],
+        objective.unit,
         0.0,
         observed=float(found),
         n=n,
@@ -217,32 +215,21 @@ def _count(run: Run, objective: Objective, names: list[str], label: str, spoilt:
 
 
 def _throughput(run: Run, objective: Objective, names: list[str], label: str, spoilt: Mapping[int, float]) -> Verdict:
-    """Mean successes per second; what never started might have been one, so a FAIL must stand with it counted in."""
-    evidence = _evidence(run, names, spoilt)
     settled = sum(spoilt.get(second, 0.0) < 1 for second in settled_seconds(run))
-    completed = evidence.completed_per_s()[-settled:] if settled else evidence.completed_per_s()
-    if not (evidence.total.count or completed.any()):
-        return _without_data(objective, label, "it had no request in the steady state")
-    lower, upper = mean_bounds(completed)
-    _, at_best = mean_bounds(completed + np.array([i.never_started for i in evidence.intervals[-len(completed) :]]))
-    mean, limit, known = float(completed.mean()), objective.limit, math.isfinite(upper)
-    status = Status.PASS if lower >= limit else Status.FAIL if at_best < limit else Status.INCONCLUSIVE
-    sure = f"between {lower:.3g} and {upper:.3g}/s" if known else f"under {LEAST_SECONDS} s its bounds are not known"
-    return Verdict(
-        objective.text,
-        label,
-        status,
-        f"{mean:.4g}/s were completed against a least of {limit:.4g}/s; {sure}"
-        + ("" if status is not Status.INCONCLUSIVE else "; too little evidence"),
-        objective.kind.value,
-        _UNITS[objective.kind],
-        limit,
-        observed=mean,
-        lower=lower if known else None,
-        upper=upper if known else None,
-        n=int(completed.sum()),
-    )
+    verdict = rule_throughput(_evidence(run, names, spoilt), settled, objective, label)
+    return verdict or _without_data(objective, label, "it had no request in the steady state")
 
 
-_RULES = {Kind.LATENCY: _latency, Kind.GAP: _gap, Kind.SHARE: _share, Kind.COUNT: _count, Kind.THROUGHPUT: _throughput}
-_UNITS = {Kind.LATENCY: "ns", Kind.GAP: "ns", Kind.SHARE: "fraction", Kind.COUNT: "count", Kind.THROUGHPUT: "per_s"}
+def _fairness(run: Run, objective: Objective, names: list[str], label: str, _: Mapping[int, float]) -> Verdict:
+    verdict = rule_fairness(run, objective, label)
+    return verdict or _without_data(objective, label, "there were no two subscribers to compare in the steady state")
+
+
+_RULES = {
+    Kind.LATENCY: _latency,
+    Kind.GAP: _gap,
+    Kind.SHARE: _share,
+    Kind.COUNT: _count,
+    Kind.THROUGHPUT: _throughput,
+    Kind.FAIRNESS: _fairness,
+}

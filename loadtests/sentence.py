@@ -132,7 +132,7 @@ def _nearness(verdict: Verdict) -> float:
     """
     if verdict.unit == "ns" and verdict.observed is not None:
         return verdict.observed / verdict.limit
-    if verdict.kind == "throughput" and verdict.observed is not None:
+    if verdict.kind in ("throughput", "fairness") and verdict.observed is not None:
         return verdict.limit / verdict.observed if verdict.observed else math.inf
     if verdict.kind == "count" and verdict.bad:
         return 1 + (verdict.bad_fraction or 0.0)

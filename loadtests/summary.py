@@ -92,7 +92,7 @@ def summarise(run: Run, verdict: RunVerdict, locust: Mapping[str, Any] | None = 
 def _swarm(run: Run) -> dict[str, Any]:
     account, connected = run.swarm, run.steady(CONNECTED)
     times = {"wanted_s": connected.count, "down_s": connected.failed}
-    return {"closes": dict(account.closes), "fairness": account.fairness, "connected": times}
+    return {"closes": dict(account.closes), "fairness": account.fairness.index, "connected": times}
 
 
 def _settled(run: Run) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from loadtests.asyncload import AsyncLoad
@@ -52,6 +53,8 @@ class Swarm:
         self.job = job
         self.t0_ns = t0_ns
         self.books = Books(t0_ns, job.limits_ns, swarm.guard, swarm.drain, shared=job.shards > 1)
+        warm_up = takewhile(lambda phase: phase.kind != "steady", job.scenario.phases)
+        self.books.waits.from_ns = t0_ns + sum(phase.duration for phase in warm_up)
         check, messages = job.scenario.contract, job.promises.messages
         if check is not None and messages is not None:
             self.books.frames = FrameSample(messages, check.sample, job.scenario.seed + job.shard)
@@ -198,13 +201,10 @@ class Swarm:
             self._post()
 
     def _account(self) -> SwarmAccount:
-        means = [mean for connection in self._connections if (mean := connection.reception.mean_us) is not None]
         slow = self.books.slow.counts
         return SwarmAccount(
             dict(self.books.closes),
-            len(means),
-            sum(means),
-            sum(mean * mean for mean in means),
+            self.books.waits.fairness(),
             slow.after_all() if slow.received else {},
             self.books.stamped,
             self.books.clock.to_json(time.monotonic_ns()),

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from loadtests.fairness import Fairness
+
 __all__ = ["SwarmAccount"]
 
 
@@ -16,8 +18,7 @@ class SwarmAccount:
 
     Attributes:
         closes: how many connections ended so, by who and why: ``the server: closed 1012``.
-        subscribers, mean_us, mean_us_squared: how many subscribers had deliveries, and the sums of their mean delivery
-            times and of these squared.
+        fairness: of what subscribers waited for their deliveries.
         slow: the ledger of the members that were slow on purpose; empty without any.
         stamped: how many deliveries were timed from a stamp of the server's clock.
         clock: that clock, where it was asked: ``offset_ms``, ``uncertainty_us``, ``drift_ppm``.
@@ -25,22 +26,10 @@ class SwarmAccount:
     """
 
     closes: Mapping[str, int] = field(default_factory=dict)
-    subscribers: int = 0
-    mean_us: float = 0.0
-    mean_us_squared: float = 0.0
+    fairness: Fairness = field(default_factory=Fairness)
     slow: Mapping[str, int] = field(default_factory=dict)
     stamped: int = 0
     clock: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def fairness(self) -> float | None:
-        """Jain's index of the subscribers' mean delivery times (Jain, Chiu and Hawe, DEC-TR-301, 1984).
-
-        1 where all wait alike, 1/n where one of n bears all of it; None of nobody.
-        """
-        if not self.mean_us_squared:
-            return None
-        return self.mean_us**2 / (self.subscribers * self.mean_us_squared)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -51,14 +40,13 @@ class SwarmAccount:
         """The account of all processes, from theirs in :meth:`to_json`'s form."""
         closes: Counter[str] = Counter()
         slow: Counter[str] = Counter()
-        sums, stamped = [0.0, 0.0, 0.0], 0
+        fairness, stamped = [], 0
         clocks: list[Mapping[str, float]] = []
         for row in rows:
             closes.update(row["closes"])
             slow.update(row["slow"])
             stamped += row["stamped"]
             clocks += [row["clock"]] if row["clock"] else []
-            for at, name in enumerate(("subscribers", "mean_us", "mean_us_squared")):
-                sums[at] += row[name]
+            fairness.append(Fairness(**row["fairness"]))
         worst: Mapping[str, float] = max(clocks, key=lambda clock: float(clock["uncertainty_us"]), default={})
-        return cls(dict(closes), round(sums[0]), sums[1], sums[2], dict(slow), stamped, worst)
+        return cls(dict(closes), Fairness.together(fairness), dict(slow), stamped, worst)

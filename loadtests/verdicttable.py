@@ -59,6 +59,8 @@ def _value(verdict: Verdict, value: float | None) -> str:
         return format_ns(value)
     if verdict.unit == "fraction":
         return f"{value * 100:.3g} %"
+    if verdict.unit == "index":
+        return f"{value:.3g}"
     return f"{value:.4g}/s" if verdict.unit == "per_s" else f"{value:,.0f}"
 
 

@@ -44,7 +44,7 @@ def ledger(run: Run) -> list[tuple[str, str, str, bool]]:
     published = sum(interval.ok for interval in run.intervals.get(PUBLISH, {}).values())
     if published and expected:
         rows.append(("fan-out", significant(expected / published), "deliveries per publish", False))
-    if (fairness := run.swarm.fairness) is not None and run.swarm.subscribers > 1:
+    if (fairness := run.swarm.fairness.index) is not None:
         rows.append(("fairness", significant(fairness), "of mean delivery times by Jain's index; 1: all alike", False))
     if slow := run.swarm.slow:
         meaning = f"lost, of {count(slow['expected'])} due to those that did not read on purpose; not in lost"

@@ -74,7 +74,7 @@ def nearness(verdict: Verdict) -> float:
     observed, limit = verdict.observed, verdict.limit
     if verdict.unit == "ns" and observed is not None:
         return observed / limit
-    if verdict.kind == "throughput" and observed:
+    if verdict.kind in ("throughput", "fairness") and observed:
         return limit / observed
     if verdict.budget_spent is None and observed and not limit:
         return float("inf")

@@ -6,11 +6,14 @@ import socket
 import time
 from collections import Counter
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 
+import numpy as np
 import pytest
 from websockets.asyncio.server import serve
 from websockets.protocol import State
 
+from loadtests.fairness import Fairness
 from loadtests.fanout import FanOuts
 from loadtests.interval import Interval, merge
 from loadtests.job import Job
@@ -357,28 +360,20 @@ def test_evenness(tmp_path):
     station = Station()
     posts = run(station, tmp_path, [{"class": "members.py:Listener", "count": 4}], duration="700ms")
     account = posts.account
-    assert account.subscribers == 4
-    assert 0.25 < account.fairness <= 1
+    assert account.fairness.subscribers == 4
+    assert 0.25 < account.fairness.index <= 1
 
 
-def test_fairness():
-    """By arithmetic: alike 1, one of four alone 1/4; over processes as over one."""
+def test_the_account_of_two_processes():
+    """Ends and stamps are summed, of the clocks the worse is told, of what was waited the sums."""
 
-    def of(*means):
-        return {
-            "closes": Counter({"a": 1}),
-            "subscribers": len(means),
-            "mean_us": sum(means),
-            "mean_us_squared": sum(m * m for m in means),
-            "slow": {},
-            "stamped": 3,
-            "clock": {"uncertainty_us": max(means)},
-        }
+    def of(uncertainty_us, *averages_us):
+        kept = {"closes": Counter({"a": 1}), "slow": {}, "stamped": 3, "clock": {"uncertainty_us": uncertainty_us}}
+        return kept | {"fairness": asdict(Fairness.of(np.array([averages_us, averages_us], dtype=float).T))}
 
-    assert SwarmAccount.together([of(7.0, 7.0, 7.0, 7.0)]).fairness == 1
-    assert SwarmAccount.together([of(8.0, 0.0, 0.0, 0.0)]).fairness == 0.25
-    both = SwarmAccount.together([of(1.0, 2.0), of(3.0)])
-    assert both.fairness == pytest.approx(36 / (3 * 14))
+    both = SwarmAccount.together([of(2.0, 1.0, 2.0), of(3.0, 3.0)])
+    assert both.fairness.index == pytest.approx(36 / (3 * 14))
     assert both.closes == {"a": 2}
-    assert (both.stamped, both.clock) == (6, {"uncertainty_us": 3.0})  # the worse of the two
-    assert SwarmAccount.together([]).fairness is None
+    assert (both.stamped, both.clock) == (6, {"uncertainty_us": 3.0})
+    assert SwarmAccount.together([both.to_json()]) == both
+    assert SwarmAccount.together([]).fairness.index is None

@@ -41,9 +41,7 @@ def run_of(
         writer.swarm(
             {
                 "closes": {},
-                "subscribers": 0,
-                "mean_us": 0.0,
-                "mean_us_squared": 0.0,
+                "fairness": {},
                 "slow": {},
                 "stamped": 0,
                 "clock": {},
@@ -125,7 +123,10 @@ def test_closes_and_ledger(tmp_path: Path) -> None:
     run = run_of(
         tmp_path,
         deliveries=deliveries,
-        swarm={"closes": closes, "subscribers": 2, "mean_us": 4.0, "mean_us_squared": 10.0},
+        swarm={
+            "closes": closes,
+            "fairness": {"subscribers": 2, "a": 4.0, "b": 4.0, "aa": 10.0, "bb": 10.0, "ab": 10.0},
+        },
     )
     titles = [chart.title for chart in swarm_charts(run, "l")]
     assert titles == [
