@@ -55,8 +55,8 @@ class AsyncConnection(asyncio.Protocol):
             raise TimeoutError("timed out while connecting") from None
         return protocol
 
-    async def exchange(self, method: str, request: bytes, timeout_s: float) -> Reply:
-        """Send a request and wait for its reply.
+    async def exchange(self, method: str, request: bytes, deadline_s: float) -> Reply:
+        """Send a request and wait for its reply until that time of ``time.monotonic``.
 
         Raises:
             OSError: when the connection breaks; ``TimeoutError`` when there is no whole reply in time.
@@ -66,7 +66,7 @@ class AsyncConnection(asyncio.Protocol):
         """
         self._reader.expect(method)
         waiting = self._waiting = self._loop.create_future()
-        self._deadlines.begin(self, timeout_s)
+        self._deadlines.begin(self, deadline_s)
         try:
             self._transport.write(request)
             reply: Reply = await waiting

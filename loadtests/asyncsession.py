@@ -70,7 +70,7 @@ class AsyncSession(HttpClient[Coroutine[Any, Any, Response]]):
             tls, left_s = self.tls(parts), max(0.001, deadline_s - time.monotonic())
             port = parts.port or (443 if tls else 80)
             connection = await AsyncConnection.open(str(parts.hostname), port, tls, left_s)
-        reply = await connection.exchange(method, written, max(0.0, deadline_s - time.monotonic()))
+        reply = await connection.exchange(method, written, deadline_s)
         if not connection.closed:
             idle.append(connection)
         return reply, connection.ended_ns

@@ -44,12 +44,13 @@ class Deadlines:
             found = cls._of_loops[loop] = cls(loop)
         return found
 
-    def begin(self, waiting: Waiting, timeout_s: float) -> None:
-        """Tell it when its time is up, unless it ends before; late by at most a fiftieth of its time."""
-        if timeout_s < SHORTEST_S:
-            self._timers[waiting] = self._loop.call_later(timeout_s, waiting.time_up)
+    def begin(self, waiting: Waiting, due_s: float) -> None:
+        """Tell it when that time of ``time.monotonic`` has come, unless it ends before; late by 2 % of the wait at most."""
+        left_s = due_s - time.monotonic()
+        if left_s < SHORTEST_S:
+            self._timers[waiting] = self._loop.call_later(max(0.0, left_s), waiting.time_up)
             return
-        self._due_s[waiting] = time.monotonic() + timeout_s
+        self._due_s[waiting] = due_s
         if self._looking is None:
             self._looking = self._loop.call_later(LOOKED_S, self._look)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from loadtests.duration import NS_PER_S
@@ -28,15 +28,8 @@ _USUAL = {"User-Agent": "loadtests", "Accept": "*/*", "Accept-Encoding": "gzip, 
 Report = Callable[[Response, str, str, Mapping[str, Any], Exception | None], None]
 
 
-class Exchange(NamedTuple):
-    """One request that is to be sent, and its reply awaited until ``deadline_s`` of ``time.monotonic``."""
-
-    method: str
-    parts: SplitResult
-    written: bytes
-    deadline_s: float
-
-
+Exchange = tuple[str, SplitResult, bytes, float]
+"""One request that is to be sent: method, where to, its bytes; and until when, of ``time.monotonic``, to await a reply."""
 Conversation = Generator[Exchange, tuple[Reply, int], Response]
 """Asks for exchanges; is sent each reply and when it had come (ns), or what went wrong is thrown into it."""
 
@@ -150,14 +143,14 @@ class HttpClient(HttpCalls[Answer]):
         error: Exception | None = None
         past: list[Response] = []
         try:
-            reply, ended_ns = yield Exchange(request.method, where, written, deadline_s)
+            reply, ended_ns = yield request.method, where, written, deadline_s
             self._cookies.keep(reply, request.url)
             while allow_redirects and (target := redirect_target(reply)):
                 past.append(self.response_class(request, reply, None, started_ns, ended_ns))
                 if len(past) > self._max_redirects:
                     raise BadAnswerError(f"redirected more than {self._max_redirects} times")
                 request, where, written = self._write_redirected(request, reply.status, target)
-                reply, ended_ns = yield Exchange(request.method, where, written, deadline_s)
+                reply, ended_ns = yield request.method, where, written, deadline_s
                 self._cookies.keep(reply, request.url)
         except (OSError, BadAnswerError, TruncatedError) as problem:
             reply, error, ended_ns = None, problem, time.monotonic_ns()

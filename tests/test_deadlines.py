@@ -57,9 +57,9 @@ def test_time_up(monkeypatch, timeout_s):
     loop = Loop(monkeypatch)
     all_of_them = Deadlines(loop)
     one, other = Request(loop), Request(loop)
-    all_of_them.begin(one, timeout_s)
+    all_of_them.begin(one, loop.now_s + timeout_s)
     loop.run_to(loop.now_s + timeout_s / 2)
-    all_of_them.begin(other, timeout_s)
+    all_of_them.begin(other, loop.now_s + timeout_s)
     all_of_them.end(other)
     loop.run_to(150.0)
     (ended_s,) = one.ended_s
@@ -71,10 +71,10 @@ def test_nothing_waits(monkeypatch):
     """With nobody waiting the loop is left alone."""
     loop = Loop(monkeypatch)
     all_of_them, one = Deadlines(loop), Request(loop)
-    all_of_them.begin(one, 5.0)
+    all_of_them.begin(one, loop.now_s + 5.0)
     all_of_them.end(one)
     loop.run_to(loop.now_s + 2 * LOOKED_S)
     assert [entry for entry in loop.later if entry[2]] == []
-    all_of_them.begin(one, 5.0)
+    all_of_them.begin(one, loop.now_s + 5.0)
     loop.run_to(120.0)
     assert len(one.ended_s) == 1
