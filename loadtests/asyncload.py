@@ -150,11 +150,10 @@ class AsyncLoad:
         """A member above the population of the stage that is on rests."""
 
         async def act_and_pause() -> None:
-            answered = self._requests.answered
             await member.act()
-            pause_s = member.pause_s()
-            if pause_s or self._requests.answered == answered:  # an answer comes from the loop, so it did go on
-                await asyncio.sleep(pause_s)  # also of none: one that awaits nothing must let the loop go on
+            # Also of none: one that awaits nothing must let the loop go on. And members that pause before they ask again
+            # do so together; that costs a process, and the server, a fifth less than each asking as it was answered.
+            await asyncio.sleep(member.pause_s())
 
         while not self._closing:
             if seat.number >= self._population():

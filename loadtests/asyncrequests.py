@@ -39,7 +39,7 @@ class AsyncRequests:
         scenario = job.scenario
         self.gets = GetSample.of(job)
         self.answers = AnswerLog(recorder, job.redactor(), AnswerSample.of(job), self.gets)
-        self.begun = self.answered = 0
+        self.begun = 0
         self.over = False
         """Whether the run is: what is cancelled from then on was under way at its end."""
         self._under_way: dict[int, tuple[int, int, Asking]] = {}
@@ -91,8 +91,6 @@ class AsyncRequests:
     ) -> None:
         if self._under_way.pop(context["request"], None) is None:
             return  # it was given up
-        if error is None:
-            self.answered += 1
         started_ns, ended_ns = response.started_ns, response.ended_ns
         self._in_flight_ns += ended_ns - started_ns
         times = context["intended_ns"], started_ns, ended_ns

@@ -29,7 +29,7 @@ Report = Callable[[Response, str, str, Mapping[str, Any], Exception | None], Non
 
 
 Exchange = tuple[str, SplitResult, bytes, float]
-"""One request that is to be sent: method, where to, its bytes, and until when of ``time.monotonic`` a reply is awaited."""
+"""One request to send: method, where to, its bytes, and until when of ``time.monotonic`` a reply is awaited."""
 Conversation = Generator[Exchange, tuple[Reply, int], Response]
 """Asks for exchanges; is sent each reply and when it had come (ns), or what went wrong is thrown into it."""
 
