@@ -45,7 +45,7 @@ class Deadlines:
         return found
 
     def begin(self, waiting: Waiting, due_s: float) -> None:
-        """Tell it when that time of ``time.monotonic`` has come, unless it ends before; late by 2 % of the wait or less."""
+        """Tell it when that time of ``time.monotonic`` has come, unless it ends before; late by 2 % at most."""
         left_s = due_s - time.monotonic()
         if left_s < SHORTEST_S:
             self._timers[waiting] = self._loop.call_later(max(0.0, left_s), waiting.time_up)
