@@ -151,8 +151,8 @@ class AsyncLoad:
 
         async def act_and_pause() -> None:
             await member.act()
-            # Also of none: one that awaits nothing must let the loop go on. And members that pause before they ask do so
-            # together, which costs this process and the server a fifth less than each asking when it was answered.
+            # Also of none: one that awaits nothing must let the loop go on. And members that pause before they ask
+            # do so together, which costs this process and the server a fifth less than each asking when answered.
             await asyncio.sleep(member.pause_s())
 
         while not self._closing:
