@@ -110,6 +110,10 @@ class Progress:
             return math.inf if bad else 0.0 if n else None
         return bad / n / objective.budget if n and objective.budget else None
 
+    def generator_cpu_percent(self) -> float:
+        """Of the busiest process that makes the load, Locust's or the swarm's; 100 is a core."""
+        return max(self.resources.get(f"{who}_cpu_percent", 0.0) for who in ("generator", "swarm"))
+
     def line(self) -> str:
         """Everything in one line."""
         phase = self.phase
@@ -121,7 +125,7 @@ class Progress:
             f"{self.gauge('waiting'):.0f} waiting",
             f"{self.failed} failed",
             f"late p99 {self.lateness_p99_ms():.1f} ms",
-            f"generator CPU {self.resources.get('generator_cpu_percent', 0):.0f} %",
+            f"generator CPU {self.generator_cpu_percent():.0f} %",
         ]
         if self.gauge("connections") or self.ledger:
             parts.insert(3, f"{self.gauge('connections'):.0f} connections, {self.ledger.get('lost', 0)} lost")

@@ -70,8 +70,7 @@ def _draw(progress: Progress) -> Any:
         "late p99",
         f"{progress.lateness_p99_ms():.1f} ms",
         "generator, target CPU",
-        f"{progress.resources.get('generator_cpu_percent', 0):.0f} %, "
-        f"{progress.resources.get('target_cpu_percent', 0):.0f} %",
+        f"{progress.generator_cpu_percent():.0f} %, {progress.resources.get('target_cpu_percent', 0):.0f} %",
     )
     budgets = Table("objective", "budget spent", box=None, header_style="dim", padding=(0, 2))
     for text, spent in progress.budgets():

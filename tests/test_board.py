@@ -134,7 +134,7 @@ def test_line():
         samples,
         gauges={"local": {"users": 12, "in_flight": 3, "waiting": 1, "connections": 60}},
         ledger={"lost": 2},
-        resources={"generator_cpu_percent": 31.4},
+        resources={"generator_cpu_percent": 4.1, "swarm_cpu_percent": 31.4},
     )
     assert progress.line() == (
         "spike 30/80 s; offered 20/s, completed 20/s; 12 users, 3 in flight, 1 waiting; 60 connections, 2 lost; "

@@ -49,6 +49,16 @@ def test_portal_files_as_they_stand(name):
     assert len(read_scenario(PORTAL / f"{name}.toml").users) >= 1
 
 
+def test_portal_crowd():
+    """Ten thousand connections, and nobody else; all are up before the steady state."""
+    scenario = read_scenario(PORTAL / "crowd.toml")
+    assert sum(members.count for members in scenario.swarm.members) == 10_000
+    assert not scenario.users
+    warm_up, steady = scenario.phases
+    assert 10_000 / scenario.swarm.connect_rate < warm_up.duration / NS_PER_S
+    assert (warm_up.kind, steady.kind) == ("warm-up", "steady")
+
+
 def test_portal_accounts():
     """Every seeded account is in the feed: user000 to user199."""
     lines = (PORTAL / "accounts.csv").read_text().split()
