@@ -8,13 +8,14 @@ from typing import Any
 from loadtests.adapter import parse_adapter
 from loadtests.errors import LoadtestsError
 from loadtests.feed import Feed
-from loadtests.member import Member, Read
+from loadtests.member import Read
+from loadtests.settingsmember import SettingsMember
 
 __all__ = ["BroadcastMember"]
 
 
-class BroadcastMember(Member):
-    """Connects to ``settings["path"]``, sends each of ``settings["send"]``, and reads by ``settings["adapter"]``."""
+class BroadcastMember(SettingsMember):
+    """Reads what comes by ``settings["adapter"]``."""
 
     hears_broadcasts = True
 
@@ -22,17 +23,7 @@ class BroadcastMember(Member):
         self, index: int, feeds: Mapping[str, Feed], settings: Mapping[str, Any], secrets: Mapping[str, str]
     ) -> None:
         super().__init__(index, feeds, settings, secrets)
-        self.path = settings["path"]
-        self.compress = settings.get("compress", False)
         self._adapt = parse_adapter(settings["adapter"])
-
-    def headers(self) -> Mapping[str, str]:
-        """As they were given."""
-        return dict(self.settings["headers"])
-
-    def greetings(self) -> tuple[str, ...]:
-        """What is sent once connected, such as a subscription."""
-        return tuple(self.settings["send"])
 
     def read(self, frame: str) -> Read:
         """By the adapter."""

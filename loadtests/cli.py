@@ -30,7 +30,7 @@ from loadtests.run import Run
 from loadtests.scenario import ObjectiveGroup
 from loadtests.scenariocheck import meaning_mistakes
 from loadtests.scenariofile import read_scenario
-from loadtests.swarmscenario import DEFAULT_ADAPTER, parse_header, swarm_scenario
+from loadtests.swarmscenario import DEFAULT_ADAPTER, parse_headers, swarm_scenario
 from loadtests.trial import Intent, Trials
 from loadtests.urlscenario import url_scenario
 from loadtests.verdicttable import print_verdict
@@ -147,6 +147,7 @@ def swarm(
             "json:seq=FIELD,sent_ns=FIELD,channel=FIELD, bytes:seq=OFFSET:u64 or python:MODULE:FUNCTION."
         ),
     ] = DEFAULT_ADAPTER,
+    echo: Annotated[str, typer.Option(help="Send so often on each, such as 10/s; the server sends it back.")] = "",
     send: Annotated[list[str] | None, typer.Option(help="Sent once connected, such as a subscription.")] = None,
     header: Annotated[list[str] | None, typer.Option(help='Of the handshake, "Name: value".')] = None,
     objective: Annotated[list[str] | None, typer.Option(help='Such as "p95 < 200ms"; default "lost == 0".')] = None,
@@ -156,21 +157,17 @@ def swarm(
     compress: Annotated[bool, typer.Option(help="Let the server compress its messages.")] = False,
     out: Annotated[Path | None, typer.Option(help="The run directory; default runs/swarm-TIME.")] = None,
 ) -> None:
-    """Listen to a server's broadcasts with many connections, and account for every delivery."""
+    """Listen to a server's broadcasts, or its echoes, with many connections, and account for every delivery."""
     parse_adapter(adapter)
     made = swarm_scenario(
         url,
         connections,
         parse_rate_per_s(connect_rate),
         parse_duration_ns(duration),
-        {
-            "adapter": adapter,
-            "send": send or [],
-            "headers": dict(map(parse_header, header or [])),
-            "compress": compress,
-        },
+        {"adapter": adapter, "send": send or [], "headers": parse_headers(header or ()), "compress": compress},
         tuple(objective or ("lost == 0",)),
         tls_verify=not insecure,
+        echo_per_s=parse_rate_per_s(echo) if echo else None,
     )
     made = Overrides(allow=tuple(allow or ())).applied(made)
     directory = out or Path("runs") / f"swarm-{datetime.now():%Y%m%d-%H%M%S}"

@@ -176,7 +176,8 @@ class Connection:
             if frame := self._member.subscribe_frame(channels):
                 await socket.send(frame)
         else:
-            self.reception.begin([EVERY_CHANNEL] if self._member.hears_broadcasts else [], time.monotonic_ns())
+            unasked = [EVERY_CHANNEL] if self._member.hears_broadcasts else self._member.unasked_channels()
+            self.reception.begin(unasked, time.monotonic_ns())
             self._up(time.monotonic_ns())
         if self._spec.churn:
             stay_s = self._draw().expovariate(self._spec.churn / self._spec.count)

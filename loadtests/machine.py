@@ -26,8 +26,8 @@ class Machine:
         low, high = self._numbers("proc/sys/net/ipv4/ip_local_port_range") or [0, 0]
         self._ports = high - low + 1 if high else 0
 
-    def read(self) -> dict[str, float]:
-        """One reading.
+    def read(self, *, both_ends: bool = False) -> dict[str, float]:
+        """One reading; ``both_ends`` of a connection are here where the target is: a port for two sockets.
 
         ``steal_percent`` of all processors' time; ``throttled`` times that the control group's quota ran out;
         ``ports_percent`` of the ephemeral ports, if all sockets went to one address; ``listen_overflows`` and
@@ -40,7 +40,8 @@ class Machine:
             row["steal_percent"] = 100 * passed["cpu_steal"] / passed["cpu_all"]
         sockets = self._words("proc/net/sockstat", "TCP:")
         if self._ports and sockets:
-            row["ports_percent"] = 100 * (sockets.get("inuse", 0.0) + sockets.get("tw", 0.0)) / self._ports
+            in_use = sockets.get("inuse", 0.0) / (2 if both_ends else 1)
+            row["ports_percent"] = 100 * (in_use + sockets.get("tw", 0.0)) / self._ports
         return row
 
     def _read_counters(self) -> dict[str, float]:

@@ -177,6 +177,10 @@ class Member:
         """Channels to subscribe to; none for a pure publisher."""
         return ()
 
+    def unasked_channels(self) -> Sequence[str]:
+        """Channels that it hears from the moment it is connected, where it names none to subscribe to."""
+        return ()
+
     def subscribe_frame(self, channels: Sequence[str]) -> str | None:
         """The frame that subscribes; None where the server must say first that it is ready: ``read`` then answers."""
         raise NotImplementedError(f"{type(self).__name__} names channels and must define subscribe_frame()")

@@ -49,7 +49,7 @@ class Monitor:
             row |= {"target_cpu_percent": sum(target_cpu), "target_rss_bytes": target_rss}
         if target_fds:  # they are not shown of every process
             row["target_fds"] = target_fds
-        return row | {"machine_cpu_percent": psutil.cpu_percent()} | self._machine.read()
+        return row | {"machine_cpu_percent": psutil.cpu_percent()} | self._machine.read(both_ends=bool(target_cpu))
 
     @staticmethod
     def children(pid: int) -> list[int]:

@@ -1,7 +1,8 @@
-"""The scenario of ``loadtests swarm URL``: listen to what a server broadcasts, and account for every delivery."""
+"""The scenario of ``loadtests swarm URL``: listen to what a server broadcasts, or to its echoes, all accounted for."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from loadtests.duration import NS_PER_S
@@ -10,7 +11,7 @@ from loadtests.scenario import Load, ObjectiveGroup, Phase, Scenario, Target, Wi
 from loadtests.series import DELIVER
 from loadtests.swarmspec import Member, Swarm
 
-__all__ = ["DEFAULT_ADAPTER", "parse_header", "swarm_scenario"]
+__all__ = ["DEFAULT_ADAPTER", "parse_headers", "swarm_scenario"]
 
 DEFAULT_ADAPTER = "json:seq=seq,sent_ns=sent_ns,channel=channel"
 GUARD_NS, DRAIN_NS = 2 * NS_PER_S, 5 * NS_PER_S
@@ -25,8 +26,11 @@ def swarm_scenario(
     objectives: tuple[str, ...],
     *,
     tls_verify: bool = True,
+    echo_per_s: float | None = None,
 ) -> Scenario:
     """The scenario of it: they all connect in the warm-up, and are judged from the moment at which everybody hears.
+
+    With ``echo_per_s`` each connection sends so often, and what comes back is accounted for.
 
     Raises:
         UsageError: when the URL is none of a WebSocket.
@@ -37,15 +41,16 @@ def swarm_scenario(
         raise UsageError(f'"{url}": expected ws://HOST[:PORT]/PATH or wss://...')
     path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     warm_up_ns = round(connections / connect_per_s * NS_PER_S) + GUARD_NS + NS_PER_S
+    members: dict[str, object] = {"class": "loadtests.broadcastmember:BroadcastMember", "count": connections}
+    if echo_per_s is not None:
+        members |= {"class": "loadtests.echomember:EchoMember", "rate": echo_per_s}
     return Scenario(
         name="swarm",
         target=Target(url=f"http{parts.scheme[2:]}://{parts.netloc}", tls_verify=tls_verify),
         load=Load(timeout=10 * NS_PER_S),
         phases=(Phase(kind="warm-up", duration=warm_up_ns), Phase(kind="steady", duration=duration_ns)),
         swarm=Swarm(
-            members=(
-                Member.model_validate({"class": "loadtests.broadcastmember:BroadcastMember", "count": connections}),
-            ),
+            members=(Member.model_validate(members),),
             connect_rate=connect_per_s,
             guard=GUARD_NS,
             drain=DRAIN_NS,
@@ -56,14 +61,15 @@ def swarm_scenario(
     )
 
 
-def parse_header(text: str) -> tuple[str, str]:
-    """Name and value of ``Name: value``.
+def parse_headers(texts: Iterable[str]) -> dict[str, str]:
+    """Values by name, of texts such as ``Name: value``.
 
     Raises:
-        UsageError: when there is no name.
+        UsageError: when one has no name.
 
     """
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip():
-        raise UsageError(f'--header "{text}": expected "Name: value"')
-    return name.strip(), value.strip()
+    parted = [(text, *text.partition(":")) for text in texts]
+    for text, name, colon, _ in parted:
+        if not colon or not name.strip():
+            raise UsageError(f'--header "{text}": expected "Name: value"')
+    return {name.strip(): value.strip() for _, name, _, value in parted}

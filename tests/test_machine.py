@@ -35,9 +35,10 @@ def test_what_happened_since(tmp_path):
 
 
 def test_ports(tmp_path):
-    """900 sockets in use and 100 that linger, of 10,000 ports."""
+    """900 sockets in use and 100 that linger, of 10,000 ports; where two of the 900 are one connection, 450."""
     _write(tmp_path)
     assert Machine(tmp_path).read()["ports_percent"] == 10.0
+    assert Machine(tmp_path).read(both_ends=True)["ports_percent"] == 5.5
 
 
 def test_quiet(tmp_path):
