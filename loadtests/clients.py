@@ -41,6 +41,9 @@ class Clients:
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s),
                 trace_configs=[tracing()],
             )
+            # aiohttp would ask a second time, unseen, where a server hangs up or resets: half of what it refuses would
+            # look like a success, and every storm be twice the storm. There is no public way to say so.
+            session._retry_connection = False
             self._made[receive_buffer] = await self._stack.enter_async_context(session)
         return self._made[receive_buffer]
 
