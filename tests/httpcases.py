@@ -1,7 +1,8 @@
 """A hostile server, and what Locust's clients and ours make of it.
 
-A program that test_httpsession.py runs, since Locust patches its process. Each answer is met by a LoadUser and by a
-FastHttpUser: the same outcome, error kind and body, one request event, and as many requests as the server counts.
+A program that test_httpsession.py runs, since Locust patches its process. Each answer is met by a LoadUser, a member's
+session, FastHttpUser and aiohttp: the same outcome, error kind and body, one request event, and as many requests as the
+server counts, or what else the table says of one of the two.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import aiohttp
 import gevent
 from gevent.server import StreamServer
 from locust import FastHttpUser, task
@@ -90,68 +92,85 @@ def _head(*fields):
 
 PACKED = gzip.compress(b"ok")
 
-# What the server does to the first request; outcome, error kind and body; and what FastHttpUser alone does otherwise.
+BY_ITS_NAME = {"AiohttpUser": ("ERROR", "ClientResponseError", b"")}
+ASKED_AGAIN = ("OK", "asked again", b"ok")
+"""aiohttp tries once more where a server hangs up or resets before the answer, and tells nobody."""
+
+# What the server does to the first request; outcome, error kind and body; and what peers make of it otherwise.
 ANSWERS = {
-    "whole": (whole, ("OK", "", b"ok"), None),
-    "byte by byte": (sends(*(OK[k : k + 1] for k in range(len(OK)))), ("OK", "", b"ok"), None),
-    "junk after the body": (sends(OK + b"junk\r\n"), ("OK", "", b"ok"), ("ERROR", "bad answer", b"")),
-    "a second answer after it": (sends(OK + OK), ("OK", "", b"ok"), ("OK", "", b"okok")),
-    "until it closes": (closes(_head(), b"ok"), ("OK", "", b"ok"), None),
-    "half-closed": (half_closes, ("OK", "", b"ok"), None),
+    "whole": (whole, ("OK", "", b"ok")),
+    "byte by byte": (sends(*(OK[k : k + 1] for k in range(len(OK)))), ("OK", "", b"ok")),
+    "junk after the body": (
+        sends(OK + b"junk\r\n"),
+        ("OK", "", b"ok"),
+        {"FastHttpUser": ("ERROR", "bad answer", b"")} | BY_ITS_NAME,
+    ),
+    "a second answer after it": (sends(OK + OK), ("OK", "", b"ok"), {"FastHttpUser": ("OK", "", b"okok")}),
+    "until it closes": (closes(_head(), b"ok"), ("OK", "", b"ok")),
+    "half-closed": (half_closes, ("OK", "", b"ok")),
     "chunks": (
         sends(_head(b"Transfer-Encoding: chunked"), b"1\r\no\r\n", b"1\r\nk\r\n0\r\n\r\n"),
         ("OK", "", b"ok"),
-        None,
     ),
-    "an interim reply": (sends(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", OK), ("OK", "", b"ok"), None),
-    "no content": (sends(b"HTTP/1.1 204 No Content\r\n\r\n"), ("OK", "", b""), None),
+    "an interim reply": (sends(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", OK), ("OK", "", b"ok")),
+    "no content": (sends(b"HTTP/1.1 204 No Content\r\n\r\n"), ("OK", "", b"")),
     "gzip": (
         sends(_head(b"Content-Encoding: gzip", b"Content-Length: %d" % len(PACKED)), PACKED),
         ("OK", "", b"ok"),
-        None,
     ),
     "an encoding that nobody knows": (
         sends(_head(b"Content-Encoding: wat", b"Content-Length: 2"), b"ok"),
         ("OK", "", b"ok"),
-        ValueError,  # raised into the user's code
+        {"FastHttpUser": ValueError},  # raised into the user's code
     ),
     "not there": (
         sends(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"),
         ("ERROR", "http 404", b"no"),
-        None,
     ),
-    "broken": (sends(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"), ("ERROR", "http 503", b""), None),
-    "closed at once": (closes(), ("ERROR", "connection closed", b""), None),
-    "closed in the header": (closes(b"HTTP/1.1 200 OK\r\nConte"), ("ERROR", "connection closed", b""), None),
+    "broken": (sends(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"), ("ERROR", "http 503", b"")),
+    "closed at once": (closes(), ("ERROR", "connection closed", b""), {"AiohttpUser": ASKED_AGAIN}),
+    "closed in the header": (
+        closes(b"HTTP/1.1 200 OK\r\nConte"),
+        ("ERROR", "connection closed", b""),
+        {"AiohttpUser": ASKED_AGAIN},
+    ),
     "closed in the body": (
         closes(_head(b"Content-Length: 9"), b"ok"),
         ("ERROR", "connection closed", b""),
-        ("ERROR", "bad answer", b""),
+        {"FastHttpUser": ("ERROR", "bad answer", b""), "AiohttpUser": ("ERROR", "ClientPayloadError", b"")},
     ),
-    "reset at once": (resets(), ("ERROR", "connection reset", b""), ("ERROR", "connection closed", b"")),
-    "reset in the header": (resets(b"HTTP/1.1 200 OK\r\nConte"), ("ERROR", "connection reset", b""), None),
-    "reset in the body": (resets(_head(b"Content-Length: 9"), b"ok"), ("ERROR", "connection reset", b""), None),
-    "no HTTP": (sends(b"SSH-2.0-OpenSSH_9\r\n\r\n"), ("ERROR", "bad answer", b""), None),
+    "reset at once": (
+        resets(),
+        ("ERROR", "connection reset", b""),
+        {"FastHttpUser": ("ERROR", "connection closed", b""), "AiohttpUser": ASKED_AGAIN},
+    ),
+    "reset in the header": (
+        resets(b"HTTP/1.1 200 OK\r\nConte"),
+        ("ERROR", "connection reset", b""),
+        {"AiohttpUser": ASKED_AGAIN},
+    ),
+    "reset in the body": (resets(_head(b"Content-Length: 9"), b"ok"), ("ERROR", "connection reset", b"")),
+    "no HTTP": (sends(b"SSH-2.0-OpenSSH_9\r\n\r\n"), ("ERROR", "bad answer", b""), BY_ITS_NAME),
     "a bad chunk": (
         sends(_head(b"Transfer-Encoding: chunked"), b"zz\r\nok\r\n"),
         ("ERROR", "bad answer", b""),
-        None,
+        BY_ITS_NAME,
     ),
     "two lengths": (
         sends(_head(b"Content-Length: 2", b"Content-Length: 3"), b"ok"),
         ("ERROR", "bad answer", b""),
-        None,
+        BY_ITS_NAME,
     ),
     "a header without end": (
         sends(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 400_000),
         ("ERROR", "bad answer", b""),
-        ("TIMEOUT", "timeout", b""),
+        {"FastHttpUser": ("TIMEOUT", "timeout", b"")} | BY_ITS_NAME,
     ),
-    "no answer": (hangs, ("TIMEOUT", "timeout", b""), None),
+    "no answer": (hangs, ("TIMEOUT", "timeout", b"")),
     "a slow loris": (
         sends(*(OK[k : k + 1] for k in range(len(OK))), pause_s=0.05),
         ("TIMEOUT", "timeout", b""),
-        ("OK", "", b"ok"),  # its time-out is of each read
+        {"FastHttpUser": ("OK", "", b"ok")},  # its time-out is of each read
     ),
 }
 
@@ -180,8 +199,8 @@ class Hostile:
 
 def user_of(author, url):
     """A user of that class under our clock, and what the request event tells of its requests."""
-    if author is AwaitedUser:
-        user = AwaitedUser(url)
+    if author in (AwaitedUser, AiohttpUser):
+        user = author(url)
         return user, user.client.fired
     fired = []
 
@@ -247,6 +266,39 @@ class AwaitedUser:
         self.client = Awaited(url)
 
 
+class Peer(Awaited):
+    """aiohttp's session in the same place."""
+
+    def __init__(self, url):
+        super().__init__(url)
+        self.url, self.session = url, self.wait(self._made())
+
+    async def _made(self):
+        return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+
+    def get(self, path):
+        """Read to the end, as a request is."""
+        return self.wait(self._get(path))
+
+    async def _get(self, path):
+        status, body, error = 0, b"", None
+        try:
+            async with self.session.get(self.url + path) as response:
+                status, body = response.status, await response.read()
+                response.raise_for_status()
+        except (aiohttp.ClientError, OSError, TimeoutError) as problem:
+            error = problem
+        self.fired.append({"exception": error})
+        return SimpleNamespace(status_code=status, content=body)
+
+
+class AiohttpUser:
+    """Stands where a user does."""
+
+    def __init__(self, url):
+        self.client = Peer(url)
+
+
 def met(author, answer):
     """What a client makes of an answer: outcome, kind and body; and whether it goes on afterwards."""
     hostile = Hostile(answer)
@@ -262,18 +314,21 @@ def met(author, answer):
     again = user.client.get("/second")
     assert (again.status_code, again.content) == (200, b"ok"), "the next request must not suffer"
     assert len(fired) == 2
-    assert hostile.requests == 2, f"the server saw {hostile.requests} requests, {len(fired)} were reported"
+    if author is AiohttpUser and hostile.requests == 3:
+        kind = "asked again"
+    else:
+        assert hostile.requests == 2, f"the server saw {hostile.requests} requests, {len(fired)} were reported"
     hostile.server.stop()
     return outcome.name, kind, body or b""
 
 
 CASES = {}
-for answer_name, (does, expected, otherwise) in ANSWERS.items():
-    for client in (LoadUser, FastHttpUser, AwaitedUser):
+for answer_name, (does, expected, *otherwise) in ANSWERS.items():
+    for client in (LoadUser, FastHttpUser, AwaitedUser, AiohttpUser):
+        wanted = otherwise[0].get(client.__name__, expected) if otherwise else expected
 
-        def case(does=does, client=client, expected=expected, otherwise=otherwise):
+        def case(does=does, client=client, wanted=wanted):
             """One answer to one client."""
-            wanted = otherwise if otherwise and client is FastHttpUser else expected
             try:
                 found = met(client, does)
             except ValueError as error:
