@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from loadtests.answerlog import AnswerLog
 from loadtests.answersample import AnswerSample
@@ -22,6 +22,8 @@ __all__ = ["Asking", "AsyncRequests"]
 class Asking(Protocol):
     """Whose requests they are."""
 
+    cert: ClassVar[str | tuple[str, str] | None]
+    """The client's own certificate."""
     intended_ns: int | None
     """When the next one was meant to begin, where that was before it does; it is taken from there."""
 
@@ -54,6 +56,7 @@ class AsyncRequests:
             self._ended,
             timeout_s=self._timeout_s,
             verify=self._target.tls_verify,
+            cert=asking.cert,
             over=lambda: self.over,
         )
 

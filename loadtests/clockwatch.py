@@ -35,7 +35,7 @@ class ClockWatch:
 
     def __init__(self, offset: ClockOffset, member: Member, broke: Callable[[Member, Exception], None]) -> None:
         self._offset = offset
-        self._member = member
+        self._member, self.cert = member, member.cert
         self._broke = broke
         self._token, self._asked_ns = 0, 0
 

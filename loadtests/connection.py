@@ -39,7 +39,7 @@ class Connection:
         self, job: Job, books: Books, ending: asyncio.Event, member: Member, spec: MemberSpec, number: int
     ) -> None:
         self.number = number
-        self.receive_buffer = spec.slow.receive_buffer if spec.slow else 0
+        self.dialling = (spec.slow.receive_buffer if spec.slow else 0), member.cert  # its kind of client
         self.publisher = Publisher(job, books, ending, member, spec, number)
         ledger, books.has_slow = books.slow if spec.slow else books.ledger, books.has_slow or spec.slow is not None
         self.reception = Reception(books, ledger, member, number, f"{job.run_id}.", self, timed=spec.slow is None)

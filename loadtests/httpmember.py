@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from loadtests.asyncsession import AsyncSession
 from loadtests.duration import NS_PER_S
@@ -37,6 +37,8 @@ class HttpMember:
     """
 
     http: AsyncSession
+    cert: ClassVar[str | tuple[str, str] | None] = None
+    """The client's own certificate file, or it and its key, where the target asks for one."""
     intended_ns: int | None = None
     """When the next request was meant to begin, where that was before it did; the engine's."""
 

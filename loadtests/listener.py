@@ -137,7 +137,7 @@ class Listener:
     def _connect(self) -> tuple[ClientProtocol, StampedSocket]:
         url = urljoin(self._target.url, self._member.path).replace("http", "ws", 1)
         uri = parse_uri(url)
-        context = tls_context(self._target.tls_verify) if uri.secure else None
+        context = tls_context(self._target.tls_verify, self._member.cert) if uri.secure else None
         deadline_ns = self._deadline_ns()
         address = socket.getaddrinfo(uri.host, uri.port, type=socket.SOCK_STREAM)[0][4][0]
         connection = StampedSocket(str(address), uri.port, uri.host, context, deadline_ns)

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from loadtests.feed import Feed
 
@@ -126,6 +126,8 @@ class Member:
     """
 
     path = "/ws"
+    cert: ClassVar[str | tuple[str, str] | None] = None
+    """The client's own certificate file, or it and its key, where the target asks for one; of ``http`` too."""
     subprotocols: Sequence[str] = ()
     """Asked for in the handshake, the preferred first."""
     compress = False

@@ -48,9 +48,9 @@ class _TracedTls(ssl.SSLObject):
         super().do_handshake()
 
 
-def traced_tls(verify: bool) -> ssl.SSLContext:
-    """What our clients trust, and handshakes that are timed."""
-    context = tls_context(verify)
+def traced_tls(verify: bool, cert: str | tuple[str, str] | None = None) -> ssl.SSLContext:
+    """What our clients trust and show, and handshakes that are timed."""
+    context = tls_context(verify, cert)
     context.sslobject_class = _TracedTls
     return context
 

@@ -96,10 +96,10 @@ class Swarm:
         scenario = self.job.scenario
         async with contextlib.AsyncExitStack() as stack:
             clients = Clients(scenario.target, scenario.load.timeout / NS_PER_S, stack)
-            asking = [asyncio.create_task(watch.run(await clients.of(0))) for watch in self._clock_watch()]
+            asking = [asyncio.create_task(watch.run(await clients.of(0, watch.cert))) for watch in self._clock_watch()]
             tasks = []
             for connection in self._connections:
-                http = await clients.of(connection.receive_buffer)
+                http = await clients.of(*connection.dialling)
                 tasks.append(asyncio.create_task(connection.run(http)))
             storming = [asyncio.create_task(self._storm(*numbered)) for numbered in enumerate(scenario.swarm.storms)]
             folding = asyncio.create_task(self._fold_each_second())
