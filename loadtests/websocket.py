@@ -54,7 +54,7 @@ class WebSocket:
         self.error: Exception | None = None
         self.we_close = False
         self.on_pong: Callable[[bytes, int], None] | None = None
-        self._response = response  # or its connection would be given back
+        self._connection = connection
         self._transport, self._protocol = connection.transport, connection.protocol
         self._writer = WebSocketWriter(self._protocol, self._transport, use_mask=True)
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -64,6 +64,7 @@ class WebSocket:
         self._protocol.read_timeout = None
         reader = FrameReader(on_messages, self._on_control, self._on_end, LARGEST, inflate)
         self._protocol.set_parser(reader, None)
+        response._connection, response._closed = None, True  # it gives nothing back, and its 3 KiB are free
 
     @property
     def ending(self) -> str:
@@ -154,7 +155,7 @@ class WebSocket:
         if not self._over.done():
             self.close_code = self.close_code or ABNORMAL
             self._over.set_result(None)
-        self._response.close()
+        self._connection.close()
 
     def _on_end(self, error: Exception | None) -> None:
         self.error = self.error or error
