@@ -39,7 +39,7 @@ class Connection:
         self, job: Job, books: Books, ending: asyncio.Event, member: Member, spec: MemberSpec, number: int
     ) -> None:
         self.number = number
-        self.dialling = (spec.slow.receive_buffer if spec.slow else 0), member.cert  # its kind of client
+        self.dialling = spec.slow.receive_buffer if spec.slow else 0, member.cert  # its kind of client
         self.publisher = Publisher(job, books, ending, member, spec, number)
         ledger, books.has_slow = books.slow if spec.slow else books.ledger, books.has_slow or spec.slow is not None
         self.reception = Reception(books, ledger, member, number, f"{job.run_id}.", self, timed=spec.slow is None)
@@ -50,9 +50,8 @@ class Connection:
         self._spec = spec
         self._timeout_s = job.scenario.load.timeout / NS_PER_S
         self._seed = f"{job.scenario.seed} {number}"
-        self._draws = 0
+        self._draws, self._broken = 0, False
         self._socket: WebSocket | None = None
-        self._broken = False
         self._parting = Parting.NONE
         self._lost_ns = 0
         self._connect_started_ns = 0
@@ -105,16 +104,17 @@ class Connection:
         self._leave(Parting.END)
         self._parting = Parting.END
 
-    def strike(self, trouble: int, until_ns: int, *, how: str) -> None:
-        """A storm hits: the connection is ended now, or is the server's to end before ``until_ns``."""
+    def strike(self, trouble: int, until_ns: int, *, how: str) -> bool:
+        """A storm hits: it is ended now, or is the server's to end before ``until_ns``; False where it was not up."""
         if self._socket is None or self._socket.closed:
-            return
+            return False
         self.reception.struck, self._parting, now_ns = trouble, Parting.STORM, time.monotonic_ns()
         if how == "restart":
             asyncio.get_running_loop().call_later((until_ns - now_ns) / NS_PER_S, self._weathered)
         else:
             self._lost_ns = now_ns
             self._socket.fail(Parting.STORM, reset=how == "reset")
+        return True
 
     def _weathered(self) -> None:
         """It was not hit after all, or is there again."""
@@ -201,7 +201,7 @@ class Connection:
         self._books.closes[who(socket.ending, self._parting)] += 1
         self._subscribing.cut_short(now, socket.ending, planned=expected)
         if self._parting != Parting.END:
-            self.publisher.closed(socket.ending)
+            self.publisher.closed(socket.ending, away=self._parting != Parting.NONE)
         self.reception.end(now, away=not expected)
         if not socket.closed:
             socket.abort()
@@ -246,4 +246,5 @@ class Connection:
         started_ns, now = self._connect_started_ns, time.monotonic_ns()
         self._books.recorder.record(CONNECT, started_ns, started_ns, now, int(outcome), 0, kind)
         if self._parting != Parting.STORM:
+            self.publisher.away = False
             self._books.availability.down(self.number, now)

@@ -108,7 +108,8 @@ def _accounting(run: Run) -> Iterator[Check]:
         "arrivals": (arrivals + not_due, planned),
         "requests": (left + counted.get("requests_in_flight", 0), counted.get("requests_begun", 0)),
         "publishes": (
-            sum(i.count for i in everything if i.series in PUBLICATIONS) + counted.get("publishes_in_flight", 0),
+            sum(i.count for i in everything if i.series in PUBLICATIONS)
+            + sum(counted.get(f"publishes_{where}", 0) for where in ("in_flight", "away")),
             counted.get("publishes_planned", 0),
         ),
         "unsent": (never, counted.get("dropped", 0) + counted.get("unsent", 0)),

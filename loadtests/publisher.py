@@ -1,7 +1,8 @@
 """What one member publishes, on an open plan of its own, and what became of each publication.
 
 A member publishes from the moment at which its connection could first have carried a message, or first failed to. From
-then to the end every due publication is recorded exactly once: acknowledged, failed, timed out, or never sent.
+then to the end every due publication is recorded exactly once: acknowledged, failed, timed out, or never sent. What
+came due, or was still owed an acknowledgement, while the scenario itself had its member away is nobody's: it is counted.
 """
 
 from __future__ import annotations
@@ -49,14 +50,16 @@ class Publisher:
             self._plan = Plan(model, job.scenario.seed * 7919 + number)
         self._begun = asyncio.Event() if self._plan else None
         self._begun_ns = 0
-        self._handled = 0
+        self._handled = self._excused = 0
+        self.away = False
+        """By the scenario's own plan: it left, or a storm took its connection; until an attempt to come back fails."""
         self._socket: WebSocket | None = None
         self._sequences: dict[str, int] = defaultdict(int)
         self._unacknowledged: dict[tuple[str, int], tuple[int, int]] = {}
 
     def opened(self, socket: WebSocket) -> None:
         """A connection can carry messages from now on."""
-        self._socket = socket
+        self._socket, self.away = socket, False
         self.begin()
 
     def begin(self) -> None:
@@ -65,10 +68,13 @@ class Publisher:
             self._begun_ns = time.monotonic_ns()
             self._begun.set()
 
-    def closed(self, kind: str) -> None:
+    def closed(self, kind: str, *, away: bool = False) -> None:
         """The connection is gone, and with it the acknowledgements that it still owed."""
-        self._socket = None
+        self._socket, self.away = None, away
         now = time.monotonic_ns()
+        if away:
+            self._excused += len(self._unacknowledged)
+            self._unacknowledged.clear()
         for intended_ns, sent_ns in self._unacknowledged.values():
             self._books.recorder.record(self._series, intended_ns, sent_ns, now, int(Outcome.ERROR), 0, kind)
         self._unacknowledged.clear()
@@ -111,8 +117,8 @@ class Publisher:
         """Account for everything due up to ``ended_ns``, once :meth:`run` is over.
 
         What was never sent is recorded as such; what still waits for its acknowledgement has timed out, or is in flight
-        where the run was cut short. Returns ``publishes_planned``, counted from the plan alone, and
-        ``publishes_in_flight``.
+        where the run was cut short. Returns ``publishes_planned``, counted from the plan alone,
+        ``publishes_in_flight``, and ``publishes_away``, which nobody is blamed for.
         """
         now, planned = time.monotonic_ns(), 0
         for due_ns in self._dues() if self._begun is not None and self._begun.is_set() else ():
@@ -126,7 +132,8 @@ class Publisher:
             for intended_ns, sent_ns in self._unacknowledged.values():
                 self._books.recorder.record(self._series, intended_ns, sent_ns, now, int(Outcome.TIMEOUT))
         self._unacknowledged.clear()
-        return {"publishes_planned": planned, "publishes_in_flight": in_flight}
+        told = {"publishes_planned": planned, "publishes_in_flight": in_flight}
+        return told | ({"publishes_away": self._excused} if self._excused else {})
 
     def _dues(self) -> Iterator[int]:
         """Intended moments from the beginning on, ascending."""
@@ -136,6 +143,9 @@ class Publisher:
 
     async def _publish(self, due_ns: int, http: aiohttp.ClientSession) -> None:
         record, socket = self._books.recorder.record, self._socket
+        if self.away:
+            self._excused += 1
+            return
         if socket is None or socket.closed:
             now = time.monotonic_ns()
             record(self._series, due_ns, now, now, int(Outcome.ERROR), 0, "no connection")

@@ -154,9 +154,10 @@ class Swarm:
         trouble = self.books.troubled(until_ns)
         chosen = struck(self.job.scenario.swarm, self.job.scenario.seed, index)
         mine = [connection for connection in self._connections if connection.number in chosen]
-        for connection in mine:
-            connection.strike(trouble, until_ns, how=storm.how)
-        self.books.events.append({"kind": "storm", "text": f"{len(mine)} connections were lost at once ({storm.how})"})
+        hit = sum(connection.strike(trouble, until_ns, how=storm.how) for connection in mine)
+        missed = f"; {len(mine) - hit} more were not connected" if hit < len(mine) else ""
+        text = f"{hit} connections were lost at once ({storm.how}){missed}"
+        self.books.events.append({"kind": "storm", "text": text})
 
     async def _until_the_end(self, folding: asyncio.Task[None], seconds: float) -> None:
         """Wait; should the folding fail, so does the run: what it no longer reports would be missed by nobody."""

@@ -19,6 +19,7 @@ from loadtests.member import Delivery, Publication
 from loadtests.outbox import Outbox
 from loadtests.swarm import Swarm
 from loadtests.swarmscenario import swarm_scenario
+from loadtests.swarmspec import Storm
 
 CONNECTIONS, PER_S, STEADY_NS = 4, 150.0, 2_000_000_000
 MESSAGE_BYTES = 300
@@ -42,8 +43,8 @@ class Echo:
                 await connection.send(kept[number].encode() if self.binary else kept[number])
 
 
-def account(folder: Path, server: Any) -> tuple[dict[str, int], dict[str, Interval]]:
-    """Ledger and series of a short load on a server."""
+def account(folder: Path, server: Any, *storms: Storm) -> tuple[dict[str, int], dict[str, Interval]]:
+    """Ledger, with what was counted at the source, and series of a short load on a server."""
     batches: list[dict[str, Any]] = []
 
     async def main() -> str | None:
@@ -51,7 +52,7 @@ def account(folder: Path, server: Any) -> tuple[dict[str, int], dict[str, Interv
             url = f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}/echo"
             settings = {"headers": {"X-Key": "k"}, "message_bytes": MESSAGE_BYTES}
             made = swarm_scenario(url, CONNECTIONS, 1000.0, STEADY_NS, settings, ("lost == 0",), echo_per_s=PER_S)
-            quick = made.swarm.model_copy(update={"guard": 1, "drain": 400_000_000})
+            quick = made.swarm.model_copy(update={"guard": 1, "drain": 400_000_000, "storms": storms})
             phases = (made.phases[0].model_copy(update={"duration": 100_000_000}), made.phases[1])
             job = Job(made.model_copy(update={"swarm": quick, "phases": phases}), "r1", "local", "s", 0, 1, folder)
             swarm = Swarm(job, time.monotonic_ns(), Outbox("s", batches.append, folder))
@@ -61,7 +62,8 @@ def account(folder: Path, server: Any) -> tuple[dict[str, int], dict[str, Interv
     assert asyncio.run(main()) is None
     rows = [Interval.from_json(row) for batch in batches for row in batch["intervals"]]
     names = {row.series for row in rows}
-    return batches[-1]["ledger"], {name: merge([r for r in rows if r.series == name], series=name) for name in names}
+    series = {name: merge([row for row in rows if row.series == name], series=name) for name in names}
+    return batches[-1]["ledger"] | batches[-1]["accounting"], series
 
 
 @pytest.mark.parametrize("binary", [False, True])
@@ -99,6 +101,16 @@ def test_an_unfaithful_server(tmp_path: Path) -> None:
     assert ledger["expected"] == sum(map(len, server.received)) == ledger["delivered"] + came["lost"]
     assert series["ws deliver"].lost == came["lost"]
     assert ledger["foreign"] == 0
+
+
+def test_a_storm_of_ours_is_no_failure_of_the_server(tmp_path: Path) -> None:
+    """What was due while we had cut the connections is counted, and held against nobody; nothing is lost for it."""
+    ledger, series = account(tmp_path, Echo(lambda n: [n]), Storm(at=700_000_000, share=1.0, how="reset"))
+    publish = series["ws publish"]
+    assert series["ws connect"].ok == 2 * CONNECTIONS
+    assert ledger["publishes_away"] > 0
+    assert publish.count + ledger["publishes_away"] == ledger["publishes_planned"]
+    assert (publish.failed, ledger["lost"]) == (0, 0)
 
 
 class CrossTalk:

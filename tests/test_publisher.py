@@ -126,6 +126,34 @@ def test_a_lost_connection_owes_its_acknowledgements():
     assert publisher.finish(0, cut_short=False)["publishes_in_flight"] == 0
 
 
+def test_nobody_is_blamed_for_what_the_scenario_does():
+    """Owed or due while a storm or the plan has it away: counted, and no error of the target's."""
+    publisher, books = made()
+    publisher._unacknowledged = {("news", k): (k, k) for k in range(3)}
+
+    async def main():
+        publisher.begin()
+        publisher.closed("storm", away=True)
+        running = asyncio.create_task(publisher.run(None))
+        await asyncio.sleep(0.2)
+        publisher.away = False  # an attempt to come back failed
+        due_away = publisher._handled
+        await asyncio.sleep(0.1)
+        publisher._ending.set()
+        ended_ns = time.monotonic_ns()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        return due_away, ended_ns
+
+    due_away, ended_ns = asyncio.run(main())
+    account, publish = publisher.finish(ended_ns, cut_short=False), found(books)
+    assert due_away >= 15
+    assert account["publishes_away"] == 3 + due_away
+    assert publish.errors == {"no connection": publish.error_count}
+    assert publish.count + due_away == account["publishes_planned"]
+    assert publish.error_count > 3
+
+
 def test_nothing_counts_before_the_first_connection():
     """A member that never came so far planned nothing; its connection's failure is what is recorded."""
     publisher, books = made()
