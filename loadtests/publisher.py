@@ -2,7 +2,7 @@
 
 A member publishes from the moment at which its connection could first have carried a message, or first failed to. From
 then to the end every due publication is recorded exactly once: acknowledged, failed, timed out, or never sent. What
-came due, or was still owed an acknowledgement, while the scenario itself had its member away is nobody's: it is counted.
+came due, or was owed an acknowledgement, while the scenario itself had its member away is nobody's: it is counted.
 """
 
 from __future__ import annotations

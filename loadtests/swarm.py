@@ -154,9 +154,9 @@ class Swarm:
         trouble = self.books.troubled(until_ns)
         chosen = struck(self.job.scenario.swarm, self.job.scenario.seed, index)
         mine = [connection for connection in self._connections if connection.number in chosen]
-        hit = sum(connection.strike(trouble, until_ns, how=storm.how) for connection in mine)
-        missed = f"; {len(mine) - hit} more were not connected" if hit < len(mine) else ""
-        text = f"{hit} connections were lost at once ({storm.how}){missed}"
+        taken = sum(connection.strike(trouble, until_ns, how=storm.how) for connection in mine)
+        missed = f"; {len(mine) - taken} more were not connected" if taken < len(mine) else ""
+        text = f"{taken} connections were lost at once ({storm.how}){missed}"
         self.books.events.append({"kind": "storm", "text": text})
 
     async def _until_the_end(self, folding: asyncio.Task[None], seconds: float) -> None:
