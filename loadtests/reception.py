@@ -166,4 +166,4 @@ class Reception:
         self._record(DELIVER, intended_ns, sent_ns, now_ns, 0, size)
         if now_ns < self._books.trouble_until_ns and self.struck != self._books.trouble:
             self._record(MEANWHILE, intended_ns, sent_ns, now_ns, 0, size)
-        self._waits.enter(self._place, intended_ns, now_ns)
+        self._waits.enter(self._place, now_ns - intended_ns)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
-
 import numpy as np
 
 from loadtests.duration import NS_PER_S
@@ -16,17 +14,18 @@ class Waits:
     """Counts and sums by subscriber and half.
 
     A second belongs to the half that the Thue-Morse sequence gives it, the parity of the ones in its binary digits:
-    both halves see what slowly changes alike, and no server's rhythm keeps to one of them. What was sent at one moment
-    is in the same half for all its subscribers.
+    both halves see what slowly changes alike, and no server's rhythm keeps to one of them.
     """
 
-    __slots__ = ("_taken", "_waited_ns", "from_ns")
+    __slots__ = ("_half", "_steady", "_taken", "_waited_ns", "from_ns")
 
     def __init__(self) -> None:
         self.from_ns = 0
-        """What was to be sent before is warm-up."""
-        self._taken = array("q")
-        self._waited_ns = array("q")
+        """What comes before is warm-up."""
+        self._steady = False
+        self._half = 0
+        self._taken: list[int] = []
+        self._waited_ns: list[int] = []
 
     def place(self) -> int:
         """Where another subscriber's are kept."""
@@ -35,16 +34,23 @@ class Waits:
             kept.extend((0, 0))
         return place
 
-    def enter(self, place: int, intended_ns: int, now_ns: int) -> None:
-        """A delivery that came live, timed from when it was to be sent."""
-        if intended_ns >= self.from_ns:
-            at = place + ((intended_ns // NS_PER_S).bit_count() & 1)
-            self._taken[at] += 1
-            self._waited_ns[at] += now_ns - intended_ns
+    def turn(self, now_ns: int) -> None:
+        """Look at the clock, several times a second: it would cost as much again for each delivery."""
+        self._half = (now_ns // NS_PER_S).bit_count() & 1
+        if not self._steady and now_ns >= self.from_ns:
+            self._steady = True
+            for kept in (self._taken, self._waited_ns):
+                kept[:] = [0] * len(kept)
+
+    def enter(self, place: int, waited_ns: int) -> None:
+        """A delivery that came live, timed from when it was to be sent; the hot path."""
+        at = place + self._half
+        self._taken[at] += 1
+        self._waited_ns[at] += waited_ns
 
     def fairness(self) -> Fairness:
-        """Of the subscribers that had deliveries in both halves."""
-        taken = np.array(self._taken, dtype=np.int64).reshape(-1, 2)
+        """Of the subscribers that had deliveries in both halves; of nobody before the steady state."""
+        taken = np.array(self._taken if self._steady else [], dtype=np.int64).reshape(-1, 2)
         heard = (taken > 0).all(axis=1)
-        waited_ns = np.array(self._waited_ns, dtype=np.int64).reshape(-1, 2)
+        waited_ns = np.array(self._waited_ns if self._steady else [], dtype=np.int64).reshape(-1, 2)
         return Fairness.of(waited_ns[heard] / taken[heard] / 1000)

@@ -85,11 +85,17 @@ def test_two_halves_of_the_time():
         waits = Waits()
         waits.from_ns = 100 * S
         quick, slow, late = waits.place(), waits.place(), waits.place()
-        waits.enter(quick, 99 * S, 200 * S)
-        for second in range(100, 160, period):
-            waits.enter(quick, second * S, second * S + 1_000_000)
-            waits.enter(slow, second * S + S - 1, second * S + S - 1 + 3_000_000)
-        waits.enter(late, 101 * S, 101 * S + 1)  # in one half only
+        for second in range(95, 160):
+            waits.turn(second * S)
+            waits.turn(second * S + S - 1)
+            if second < 100:
+                waits.enter(quick, 70_000_000)
+                assert waits.fairness() == Fairness()
+            elif second % period == 0:
+                waits.enter(quick, 1_000_000)
+                waits.enter(slow, 3_000_000)
+            elif second == 101:
+                waits.enter(late, 7_000_000)  # in one half only
         assert waits.fairness() == alike(1000, 3000)
 
 
