@@ -20,7 +20,7 @@ from types import ModuleType
 from loadtests.errors import ScenarioError
 from loadtests.mistake import did_you_mean
 
-__all__ = ["check_class", "class_names", "find_module", "load_class"]
+__all__ = ["bases", "check_class", "class_names", "find_module", "load_class"]
 
 _EXPECTED = 'expected "users.py:Class" or "package.module:Class"'
 
@@ -76,6 +76,34 @@ def check_class(reference: str, folder: Path) -> None:
     classes = [node.name for node in _top_level(tree) if isinstance(node, ast.ClassDef)]
     if class_name not in classes and class_name not in (other := _other_names(tree)) and "*" not in other:
         raise ScenarioError(f'{path}: no class "{class_name}"{did_you_mean(class_name, classes)}')
+
+
+def bases(reference: str, folder: Path) -> set[str]:
+    """What a class derives from of Locust's and ours, such as ``loadtests.member.Member``, as far as its file tells.
+
+    Nothing is run. What another file of the author's gives it is not known.
+
+    Raises:
+        ScenarioError: when the file is missing or is not Python.
+
+    """
+    _, class_name, path = _parts(reference, folder)
+    if path is None:
+        return set()
+    _require_file(path)
+    names: dict[str, str] = {}
+    direct: dict[str, list[str]] = {}
+    for node in _top_level(_tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ClassDef):
+            direct[node.name] = [ast.unparse(base) for base in node.bases]
+    found, left = set(), [class_name]
+    while left:
+        for base in direct.pop(left.pop(), ()):  # a class that has no end is no Python either
+            left.append(base)
+            found.add(names.get(base, base))
+    return {name for name in found if name.startswith(("locust.", "loadtests."))}
 
 
 def class_names(path: Path) -> list[str]:

@@ -112,7 +112,7 @@ class Connection:
         if how == "restart":
             asyncio.get_running_loop().call_later((until_ns - now_ns) / NS_PER_S, self._weathered)
         else:
-            self._lost_ns = now_ns
+            self.publisher.away, self._lost_ns = True, now_ns
             self._socket.fail(Parting.STORM, reset=how == "reset")
         return True
 
@@ -127,7 +127,7 @@ class Connection:
         now_ns = time.monotonic_ns()
         self._books.availability.leave(self.number, now_ns)
         if self._socket is not None and not self._socket.closed:
-            self._parting = why
+            self._parting, self.publisher.away = why, True
             self.reception.end(now_ns, away=False)
             self._closing = asyncio.ensure_future(self._socket.close())
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from loadtests.classfile import check_class, find_module
+from loadtests.classfile import bases, check_class, find_module
 from loadtests.duration import NS_PER_S
 from loadtests.errors import ScenarioError
 from loadtests.feed import read_feed
@@ -132,9 +132,8 @@ def _swarm(scenario: Scenario) -> Iterator[Mistake]:
         yield Mistake(("swarm", "drain"), "shorter than swarm.guard; expected at least as long")
     for index, member in enumerate(scenario.swarm.members):
         where = ("swarm", "members", index)
-        if member.rate and (member.churn or member.slow):
-            key = "churn" if member.churn else "slow"
-            yield Mistake((*where, key), "excludes rate: what they cannot publish meanwhile would count as failed")
+        if member.rate and member.slow:
+            yield Mistake((*where, "slow"), "excludes rate: what they cannot publish meanwhile would count as failed")
         if member.together and not (member.rate and member.arrivals == "constant"):
             yield Mistake((*where, "together"), 'expected beside a rate and arrivals = "constant"')
         if member.slow and member.slow.start + member.slow.duration >= scenario.duration_ns:
@@ -149,12 +148,30 @@ def _swarm(scenario: Scenario) -> Iterator[Mistake]:
             yield Mistake(("swarm", "storms", index, "how"), expected)
 
 
+_LOCUST = ("locust.FastHttpUser", "locust.HttpUser", "locust.User", "loadtests.loaduser.LoadUser")
+_HTTP, _SWARM = "loadtests.httpmember.HttpMember", "loadtests.member.Member"
+_NOT_OF = {
+    "members": dict.fromkeys(_LOCUST, 'a Locust user; expected an HttpMember, or load.driver = "users"')
+    | {_SWARM: "a member of the swarm; expected an HttpMember, or [[swarm.members]]"},
+    "users": {
+        _HTTP: 'an asyncio member; expected a Locust user, or load.driver = "members"',
+        _SWARM: "a member of the swarm; expected a Locust user, or [[swarm.members]]",
+    },
+    "swarm": dict.fromkeys(_LOCUST, "a Locust user; expected a loadtests.member.Member, or [[users]]")
+    | {_HTTP: 'a member of an HTTP load; expected a Member, or [[users]] and load.driver = "members"'},
+}
+"""By where a class is named, and by a base of it: what it is."""
+
+
 def _classes(scenario: Scenario) -> Iterator[Mistake]:
     users = [(("users", index, "class"), user.cls) for index, user in enumerate(scenario.users)]
     members = [(("swarm", "members", index, "class"), each.cls) for index, each in enumerate(scenario.swarm.members)]
     for path, reference in (*users, *members):
         try:
             check_class(reference, scenario.folder)
+            wrong = _NOT_OF[scenario.load.driver if path[0] == "users" else "swarm"]
+            for base in bases(reference, scenario.folder) & wrong.keys():
+                yield Mistake(path, f"{reference} is {wrong[base]}")
         except ScenarioError as error:
             yield Mistake(path, str(error))
 

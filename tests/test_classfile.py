@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from loadtests.classfile import check_class, class_names, find_module, load_class
+from loadtests.classfile import bases, check_class, class_names, find_module, load_class
 from loadtests.errors import ScenarioError
 
 USERS = '''"""Users."""
@@ -51,6 +51,39 @@ def test_names_run_nothing(folder):
     """A file is read, not run."""
     (folder / "bomb.py").write_text("raise SystemExit\nclass Browser: pass\n")
     assert class_names(folder / "bomb.py") == ["Browser"]
+
+
+KINDS = """
+import locust
+from locust import FastHttpUser as Fast, task
+from loadtests.httpmember import HttpMember
+from common import Member
+class Mine(HttpMember): pass
+class Quick(Mine): pass
+class Plain(Fast): pass
+class Whole(locust.HttpUser): pass
+class Theirs(Member): pass
+class Circle(Circle): pass
+raise SystemExit
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("Quick", {"loadtests.httpmember.HttpMember"}),
+        ("Plain", {"locust.FastHttpUser"}),
+        ("Whole", {"locust.HttpUser"}),
+        ("Theirs", set()),
+        ("Circle", set()),
+        ("Nobody", set()),
+    ],
+)
+def test_bases(folder, name, found):
+    """Through the file's own classes to ours and Locust's, by whatever name; another file's are not known."""
+    (folder / "kinds.py").write_text(KINDS)
+    assert bases(f"kinds.py:{name}", folder) == found
+    assert bases(f"kinds:{name}", folder) == set()
 
 
 @pytest.mark.parametrize("name", ["Browser", "Fast", "OrderedDict", "Alias"])

@@ -23,6 +23,7 @@ from loadtests.swarmspec import Storm
 
 CONNECTIONS, PER_S, STEADY_NS = 4, 150.0, 2_000_000_000
 MESSAGE_BYTES = 300
+Series = dict[str, Interval]
 
 
 class Echo:
@@ -43,7 +44,7 @@ class Echo:
                 await connection.send(kept[number].encode() if self.binary else kept[number])
 
 
-def account(folder: Path, server: Any, *storms: Storm) -> tuple[dict[str, int], dict[str, Interval]]:
+def account(folder: Path, server: Any, churn: float | None = None, **changes: Any) -> tuple[dict[str, int], Series]:
     """Ledger, with what was counted at the source, and series of a short load on a server."""
     batches: list[dict[str, Any]] = []
 
@@ -52,7 +53,9 @@ def account(folder: Path, server: Any, *storms: Storm) -> tuple[dict[str, int], 
             url = f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}/echo"
             settings = {"headers": {"X-Key": "k"}, "message_bytes": MESSAGE_BYTES}
             made = swarm_scenario(url, CONNECTIONS, 1000.0, STEADY_NS, settings, ("lost == 0",), echo_per_s=PER_S)
-            quick = made.swarm.model_copy(update={"guard": 1, "drain": 400_000_000, "storms": storms})
+            members = tuple(each.model_copy(update={"churn": churn}) for each in made.swarm.members)
+            quickly = {"guard": 1, "drain": 400_000_000, "members": members} | changes
+            quick = made.swarm.model_copy(update=quickly)
             phases = (made.phases[0].model_copy(update={"duration": 100_000_000}), made.phases[1])
             job = Job(made.model_copy(update={"swarm": quick, "phases": phases}), "r1", "local", "s", 0, 1, folder)
             swarm = Swarm(job, time.monotonic_ns(), Outbox("s", batches.append, folder))
@@ -105,12 +108,24 @@ def test_an_unfaithful_server(tmp_path: Path) -> None:
 
 def test_a_storm_of_ours_is_no_failure_of_the_server(tmp_path: Path) -> None:
     """What was due while we had cut the connections is counted, and held against nobody; nothing is lost for it."""
-    ledger, series = account(tmp_path, Echo(lambda n: [n]), Storm(at=700_000_000, share=1.0, how="reset"))
+    storm = Storm(at=700_000_000, how="reset")
+    ledger, series = account(tmp_path, Echo(lambda n: [n]), guard=300_000_000, storms=[storm])
     publish = series["ws publish"]
     assert series["ws connect"].ok == 2 * CONNECTIONS
     assert ledger["publishes_away"] > 0
     assert publish.count + ledger["publishes_away"] == ledger["publishes_planned"]
     assert (publish.failed, ledger["lost"]) == (0, 0)
+
+
+def test_who_leaves_as_planned_owes_nothing(tmp_path: Path) -> None:
+    """Publishers that come and go: what was due meanwhile is counted; every echo of the rest comes."""
+    ledger, series = account(tmp_path, Echo(lambda n: [n]), churn=4.0, guard=300_000_000)
+    publish = series["ws publish"]
+    assert series["ws connect"].ok > CONNECTIONS
+    assert ledger["publishes_away"] > 50
+    assert publish.count + ledger["publishes_away"] == ledger["publishes_planned"]
+    assert (publish.failed, ledger["lost"]) == (0, 0)
+    assert ledger["expected"] == ledger["delivered"] > 100
 
 
 class CrossTalk:

@@ -119,8 +119,8 @@ def folder(tmp_path, monkeypatch):
         ),
         (
             "count = 3",
-            'count = 3\nrate = "1/s"\nchurn = "1/s"',
-            "24: swarm.members[0].churn: excludes rate: what they cannot publish meanwhile would count as failed",
+            'count = 3\nrate = "1/s"\nslow = {start = "1s", duration = "1s"}',
+            "24: swarm.members[0].slow: excludes rate: what they cannot publish meanwhile would count as failed",
         ),
         (
             "count = 3",
@@ -176,3 +176,37 @@ def test_nobody(folder):
         "contract.unloaded: nobody whose tasks could be tried; expected [[users]]"
     )
     assert refusal(nobody) == "x.toml:1: users: nobody to put load on; expected [[users]] or [[swarm.members]]"
+
+
+@pytest.mark.parametrize(
+    ("base", "driver", "said"),
+    [
+        ("locust:FastHttpUser", "members", 'is a Locust user; expected an HttpMember, or load.driver = "users"'),
+        ("loadtests.loaduser:LoadUser", "members", "is a Locust user; expected an HttpMember"),
+        ("loadtests.httpmember:HttpMember", "users", "is an asyncio member; expected a Locust user, or load.driver"),
+        ("loadtests.member:Member", "users", "is a member of the swarm; expected a Locust user, or [[swarm.members]]"),
+        ("loadtests.member:Member", "members", "is a member of the swarm; expected an HttpMember"),
+        ("locust:FastHttpUser", "users", ""),
+        ("loadtests.httpmember:HttpMember", "members", ""),
+        ("somewhere.member:Member", "users", ""),
+    ],
+)
+def test_a_class_of_another_kind(folder, base, driver, said):
+    """Told before anything is loaded, at its line; what the file does not tell is not guessed."""
+    module, name = base.split(":")
+    (folder / "kinds.py").write_text(f"from {module} import {name}\nclass One({name}): pass\n")
+    text = GOOD.replace("users.py:Browser", "kinds.py:One").replace("[load]", f'[load]\ndriver = "{driver}"')
+    if said:
+        assert f"users[0].class: kinds.py:One {said}" in refusal(text)
+    else:
+        read_scenario(write(text), environ=ENVIRON)
+
+
+@pytest.mark.parametrize("base", ["locust:User", "loadtests.httpmember:HttpMember"])
+def test_no_member_of_the_swarm(folder, base):
+    """Neither of the other two kinds can be one."""
+    module, name = base.split(":")
+    (folder / "kinds.py").write_text(f"from {module} import {name}\nclass One({name}): pass\n")
+    told = refusal(GOOD.replace("users.py:Watcher", "kinds.py:One"))
+    assert "swarm.members[0].class: kinds.py:One is a" in told
+    assert "expected a" in told
