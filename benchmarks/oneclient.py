@@ -80,6 +80,7 @@ def as_member(folder: str) -> int:
     from loadtests.recorder import Recorder
 
     class Member:
+        cert = None
         intended_ns: int | None = None
 
     async def act() -> None:

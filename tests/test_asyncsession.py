@@ -65,7 +65,7 @@ class Server:
 class Asker:
     """Whose requests they are."""
 
-    intended_ns = None
+    intended_ns = cert = None
 
 
 def ask(fates, at_once):
