@@ -117,6 +117,8 @@ def _accounting(run: Run) -> Iterator[Check]:
         "starts and ends": (sum(i.started + i.completed for i in everything), all_left + sum(i.ok for i in everything)),
     }
     text = ", ".join(f"{found:,} of {due:,} {what}" for what, (found, due) in identities.items() if due or found)
+    if away := counted.get("publishes_away", 0):
+        text += f"; {away:,} of the publishes came due, or were not acknowledged yet, while we had their members away"
     ok = all(found == due for found, due in identities.values())
     yield Check("accounting", title, text or "nothing was sent", "exact", ok, fatal=True)
 

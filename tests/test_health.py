@@ -282,6 +282,16 @@ def test_a_publish_that_is_missing():
         assert _checks(run)["accounting"].ok is ok
 
 
+def test_what_came_due_while_we_had_its_member_away():
+    """It is no publish that is missing, and it is told."""
+    samples = [*stream(), *stream(series="ws publish")]
+    for away, ok in ((3, True), (2, False), (4, False)):
+        account = accounting(samples[:-3]) | {"publishes_planned": 1200, "publishes_away": away}
+        check = _checks(remember_run(samples[:-3], [P95], accounting=account))["accounting"]
+        assert check.ok is ok
+        assert f"; {away} of the publishes came due" in check.value
+
+
 CITED = {
     "id": "a",
     "made_wall_s": 1_700_000_000.0 - 7200,
