@@ -27,7 +27,7 @@ from loadtests.classfile import load_class
 from loadtests.feed import read_feeds
 from loadtests.job import Job
 from loadtests.member import Answer as Said
-from loadtests.member import Delivery, Member, Read, RoundTrip, Subscribed
+from loadtests.member import Broadcast, Delivery, Member, Read, RoundTrip, Subscribed
 from loadtests.probe import Answer, kind_of
 from loadtests.stampedsocket import StampedSocket
 from loadtests.tls import tls_context
@@ -62,7 +62,7 @@ def seats(job: Job) -> list[Seat]:
     number = 0
     for spec in scenario.swarm.members:
         cls: type[Member] = load_class(spec.cls, scenario.folder)
-        if cls.channels is not Member.channels and not issubclass(cls, RoundTrip) and not cls.hears_broadcasts:
+        if _listens(cls):
             found += [(cls, number + each) for each in range(spec.count)]
         number += spec.count
     counts = Counter(cls for cls, _ in found)
@@ -72,6 +72,13 @@ def seats(job: Job) -> list[Seat]:
         for place in range(wanted)
         for cls, number in [found[math.ceil((place + 1) * len(found) / wanted) - 1]]
     ]
+
+
+def _listens(cls: type[Member]) -> bool:
+    """Whether it is sent what has a time of this machine's clock: publications, or the server's own broadcasts."""
+    if cls.hears_broadcasts:
+        return cls.clock_question is Member.clock_question
+    return cls.channels is not Member.channels and not issubclass(cls, RoundTrip)
 
 
 class Listener:
@@ -113,19 +120,23 @@ class Listener:
                 return
 
     def _serve(self, wait: Callable[[float], bool]) -> bool:
-        """One connection; False when its member subscribes to nothing."""
+        """One connection; False when its member hears nothing."""
         self._prepare(self._member)
         channels = list(self._member.channels())
-        if not channels:
+        if not (channels or self._member.hears_broadcasts):
             return False
         self._subscribed_ns = None
         protocol, connection = self._connect()
         try:
-            text = b""
+            data, kind = b"", Opcode.TEXT
             for frame, at_ns, by_kernel in self._frames(protocol, connection, wait, channels):
-                text = bytes(frame.data) if frame.opcode is not Opcode.CONT else text + bytes(frame.data)
-                if frame.fin and frame.opcode in (Opcode.TEXT, Opcode.CONT):
-                    meaning = self._member.read(text.decode())
+                if frame.opcode is Opcode.CONT:
+                    data += frame.data
+                elif frame.opcode in (Opcode.TEXT, Opcode.BINARY):
+                    data, kind = bytes(frame.data), frame.opcode
+                if frame.fin and frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+                    binary = kind is Opcode.BINARY
+                    meaning = self._member.read_bytes(data) if binary else self._member.read(data.decode())
                     if isinstance(meaning, Said):
                         _say(protocol, meaning.messages)
                         meaning = meaning.meaning
@@ -172,7 +183,8 @@ class Listener:
                     raise protocol.handshake_exc
                 elif not opened and protocol.state is State.OPEN:  # else it was closed in the same breath
                     opened = True
-                    subscribe = self._member.subscribe_frame(channels)
+                    subscribe = self._member.subscribe_frame(channels) if channels else None
+                    self._subscribed_ns = None if channels else at_ns
                     _say(protocol, (*self._member.greetings(), *((subscribe,) if subscribe else ())))
             if protocol.close_expected():
                 raise ConnectionResetError
@@ -183,6 +195,8 @@ class Listener:
                 connection.send(data, self._deadline_ns())
 
     def _received(self, meaning: Read, at_ns: int, by_kernel: bool) -> None:
+        if isinstance(meaning, Broadcast) and meaning.sent_ns is not None:
+            meaning = Delivery(self._mark, meaning.channel, meaning.sequence, meaning.sent_ns, meaning.sent_ns)
         if isinstance(meaning, Subscribed):
             self._subscribed_ns = at_ns
         elif isinstance(meaning, Delivery) and meaning.publisher.startswith(self._mark):

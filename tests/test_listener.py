@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from websockets.sync.server import serve
 
 from loadtests.job import Job
 from loadtests.listener import Listener, Seat, seats
-from loadtests.member import Acknowledged, Delivery, Member, RoundTrip, Subscribed
+from loadtests.member import Acknowledged, Broadcast, Delivery, Member, RoundTrip, Subscribed
 from loadtests.probe import Answer
 from loadtests.scenario import Scenario
 
@@ -51,6 +52,29 @@ class Reader(Member):
 
 class Speaker(Reader):
     """Another that listens."""
+
+
+class Hearer(Member):
+    """Hears what the server publishes by itself: its number, and when it sent it."""
+
+    hears_broadcasts = True
+    subprotocols = ("b",)
+
+    def read(self, frame: str) -> Any:
+        """Both, or nothing of the time."""
+        return Broadcast("news", *json.loads(frame))
+
+    def read_bytes(self, frame: bytes) -> Any:
+        """The same, packed."""
+        return Broadcast("news", *struct.unpack("<qq", frame))
+
+
+class Far(Hearer):
+    """Its server's clock is another machine's."""
+
+    def clock_question(self, token: str) -> str:
+        """It can be asked, but not by a listener."""
+        return token
 
 
 class Mute(Member):
@@ -94,7 +118,8 @@ def _job(url: str = "http://127.0.0.1:1", members: Any = (), sockets: int = 4) -
             4,
             [("Reader", 6, 1), ("Reader", 7, 3), ("Reader", 8, 5), ("Speaker", 5, 16)],
         ),
-        ([("Mute", 4), ("Actor", 4)], 4, []),
+        ([("Mute", 4), ("Actor", 4), ("Far", 4)], 4, []),
+        ([("Mute", 4), ("Hearer", 2)], 1, [("Hearer", 2, 5)]),
         ([("Reader", 8)], 0, []),
     ],
 )
@@ -107,7 +132,14 @@ def test_seats(members: Any, sockets: int, expected: Any) -> None:
 
 @contextmanager
 def _heard(
-    handler: Callable[[Any], None], *, of: int = 1, place: int = 0, until: int = 1, at_end: bool = False, **options: Any
+    handler: Callable[[Any], None],
+    *,
+    of: int = 1,
+    place: int = 0,
+    until: int = 1,
+    at_end: bool = False,
+    cls: Any = Reader,
+    **options: Any,
 ) -> Any:
     """What a listener tells of a server: so many answers, or all up to the connection's end."""
     with serve(handler, "127.0.0.1", 0, subprotocols=["a", "b"], **options) as server:
@@ -126,7 +158,7 @@ def _heard(
         def wait(seconds: float) -> bool:
             return enough.wait(min(seconds, 0.05)) or time.monotonic() > deadline_s
 
-        Listener(_job(url), Seat(Reader, 0, 0, place), of, lambda member: None, tell).run(wait)
+        Listener(_job(url), Seat(cls, 0, 0, place), of, lambda member: None, tell).run(wait)
         yield told
         server.shutdown()
         thread.join()
@@ -185,6 +217,23 @@ def test_of_several_listeners_one_keeps_a_publication() -> None:
     assert set.union(*kept) == set(range(40))
     assert sum(map(len, kept)) == 40
     assert all(kept)
+
+
+def test_broadcasts() -> None:
+    """Each that bears its time, as text or as bytes; none from before it was connected, none that has no time."""
+
+    def handler(connection: Any) -> None:
+        time.sleep(0.05)
+        now = time.monotonic_ns()
+        for frame in (json.dumps([1]), json.dumps([2, now - 5000 * MS]), json.dumps([3, now])):
+            connection.send(frame)
+        connection.send(struct.pack("<qq", 4, now + 1))
+        connection.recv()
+
+    with _heard(handler, until=2, cls=Hearer) as told:
+        first, second = told
+        assert second.started_ns - first.started_ns == 1
+        assert all(0 <= answer.ended_ns - answer.started_ns < 1000 * MS for answer in told)
 
 
 def test_a_frame_in_pieces_is_one() -> None:
