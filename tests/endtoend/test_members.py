@@ -74,9 +74,16 @@ def test_beside_a_swarm(scenario: Make, tmp_path: Path) -> None:
 
 
 def test_a_class_of_the_other_kind(scenario: Make, tmp_path: Path) -> None:
-    """A Locust user under the members' driver ends the run with what was expected."""
+    """A Locust user under the members' driver is told before the load, or by the run where its file does not tell."""
     with server("hub") as (url, _):
         path = scenario(url, load='rate = "20/s"\ndriver = "members"')
+        told = loadtests("run", path, "--out", tmp_path / "none")
+        users = path.parent / "users.py"
+        users.rename(users.with_name("elsewhere.py"))
+        users.write_text("from elsewhere import Visitor\n")
         done = loadtests("run", path, "--out", tmp_path / "run")
+    assert told.returncode == 2
+    assert "is a Locust user; expected an HttpMember" in told.stderr
+    assert not (tmp_path / "none").exists()
     assert done.returncode == 5, done.stdout + done.stderr
     assert "is no loadtests.httpmember.HttpMember" in done.stdout
