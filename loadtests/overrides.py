@@ -59,7 +59,15 @@ class Overrides:
             raise UsageError('--duration: expected a positive duration, such as "60s"')
 
     def applied(self, scenario: Scenario) -> Scenario:
-        """The scenario with these values in it."""
+        """The scenario with these values in it.
+
+        Raises:
+            UsageError: when a value has nothing to decide in this scenario.
+
+        """
+        if scenario.swarm.members and not scenario.users and (self.users is not None or self.rate is not None):
+            option = "--rate" if self.users is None else "--users"
+            raise UsageError(f"{option}: this scenario has no [[users]]; its [[swarm.members]] have a count and a rate")
         load = _given(users=self.users, rate=self.rate)
         target = _given(max_rate=self.max_rate)
         if self.allow:

@@ -9,6 +9,7 @@ from loadtests.errors import ScenarioError, UsageError
 from loadtests.overrides import Overrides
 from loadtests.scenario import Load, Phase, Scenario, Target
 from loadtests.scenariofile import read_scenario
+from loadtests.swarmspec import Swarm
 
 
 def _scenario(*phases, **load):
@@ -35,6 +36,16 @@ def test_values():
     assert scenario.target.embedded is None
     assert scenario.target.allow == ("a", "b", "c")
     assert scenario.seed == 9
+
+
+@pytest.mark.parametrize(("more", "option"), [({"users": 7}, "--users"), ({"rate": 2.0}, "--rate")])
+def test_a_swarm_alone_has_no_users(more, option):
+    """What would decide nothing is refused, not passed over."""
+    members = Swarm.model_validate({"members": [{"class": "m.py:M", "count": 1}]})
+    alone = _scenario().model_copy(update={"swarm": members})
+    with pytest.raises(UsageError, match=rf"{option}: this scenario has no \[\[users\]\]"):
+        Overrides(**more).applied(alone)
+    assert Overrides(seed=9, duration_ns=NS_PER_S).applied(alone).seed == 9
 
 
 @pytest.mark.parametrize(
