@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from loadtests.availability import Availability
 from loadtests.clockoffset import ClockOffset
@@ -17,17 +17,32 @@ from loadtests.heardlog import HeardLog
 from loadtests.interval import Interval
 from loadtests.ledger import Ledger, Message
 from loadtests.member import Broadcast, Member, Publication
+from loadtests.memo import Memo
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
 from loadtests.series import CONNECTED, DELIVER
 from loadtests.waits import Waits
 
-__all__ = ["EVERY_CHANNEL", "Books", "stream_name"]
+__all__ = ["EVERY_CHANNEL", "Books", "Entry", "stream_name"]
 
 EVERY_CHANNEL = ""
 """What those are subscribed to who hear broadcasts whatever their channel."""
 EVERYBODY = "*"
 """Stands for the publisher of what they hear."""
+MOST_READ = 1024
+"""Messages whose meaning is remembered, by kind of member."""
+
+
+class Entry(NamedTuple):
+    """What one message says of itself, and so the same for all whom it reaches.
+
+    ``sent_ns`` is None where nobody knows when it was sent; then it is nobody's to time.
+    """
+
+    stream: str
+    sequence: int
+    intended_ns: int
+    sent_ns: int | None
 
 
 def stream_name(publisher: str, channel: str) -> str:
@@ -63,7 +78,7 @@ class Books:
         """Of the target, where ``asks_clock``."""
         self.asks_clock = False
         self.stamped = 0
-        """Deliveries that bore a time of the target's clock."""
+        """Messages that bore a time of the target's clock."""
         self.untimed: Counter[int] = Counter()
         """Deliveries that nobody can time, by the second of CLOCK_MONOTONIC in which they came."""
         self.events: list[dict[str, str]] = []
@@ -80,6 +95,9 @@ class Books:
         self._published: dict[str, Any] = {}
         self._heard: tuple[dict[str, HeardLog], dict[str, HeardLog]] = {}, {}
         self._heard_streams: dict[str, HeardLog] = {}
+        self._entries: defaultdict[tuple[type[Member], bool], Memo[str | bytes, Entry]] = defaultdict(
+            lambda: Memo(MOST_READ)
+        )
 
     def publish_log(self, publication: Publication) -> None:
         """A message left; every process's ledger learns of it."""
@@ -100,14 +118,25 @@ class Books:
         taken, self._published = self._published, {}
         return taken
 
-    def stamp_ns(self, broadcast: Broadcast) -> int | None:
+    def entries(self, reader: type[Member], by_channel: bool) -> Memo[str | bytes, Entry]:
+        """What was read by members of one kind, who read alike."""
+        return self._entries[reader, by_channel]
+
+    def hear(self, broadcast: Broadcast, now_ns: int, by_channel: bool) -> Entry | None:
+        """What the server itself published; None for what came before the first that anybody heard."""
+        stamp_ns, log = self._stamp_ns(broadcast), self._heard_on(broadcast, by_channel)
+        sent_ns = now_ns if stamp_ns is None else stamp_ns
+        place = log.heard(broadcast.sequence, sent_ns, stamped=stamp_ns is not None)
+        return Entry(log.stream, place, sent_ns, stamp_ns) if place >= 0 else None
+
+    def _stamp_ns(self, broadcast: Broadcast) -> int | None:
         """When the server sent it, by our clock; None where it does not say, or its clock has not answered yet."""
         if broadcast.sent_ns is None or (self.asks_clock and not self.clock.known):
             return None
         self.stamped += 1
         return self.clock.ours_ns(broadcast.sent_ns) if self.asks_clock else broadcast.sent_ns
 
-    def heard_on(self, broadcast: Broadcast, by_channel: bool) -> HeardLog:
+    def _heard_on(self, broadcast: Broadcast, by_channel: bool) -> HeardLog:
         """The log of what was heard on its channel, by those who subscribed to it by name or by those who hear all."""
         channel, logs = broadcast.channel, self._heard[by_channel]
         log = logs.get(channel)

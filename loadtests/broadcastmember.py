@@ -18,6 +18,7 @@ class BroadcastMember(SettingsMember):
     """Reads what comes by ``settings["adapter"]``."""
 
     hears_broadcasts = True
+    reads_alike = True
 
     def __init__(
         self, index: int, feeds: Mapping[str, Feed], settings: Mapping[str, Any], secrets: Mapping[str, str]

@@ -168,7 +168,7 @@ class Connection:
         """Greet, subscribe; then wait what comes."""
         loop = asyncio.get_running_loop()
         channels = list(self._member.channels())
-        self.reception.by_channel = bool(channels)
+        self.reception.hears(by_channel=bool(channels))
         for greeting in self._member.greetings():
             await socket.send(greeting)
         if channels:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import ClassVar
+
+from loadtests.memo import Memo
 
 __all__ = ["CLOSE", "PING", "PONG", "FrameError", "FrameReader"]
 
@@ -17,6 +20,7 @@ _COMPRESSED = 0x40
 """RSV1 of the first frame of a message (RFC 7692, section 6)."""
 _WHOLE_TEXT, _WHOLE_BINARY = _FIN | TEXT, _FIN | BINARY
 """First bytes of a frame that is a message by itself, without extensions."""
+MOST_KEPT, MOST_KEPT_BYTES = 256, 4096
 
 
 class FrameError(Exception):
@@ -30,11 +34,15 @@ class FrameError(Exception):
 class FrameReader:
     """Reads one connection; its methods are those that aiohttp calls of a parser.
 
+    A server that broadcasts writes the same bytes to each of its subscribers: what a read of whole messages says is
+    known from the first of them, and of the others only looked up.
+
     Args:
-        on_messages: takes all messages of one read, text as ``str``, and when that was (CLOCK_MONOTONIC, ns).
+        on_messages: takes all messages of one read, text as ``str``, and when that was (CLOCK_MONOTONIC, ns). The
+            list is not its own to change.
         on_control: takes the opcode and payload of a close, ping or pong.
         on_end: is told once that no more will come: by what went wrong, or None where the connection just ended.
-        largest: message that is taken, bytes.
+        largest: message that is taken, bytes; at least 4,096.
         inflate: makes a message of a compressed one, where the server may compress; raises FrameError.
 
     """
@@ -45,6 +53,7 @@ class FrameReader:
         "_inflate",
         "_is_text",
         "_largest",
+        "_odd_came",
         "_on_control",
         "_on_end",
         "_on_messages",
@@ -52,6 +61,8 @@ class FrameReader:
         "_rest",
         "_wanted",
     )
+    _known: ClassVar[Memo[bytes, list[str | bytes]]] = Memo(MOST_KEPT)
+    """By all of the bytes of a read, where they were whole messages and nothing else."""
 
     def __init__(
         self,
@@ -68,6 +79,7 @@ class FrameReader:
         self._wanted = 0
         self._pieces: list[bytes] | None = None
         self._is_text = False
+        self._odd_came = False
         self._ended = False
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
@@ -75,13 +87,9 @@ class FrameReader:
         now_ns = time.monotonic_ns()
         if self._ended:
             return True, b""
-        if (
-            not self._rest
-            and self._pieces is None
-            and len(data) <= self._largest
-            and (text := _one_text(data)) is not None
-        ):
-            self._on_messages([text], now_ns)
+        afresh = not self._rest and self._pieces is None
+        if afresh and (known := self._known.get(data)) is not None:
+            self._on_messages(known, now_ns)
             return False, b""
         if self._rest:
             self._rest += data
@@ -89,6 +97,7 @@ class FrameReader:
                 return False, b""
             data, self._rest = bytes(self._rest), bytearray()
         messages: list[str | bytes] = []
+        self._odd_came = False
         try:
             position = self._read(data, messages)
         except FrameError as error:
@@ -97,6 +106,8 @@ class FrameReader:
             return True, b""
         if position < len(data):
             self._rest += data[position:]
+        elif afresh and not self._odd_came and len(data) <= MOST_KEPT_BYTES:
+            self._known.keep(data, messages)
         self._hand_over(messages, now_ns)
         return self._ended, b""
 
@@ -144,7 +155,7 @@ class FrameReader:
 
     def _odd(self, first: int, payload: bytes, messages: list[str | bytes]) -> None:
         """A control frame, a part of a message, or what should not be."""
-        opcode, fin = first & 0x0F, bool(first & _FIN)
+        self._odd_came, opcode, fin = True, first & 0x0F, bool(first & _FIN)
         compressed = first & 0x70 == _COMPRESSED and self._inflate is not None and opcode in (TEXT, BINARY)
         if first & 0x70 and not compressed:
             raise FrameError(1002, "a frame with reserved bits")
@@ -177,20 +188,3 @@ def _text(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         raise FrameError(1007, f"text that is not UTF-8 (byte {error.start})") from None
-
-
-def _one_text(data: bytes) -> str | None:
-    """The text of a read that is one whole short message, as most are; None of any other."""
-    size = len(data)
-    if size < 2 or data[0] != _WHOLE_TEXT:
-        return None
-    length = data[1]
-    start = 2
-    if length == 126 and size >= 4:
-        length, start = data[2] << 8 | data[3], 4
-    if length + start != size or data[1] > 126:
-        return None
-    try:
-        return data[start:].decode()
-    except UnicodeDecodeError:
-        return None  # to be told as it is of any message

@@ -135,6 +135,9 @@ class Member:
     hears_broadcasts = False
     """Whether it hears, from the moment it is connected, what the server itself publishes: read as ``Broadcast``.
     One that names ``channels`` hears those, once it is subscribed."""
+    reads_alike = False
+    """Whether what a message means depends on its bytes alone, whichever member of this class reads it: then each is
+    read once, however many it reaches."""
     open_http: Callable[[], AsyncSession]
     """Makes ``http``; the engine's."""
     ws: WebSocket | None = None

@@ -14,6 +14,8 @@ CHANNELS = 8
 class NullListener(Member):
     """Listens to one of eight channels."""
 
+    reads_alike = True
+
     @property
     def path(self) -> str:  # type: ignore[override]
         """The hub, which is not where the requests go."""

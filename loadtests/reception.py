@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
-from loadtests.books import Books, stream_name
+from loadtests.books import Books, Entry, stream_name
 from loadtests.duration import NS_PER_S
 from loadtests.ledger import Ledger
 from loadtests.member import Acknowledged, Answer, Broadcast, Delivery, Ended, Member, Subscribed
+from loadtests.memo import Memo
 from loadtests.series import DELIVER, MEANWHILE, RECOVER
 from loadtests.websocket import WebSocket
 
@@ -47,7 +48,6 @@ class Reception:
         listening: see :class:`Listening`.
 
     Attributes:
-        by_channel: whether it subscribes to channels by name, so that it hears no others' broadcasts.
         live_from_ns: what was sent before had been kept for it.
         struck: in which trouble it was hit itself, so that it is none of those spared.
 
@@ -56,6 +56,8 @@ class Reception:
     __slots__ = (
         "_books",
         "_broken",
+        "_by_channel",
+        "_known",
         "_listening",
         "_mark",
         "_member",
@@ -64,7 +66,6 @@ class Reception:
         "_record",
         "_timed",
         "_waits",
-        "by_channel",
         "ledger",
         "live_from_ns",
         "struck",
@@ -81,7 +82,6 @@ class Reception:
         *,
         timed: bool = True,
     ) -> None:
-        self.by_channel = False
         self.live_from_ns = 0
         self.struck = -1
         self.ledger = ledger
@@ -93,8 +93,14 @@ class Reception:
         self._listening = listening
         self._timed = timed
         self._broken = False
+        self.hears(by_channel=False)
         self._waits = books.waits
         self._place = books.waits.place()
+
+    def hears(self, *, by_channel: bool) -> None:
+        """Whether it subscribes to channels by name, so that it hears no others' broadcasts."""
+        self._by_channel = by_channel
+        self._known: Memo[str | bytes, Entry] = self._books.entries(type(self._member), by_channel)
 
     def begin(self, channels: Sequence[str], now_ns: int) -> None:
         """From now on it is due what is published on these channels."""
@@ -114,56 +120,56 @@ class Reception:
             return
         try:
             for frame in frames:
-                self._read(frame, now_ns)
+                entry = self._known.get(frame) or self._read(frame, now_ns)
+                if entry is not None:
+                    self._enter(entry, now_ns, len(frame))
         except Exception as error:
             self._broken = True
             self._listening.broke(error)
 
-    def _read(self, frame: str | bytes, now_ns: int) -> None:
-        if isinstance(frame, bytes):
-            meaning = self._member.read_bytes(frame)
-        else:
-            if self._books.frames is not None:
-                self._books.frames.offer(frame, now_ns)
-            meaning = self._member.read(frame)
+    def _read(self, frame: str | bytes, now_ns: int) -> Entry | None:
+        """What is to be entered; of what is no delivery, whoever it concerns is told."""
+        meaning = self._member.read_bytes(frame) if isinstance(frame, bytes) else self._member.read(frame)
         if isinstance(meaning, Answer):
             self._listening.act(partial(WebSocket.say, texts=meaning.messages))
             meaning = meaning.meaning
-        if isinstance(meaning, Delivery):
-            publisher, channel, sequence, intended_ns, sent_ns = meaning
-            if publisher.startswith(self._mark):
-                self._enter(stream_name(publisher, channel), sequence, intended_ns, sent_ns, now_ns, len(frame))
-        elif isinstance(meaning, Broadcast):
-            self._hear(meaning, now_ns, len(frame))
-        elif isinstance(meaning, Acknowledged):
+        elif isinstance(meaning, Delivery | Broadcast) and self._member.reads_alike:
+            entry = self._entry(meaning, now_ns)
+            if entry is not None:
+                self._known.keep(frame, entry)
+            return entry
+        if isinstance(meaning, Delivery | Broadcast):
+            return self._entry(meaning, now_ns)
+        if isinstance(meaning, Acknowledged):
             self._listening.acknowledged(meaning.channel, meaning.sequence, now_ns)
         elif isinstance(meaning, Subscribed):
             self._listening.subscribed(meaning.channels, now_ns)
         elif isinstance(meaning, Ended):
             self._listening.act(partial(WebSocket.fail, why=meaning.why))
+        return None
 
-    def _hear(self, broadcast: Broadcast, now_ns: int, size_bytes: int) -> None:
-        """What the server itself published; of what comes before the first that anybody heard nobody is accused."""
-        stamp_ns, log = self._books.stamp_ns(broadcast), self._books.heard_on(broadcast, self.by_channel)
-        sent_ns = now_ns if stamp_ns is None else stamp_ns
-        place = log.heard(broadcast.sequence, sent_ns, stamped=stamp_ns is not None)
-        if place >= 0:
-            self._enter(log.stream, place, sent_ns, sent_ns, now_ns, size_bytes, timed=stamp_ns is not None)
+    def _entry(self, meaning: Delivery | Broadcast, now_ns: int) -> Entry | None:
+        """Of messages of other runs nobody is accused, nor of what the server sent before anybody heard it."""
+        if isinstance(meaning, Broadcast):
+            return self._books.hear(meaning, now_ns, self._by_channel)
+        publisher, channel, sequence, intended_ns, sent_ns = meaning
+        if not publisher.startswith(self._mark):
+            return None
+        return Entry(stream_name(publisher, channel), sequence, intended_ns, sent_ns)
 
-    def _enter(
-        self, stream: str, sequence: int, intended_ns: int, sent_ns: int, now_ns: int, size: int, *, timed: bool = True
-    ) -> None:
+    def _enter(self, entry: Entry, now_ns: int, size_bytes: int) -> None:
         """A delivery; only the first copy of one that came live is timed with the others."""
-        live = sent_ns >= self.live_from_ns
+        stream, sequence, intended_ns, sent_ns = entry
+        live = (now_ns if sent_ns is None else sent_ns) >= self.live_from_ns
         if not self.ledger.received(self._number, stream, sequence, now_ns, live=live) or not self._timed:
             return
-        if not timed:
+        if sent_ns is None:
             self._books.untimed[now_ns // NS_PER_S] += 1
             return
         if not live:
-            self._record(RECOVER, intended_ns, sent_ns, now_ns, 0, size)
+            self._record(RECOVER, intended_ns, sent_ns, now_ns, 0, size_bytes)
             return
-        self._record(DELIVER, intended_ns, sent_ns, now_ns, 0, size)
+        self._record(DELIVER, intended_ns, sent_ns, now_ns, 0, size_bytes)
         if now_ns < self._books.trouble_until_ns and self.struck != self._books.trouble:
-            self._record(MEANWHILE, intended_ns, sent_ns, now_ns, 0, size)
+            self._record(MEANWHILE, intended_ns, sent_ns, now_ns, 0, size_bytes)
         self._waits.enter(self._place, now_ns - intended_ns)

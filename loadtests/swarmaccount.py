@@ -20,7 +20,7 @@ class SwarmAccount:
         closes: how many connections ended so, by who and why: ``the server: closed 1012``.
         fairness: of what subscribers waited for their deliveries.
         slow: the ledger of the members that were slow on purpose; empty without any.
-        stamped: how many deliveries were timed from a stamp of the server's clock.
+        stamped: how many messages bore a stamp of the server's clock.
         clock: that clock, where it was asked: ``offset_ms``, ``uncertainty_us``, ``drift_ppm``.
 
     """

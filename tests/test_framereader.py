@@ -119,3 +119,33 @@ def test_controls_have_their_names() -> None:
     """As the standard numbers them."""
     heard = Heard().feed(wire(Opcode.CLOSE, b"\x03\xe8bye"), wire(Opcode.PING, b"1"), wire(Opcode.PONG, b"2"))
     assert heard.controls == [(CLOSE, b"\x03\xe8bye"), (PING, b"1"), (PONG, b"2")]
+
+
+def test_what_was_read_before() -> None:
+    """The same bytes on other connections are the same messages there, each read with its own time."""
+    stream = b"".join(wire(Opcode.TEXT, b"fan-out %d" % k) for k in range(8))
+    heard = [Heard().feed(stream, stream) for _ in range(3)]
+    assert [h.messages for h in heard] == [[f"fan-out {k}" for k in range(8)] * 2] * 3
+
+
+def test_only_whole_messages_are_known_again() -> None:
+    """A ping is answered, and a message in parts or cut is put together, by each connection that gets it."""
+    ping = wire(Opcode.TEXT, b"known?") + wire(Opcode.PING, b"p")
+    part, rest = wire(Opcode.TEXT, b"be", fin=False), wire(Opcode.CONT, b"gun")
+    cut = wire(Opcode.TEXT, b"a whole one") + wire(Opcode.TEXT, b"cut here")[:-1]
+    for _ in range(3):
+        heard = Heard().feed(ping, part, rest, cut, b"e")
+        assert heard.controls == [(PING, b"p")]
+        assert heard.messages == ["known?", "begun", "a whole one", "cut here"]
+
+
+def test_known_bytes_in_the_middle_of_others() -> None:
+    """Bytes that are a message by themselves are none while another is not complete."""
+    inner = wire(Opcode.TEXT, b"inner")
+    Heard().feed(inner)
+    outer = wire(Opcode.BINARY, b"<" + inner + b">")
+    start = outer.index(inner)
+    heard = Heard().feed(outer[:start], inner, outer[start + len(inner) :])
+    assert heard.messages == [b"<" + inner + b">"]
+    parts = Heard().feed(wire(Opcode.TEXT, b"open", fin=False), inner)
+    assert (parts.messages, len(parts.ends)) == ([], 1)

@@ -17,6 +17,7 @@ class PortalMember(Member):
     """Signs in and speaks the frames of ``/ws/agents``."""
 
     path = "/ws/agents"
+    reads_alike = True
     _tokens: dict[str, asyncio.Task[str]] = {}  # noqa: RUF012 -- shared by all members on purpose
     _used: asyncio.Task[str] | None = None
 
