@@ -45,6 +45,7 @@ class AnswerLog:
         gets: GetSample | None = None,
     ) -> None:
         self._recorder = recorder
+        self._record = recorder.record
         self._redact = redact
         self._exemplars = Exemplars(recorder.t0_ns, redact)
         self._names: dict[tuple[str, str], str] = {}
@@ -57,34 +58,51 @@ class AnswerLog:
         self,
         method: str,
         name: str,
-        times_ns: tuple[int, int, int],
+        intended_ns: int,
+        started_ns: int,
+        ended_ns: int,
         size_bytes: int,
         exception: BaseException | None,
         status: int | None,
         response: Any,
-        url: str | None,
+        url: str | None = None,
     ) -> None:
-        """One request: what was asked, when (intended, started, ended; ns), and what came of it."""
-        intended_ns, started_ns, ended_ns = times_ns
-        outcome, error = Outcome.OK, ""
-        if exception is not None:
-            outcome, error = classify(exception, status)
-            error = self._redact(error)
+        """One request: what was asked, when, and what came of it; ``url`` where the response does not say it."""
         series = self._names.get((method, name)) or self._series(method, name)
-        self._recorder.record(series, intended_ns, started_ns, ended_ns, outcome, size_bytes, error)
-        if outcome is Outcome.OK:
+        response_ns = ended_ns - intended_ns
+        if exception is None:
+            self._record(series, intended_ns, started_ns, ended_ns, 0, size_bytes)
             self._answered += 1
-            if self._answered % EACH_TIMED == 0:
+            if not self._answered % EACH_TIMED:
                 self._ask_server_timing(series, intended_ns, response)
             if self._gets is not None:
                 self._gets.offer(series, method, url, response)
+            if response_ns > self._exemplars.slow_enough_ns:
+                self._keep(series, intended_ns, response_ns, ended_ns - started_ns, Outcome.OK, "", None, response)
+        else:
+            outcome, error = classify(exception, status)
+            error = self._redact(error)
+            self._record(series, intended_ns, started_ns, ended_ns, outcome, size_bytes, error)
+            if self._exemplars.wants(series, response_ns, outcome, error):
+                took = response_ns, ended_ns - started_ns
+                self._keep(series, intended_ns, *took, outcome, error, exception, response)
         if self._sample is not None and getattr(response, "headers", None) is not None:
-            self._sample.offer(series, intended_ns, method, url, response)
-        response_ns, service_ns = ended_ns - intended_ns, ended_ns - started_ns
-        if self._exemplars.wants(series, response_ns, outcome, error):
-            detail, headers = f"{exception!r}" if exception is not None else "", getattr(response, "headers", None)
-            given = dict(headers.items()) if headers is not None and hasattr(headers, "items") else None
-            self._exemplars.keep(series, intended_ns, response_ns, service_ns, outcome, error, detail, given)
+            self._sample.offer(series, intended_ns, method, url or getattr(response, "url", None), response)
+
+    def _keep(
+        self,
+        series: str,
+        intended_ns: int,
+        response_ns: int,
+        service_ns: int,
+        outcome: Outcome,
+        error: str,
+        exception: BaseException | None,
+        response: Any,
+    ) -> None:
+        detail, headers = "" if exception is None else f"{exception!r}", getattr(response, "headers", None)
+        given = dict(headers.items()) if headers is not None and hasattr(headers, "items") else None
+        self._exemplars.keep(series, intended_ns, response_ns, service_ns, outcome, error, detail, given)
 
     def _ask_server_timing(self, series: str, intended_ns: int, response: Any) -> None:
         headers = getattr(response, "headers", None)

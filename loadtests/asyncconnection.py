@@ -8,28 +8,28 @@ import socket
 import ssl
 import time
 from typing import cast
+from weakref import WeakKeyDictionary
 
-from loadtests.deadlines import Deadlines
-from loadtests.duration import NS_PER_S
+from loadtests.connections import LATELY_NS, NEVER_S, Connections
 from loadtests.httpreply import Reply, ReplyReader, TruncatedError
 
 __all__ = ["AsyncConnection"]
 
-_IDLE_NS = NS_PER_S // 2
+_of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Connections] = WeakKeyDictionary()
 
 
 class AsyncConnection(asyncio.Protocol):
     """Carries one request after another; ``closed`` once it can carry no more. Made by :meth:`open`."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._deadlines = Deadlines.of()
+        self._loop = loop = asyncio.get_running_loop()
+        self._all = _of_loops.get(loop) or _of_loops.setdefault(loop, Connections(loop.call_later))
         self._reader = ReplyReader()
         self._waiting: asyncio.Future[Reply] | None = None
-        self._idle_since_ns = time.monotonic_ns()
         self.closed = False
+        self.due_s = NEVER_S
         self.ended_ns = 0
-        """When the last byte of the last reply was read."""
+        """When the last byte of the last reply was read, or its failure known."""
 
     @classmethod
     async def open(cls, host: str, port: int, tls: ssl.SSLContext | None, timeout_s: float) -> AsyncConnection:
@@ -55,35 +55,24 @@ class AsyncConnection(asyncio.Protocol):
             raise TimeoutError("timed out while connecting") from None
         return protocol
 
-    async def exchange(self, method: str, request: bytes, deadline_s: float) -> Reply:
-        """Send a request and wait for its reply until that time of ``time.monotonic``.
+    def exchange(self, method: str, request: bytes, deadline_s: float) -> asyncio.Future[Reply]:
+        """Send a request; what is given back is its reply, awaited until that time of ``time.monotonic``.
 
-        Raises:
-            OSError: when the connection breaks; ``TimeoutError`` when there is no whole reply in time.
-            BadAnswerError: when what comes is no reply.
-            TruncatedError: when the server closes before the whole of it came.
-
+        It raises OSError when the connection breaks (``TimeoutError`` when there is no whole reply in time),
+        BadAnswerError when what comes is no reply, and TruncatedError when the server closes before the whole of it
+        came. Whoever stops waiting closes the connection.
         """
         self._reader.expect(method)
+        self.due_s = deadline_s
+        if deadline_s < self._all.next_s:
+            self._all.look_at(deadline_s)
         waiting = self._waiting = self._loop.create_future()
-        self._deadlines.begin(self, deadline_s)
-        try:
-            self._transport.write(request)
-            reply: Reply = await waiting
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            self._deadlines.end(self)
-            self._waiting = None
-        self._idle_since_ns = self.ended_ns
-        if not reply.reusable:
-            self.close()
-        return reply
+        self._transport.write(request)
+        return waiting
 
-    def usable(self) -> bool:
-        """Whether it may carry another request: one that was idle for long is looked at, for the loop may be behind."""
-        if not self.closed and time.monotonic_ns() - self._idle_since_ns > _IDLE_NS:
+    def usable(self, now_ns: int) -> bool:
+        """Whether it may carry another request: its socket is asked, where the loop may be behind."""
+        if now_ns - self._all.read_ns > LATELY_NS and not self.closed:
             looked = select.poll()
             looked.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
             if looked.poll(0):  # nothing was asked for, so it is the end, or junk
@@ -99,43 +88,52 @@ class AsyncConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop."""
         self._transport = cast(asyncio.Transport, transport)
+        self._all.watch(self)
 
     def data_received(self, data: bytes) -> None:
         """Called by the loop."""
-        self.ended_ns = time.monotonic_ns()
+        self.ended_ns = self._all.read_ns = time.monotonic_ns()
         try:
             reply = self._reader.feed(data)
         except Exception as error:
             self._broken(error)
             return
-        if reply is not None and self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(reply)
+        if reply is not None:
+            self._settle(reply)
 
     def eof_received(self) -> None:
         """Called by the loop: a body without a length ends here."""
-        self.ended_ns = time.monotonic_ns()
-        waiting, self.closed = self._waiting, True
-        if waiting is None or waiting.done():
-            return
+        self.ended_ns = self._all.read_ns = time.monotonic_ns()
         try:
-            waiting.set_result(self._reader.finish())
+            reply = self._reader.finish()
         except TruncatedError as error:
             self._broken(error)
+        else:
+            self._settle(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the loop."""
-        self.closed = True
+        self._all.forget(self)
         self._broken(exc or TruncatedError("closed before the whole answer had come"))
+        self.closed = True
 
     def time_up(self) -> None:
         """Its reply is awaited no longer."""
         self._broken(TimeoutError("timed out"))
 
+    def _settle(self, reply: Reply) -> None:
+        waiting, self._waiting, self.due_s = self._waiting, None, NEVER_S
+        if not reply.reusable:
+            self.close()
+        if waiting is not None and not waiting.done():
+            waiting.set_result(reply)
+
     def _broken(self, error: Exception) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self.ended_ns = time.monotonic_ns()
-            self._waiting.set_exception(error)
+        waiting, self._waiting, self.due_s = self._waiting, None, NEVER_S
         self.close()
+        if waiting is not None and not waiting.done():
+            self.ended_ns = time.monotonic_ns()
+            waiting.set_exception(error)
 
 
 async def _connected(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket.socket:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from functools import partial
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from loadtests.answerlog import AnswerLog
 from loadtests.answersample import AnswerSample
+from loadtests.asked import Asked
 from loadtests.asyncsession import AsyncSession
 from loadtests.duration import NS_PER_S
 from loadtests.httpresponse import Response
@@ -44,16 +43,19 @@ class AsyncRequests:
         self.begun = 0
         self.over = False
         """Whether the run is: what is cancelled from then on was under way at its end."""
-        self._under_way: dict[int, tuple[int, int, Asking]] = {}
-        self._in_flight_ns = 0
+        self.under_way: dict[Asked, Asking] = {}
+        """And whose each is."""
+        self.in_flight_ns = 0
+        """For how long those that ended were under way, all together."""
         self._target, self._timeout_s = scenario.target, scenario.load.timeout / NS_PER_S
 
     def session(self, asking: Asking) -> AsyncSession:
         """A session of its own, on the target."""
+        account = _Account(self, asking)
         return AsyncSession(
             self._target.url,
-            partial(self._begin, asking),
-            self._ended,
+            account.begin,
+            account.ended,
             timeout_s=self._timeout_s,
             verify=self._target.tls_verify,
             cert=asking.cert,
@@ -63,38 +65,48 @@ class AsyncRequests:
     @property
     def in_flight(self) -> int:
         """How many are under way."""
-        return len(self._under_way)
+        return len(self.under_way)
 
     def give_up(self) -> None:
         """What is still under way after its time-out and a little more is one: it never ended."""
         now_ns = time.monotonic_ns()
-        for intended_ns, started_ns, asking in self._under_way.values():
-            self.answers.gave_up(type(asking), intended_ns, started_ns, now_ns)
-            self._in_flight_ns += now_ns - started_ns
-        self._under_way.clear()
+        for asked, asking in self.under_way.items():
+            self.answers.gave_up(type(asking), asked.intended_ns, asked.started_ns, now_ns)
+            self.in_flight_ns += now_ns - asked.started_ns
+        self.under_way.clear()
 
     def accounting(self) -> dict[str, int]:
         """At the end, when those under way were given up."""
         return {
             "requests_begun": self.begun,
             "requests_in_flight": self.in_flight,
-            "in_flight_us": self._in_flight_ns // 1000,
+            "in_flight_us": self.in_flight_ns // 1000,
         }
 
-    def _begin(self, asking: Asking) -> Mapping[str, Any]:
-        self.begun += 1
-        now_ns, intended_ns = time.monotonic_ns(), asking.intended_ns
-        asking.intended_ns = None
-        intended_ns = now_ns if intended_ns is None else min(intended_ns, now_ns)
-        self._under_way[self.begun] = intended_ns, now_ns, asking
-        return {"intended_ns": intended_ns, "request": self.begun}
 
-    def _ended(
-        self, response: Response, method: str, name: str, context: Mapping[str, Any], error: Exception | None
-    ) -> None:
-        if self._under_way.pop(context["request"], None) is None:
-            return  # it was given up
-        started_ns, ended_ns = response.started_ns, response.ended_ns
-        self._in_flight_ns += ended_ns - started_ns
-        times = context["intended_ns"], started_ns, ended_ns
-        self.answers.file(method, name, times, response.size_bytes, error, response.status_code, response, response.url)
+class _Account:
+    """What one of them asks: told as it begins, and as it has ended."""
+
+    __slots__ = ("_asking", "_requests")
+
+    def __init__(self, requests: AsyncRequests, asking: Asking) -> None:
+        self._requests, self._asking = requests, asking
+
+    def begin(self, asked: Asked) -> None:
+        """A request begins; perhaps it was meant to before."""
+        requests, asking = self._requests, self._asking
+        requests.begun += 1
+        requests.under_way[asked] = asking
+        intended_ns = asking.intended_ns
+        if intended_ns is not None:
+            asked.intended_ns, asking.intended_ns = min(intended_ns, asked.started_ns), None
+
+    def ended(self, response: Response, asked: Asked, error: Exception | None) -> None:
+        """It has, unless it was given up before."""
+        requests, started_ns, ended_ns = self._requests, asked.started_ns, response.ended_ns
+        if requests.under_way.pop(asked, None) is not None:
+            requests.in_flight_ns += ended_ns - started_ns
+            size_bytes, status = response.size_bytes, response.status_code
+            requests.answers.file(
+                asked.method, asked.name, asked.intended_ns, started_ns, ended_ns, size_bytes, error, status, response
+            )

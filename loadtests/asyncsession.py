@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from loadtests.asked import Asked
 from loadtests.asyncconnection import AsyncConnection
-from loadtests.httpclient import Conversation, Exchange, HttpClient
-from loadtests.httpreply import BadAnswerError, Reply, TruncatedError
+from loadtests.httpclient import HttpClient
+from loadtests.httpreply import BadAnswerError, TruncatedError
 from loadtests.httpresponse import Response
 
 __all__ = ["AsyncSession"]
@@ -31,55 +32,38 @@ class AsyncSession(HttpClient[Coroutine[Any, Any, Response]]):
         self._over = over
 
     async def request(self, method: str, url: str, **how: Any) -> Response:
-        """Send one request and wait for its answer; ``how`` is that of :meth:`HttpClient.converse`.
+        """Send one request and wait for its answer; see :meth:`HttpCalls.request`.
 
         Raises:
             ValueError: when the request itself cannot be written.
 
         """
-        conversation = self.converse(method, url, **how)
+        asked = self.ask(method, url, how)
+        connection: AsyncConnection | None = None
         try:
-            exchange = next(conversation)
             while True:
-                try:
-                    answer = await self._exchange(exchange)
-                except (OSError, BadAnswerError, TruncatedError) as problem:
-                    exchange = conversation.throw(problem)
-                except asyncio.CancelledError:
-                    if not self._over():
-                        _cancelled(conversation)
-                    raise
-                else:
-                    exchange = conversation.send(answer)
-        except StopIteration as ended:
-            response: Response = ended.value
-            return response
+                (method, *_), _, wire, idle = asked.written
+                connection = idle.pop() if idle else None
+                while connection is not None and not connection.usable(asked.started_ns):
+                    connection = idle.pop() if idle else None
+                if connection is None:
+                    connection = await self._open(asked)
+                reply = await connection.exchange(method, wire, asked.deadline_s)
+                if reply.reusable and not connection.closed:
+                    idle.append(connection)
+                response = self.answered(asked, reply, connection.ended_ns)
+                if response is not None:
+                    return response
+        except (OSError, BadAnswerError, TruncatedError) as problem:
+            return self.failed(asked, problem, connection.ended_ns if connection else 0)
+        except asyncio.CancelledError:
+            if connection is not None:
+                connection.close()
+            if not self._over():
+                self.cut_short(asked, OSError("cancelled by the member's own code"))
+            raise
 
-    async def _exchange(self, exchange: Exchange) -> tuple[Reply, int]:
-        """The reply to one request, and when it had come; no redirect is followed."""
-        method, parts, written, deadline_s = exchange
-        origin = parts.scheme, parts.netloc
-        idle = self._idle.get(origin)
-        if idle is None:
-            idle = self._idle[origin] = []
-        while idle and not idle[-1].usable():
-            idle.pop()
-        if idle:
-            connection: AsyncConnection = idle.pop()
-        else:
-            tls, left_s = self.tls(parts), max(0.001, deadline_s - time.monotonic())
-            port = parts.port or (443 if tls else 80)
-            connection = await AsyncConnection.open(str(parts.hostname), port, tls, left_s)
-        reply = await connection.exchange(method, written, deadline_s)
-        if not connection.closed:
-            idle.append(connection)
-        return reply, connection.ended_ns
-
-
-def _cancelled(conversation: Conversation) -> None:
-    """It has failed, also where a with-block was to say what it was."""
-    try:
-        conversation.throw(OSError("cancelled by the member's own code"))
-    except StopIteration as ended:
-        response: Response = ended.value
-        response.conclude(response.error)
+    async def _open(self, asked: Asked) -> AsyncConnection:
+        parts = asked.written.parts
+        tls, left_s = self.tls(parts), max(0.001, asked.deadline_s - time.monotonic())
+        return await AsyncConnection.open(str(parts.hostname), parts.port or (443 if tls else 80), tls, left_s)

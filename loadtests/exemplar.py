@@ -25,12 +25,13 @@ class Exemplars:
         self._failed: list[dict[str, Any]] = []
         self._heap: list[tuple[int, int, dict[str, Any]]] = []
         self._order = itertools.count()
-        self._slow_enough_ns = 0
+        self.slow_enough_ns = 0
+        """What takes no longer, and was answered, is not kept."""
 
     def wants(self, series: str, response_ns: int, outcome: Outcome, error: str) -> bool:
         """Whether :meth:`keep` would keep it; cheap enough for every request."""
         if outcome is Outcome.OK:
-            return response_ns > self._slow_enough_ns
+            return response_ns > self.slow_enough_ns
         return self._kinds[series, error] < self._per_kind and len(self._kinds) < 200
 
     def keep(
@@ -67,7 +68,7 @@ class Exemplars:
         heapq.heappush(self._heap, (response_ns, next(self._order), row))
         if len(self._heap) > self._slowest:
             heapq.heappop(self._heap)
-            self._slow_enough_ns = self._heap[0][0]
+            self.slow_enough_ns = self._heap[0][0]
 
     def take_failed(self) -> list[dict[str, Any]]:
         """Failures kept since the last call."""
@@ -77,5 +78,5 @@ class Exemplars:
     def take_slowest(self) -> list[dict[str, Any]]:
         """The slowest so far, slowest first; starts afresh."""
         taken = [row for _, _, row in sorted(self._heap, reverse=True)]
-        self._heap, self._slow_enough_ns = [], 0
+        self._heap, self.slow_enough_ns = [], 0
         return taken

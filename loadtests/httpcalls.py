@@ -12,11 +12,31 @@ Answer = TypeVar("Answer")
 
 
 class HttpCalls(ABC, Generic[Answer]):
-    """A call for each method; what they take is what ``HttpClient.converse`` takes."""
+    """A call for each method, and :meth:`request` for all of them."""
 
     @abstractmethod
     def request(self, method: str, url: str, **how: Any) -> Answer:
-        """Send one request."""
+        """Send one request; what went wrong, if anything did, is the response's ``error``.
+
+        Args:
+            method: such as GET.
+            url: a path after the base URL, or a whole URL.
+            how: any of these:
+                name: what the request goes by, instead of its path.
+                data: the body; a mapping is sent as a form.
+                json: a body to be sent as JSON, when there is no ``data``.
+                params: added to the query.
+                headers: beside the session's, and before them.
+                auth: name and password, for Basic authentication.
+                timeout: of the whole request, redirects included, seconds.
+                allow_redirects: follow them.
+                catch_response: use the response in a with-block, and say there what the request was.
+                context: for listeners of Locust's request event.
+
+        Raises:
+            ValueError: when the request itself cannot be written.
+
+        """
 
     def get(self, url: str, **how: Any) -> Answer:
         """``GET``; see :meth:`request`."""

@@ -4,43 +4,41 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from loadtests.asked import NO_CONTEXT, Asked, Written
 from loadtests.duration import NS_PER_S
 from loadtests.httpcalls import Answer, HttpCalls
 from loadtests.httpcookies import Cookies
-from loadtests.httpreply import BadAnswerError, Reply, TruncatedError
+from loadtests.httpreply import BadAnswerError, Reply
 from loadtests.httprequest import RequestWriter, basic_auth, request_body, request_target, with_params
-from loadtests.httpresponse import BadStatusError, Request, Response
+from loadtests.httpresponse import Request, Response
+from loadtests.memo import Memo
 from loadtests.redirect import redirect_target, redirected
 from loadtests.tls import tls_context
 
-__all__ = ["Conversation", "Exchange", "HttpClient", "Report"]
+__all__ = ["HttpClient", "Report"]
 
 _tls_context = lru_cache(tls_context)  # users share one, with its trusted certificates
 MOST_KEPT = 32
 """Addresses that a session keeps of those it asked for; a load may have thousands that walk over millions."""
 _USUAL = {"User-Agent": "loadtests", "Accept": "*/*", "Accept-Encoding": "gzip, deflate, br"}
-Report = Callable[[Response, str, str, Mapping[str, Any], Exception | None], None]
-
-
-Exchange = tuple[str, SplitResult, bytes, float]
-"""One request to send: method, where to, its bytes, and until when of ``time.monotonic`` a reply is awaited."""
-Conversation = Generator[Exchange, tuple[Reply, int], Response]
-"""Asks for exchanges; is sent each reply and when it had come (ns), or what went wrong is thrown into it."""
+Report = Callable[[Response, Asked, Exception | None], None]
 
 
 class HttpClient(HttpCalls[Answer]):
-    """Holds conversations; each is reported once, when its outcome is certain.
+    """Writes requests and makes responses of replies; whoever has the sockets carries them to and fro.
+
+    Each request is asked for once, and then answered or failed; it is reported once, when its outcome is certain.
 
     Args:
         base_url: stands before every path; a name and password in it are sent as Basic authentication.
-        begin: called as a request begins; what it returns goes with the report.
-        report: takes response, method, name, what ``begin`` gave, and what went wrong, if anything.
+        begin: is told as a request begins, and may say that it was intended before.
+        report: takes the response, what was asked, and what went wrong, if anything.
         timeout_s: of a whole request, redirects included, where the request has none of its own.
         headers: of every request.
         verify: whether certificates are.
@@ -54,7 +52,7 @@ class HttpClient(HttpCalls[Answer]):
     def __init__(
         self,
         base_url: str,
-        begin: Callable[[], Mapping[str, Any]],
+        begin: Callable[[Asked], None],
         report: Report,
         *,
         timeout_s: float,
@@ -77,11 +75,9 @@ class HttpClient(HttpCalls[Answer]):
         self._begin, self._report = begin, report
         self._timeout_s, self._verify, self._cert, self._max_redirects = timeout_s, verify, cert, max_redirects
         self._writers: dict[tuple[str, str], RequestWriter] = {}
-        self._ready: dict[
-            tuple[str, str, str], tuple[Request, SplitResult, bytes]
-        ] = {}  # written with nothing of their own
+        self._ready: Memo[tuple[str, str, str], Written] = Memo(MOST_KEPT)  # with nothing of their own
         self._written_for: dict[str, str] = {}
-        self._split: dict[str, SplitResult] = {}
+        self._split: Memo[str, SplitResult] = Memo(MOST_KEPT)
         self._idle: dict[tuple[str, str], list[Any]] = {}
 
     @contextmanager
@@ -93,12 +89,22 @@ class HttpClient(HttpCalls[Answer]):
         finally:
             self.request_name = None
 
-    def converse(
+    def ask(self, method: str, url: str, how: dict[str, Any]) -> Asked:
+        """Begin a request; ``how`` is what :meth:`HttpCalls.request` takes.
+
+        Raises:
+            ValueError: when the request itself cannot be written.
+
+        """
+        name = how.pop("name", None) or self.request_name or url
+        return self._ask(method, url, name, **how) if how else self._begun(method, name, self._plain(method, url))
+
+    def _ask(
         self,
         method: str,
         url: str,
+        name: str,
         *,
-        name: str | None = None,
         data: str | bytes | Mapping[str, Any] | None = None,
         json: Any = None,
         params: Mapping[str, Any] | None = None,
@@ -108,65 +114,80 @@ class HttpClient(HttpCalls[Answer]):
         allow_redirects: bool = True,
         catch_response: bool = False,
         context: Mapping[str, Any] | None = None,
-    ) -> Conversation:
-        """Of one request and its redirects; what went wrong, if anything did, is the response's ``error``.
+    ) -> Asked:
+        if data is None and json is None and not (params or headers or auth):
+            written = self._plain(method, url)
+        else:
+            written = self._write(self._request(method, with_params(url, params), data, json, headers, auth))
+        asked = self._begun(method, name, written, timeout, context or NO_CONTEXT)
+        asked.follows, asked.caught = allow_redirects, catch_response
+        return asked
 
-        Args:
-            method: such as GET.
-            url: a path after the base URL, or a whole URL.
-            name: what the request goes by, instead of its path.
-            data: the body; a mapping is sent as a form.
-            json: a body to be sent as JSON, when there is no ``data``.
-            params: added to the query.
-            headers: beside the session's, and before them.
-            auth: name and password, for Basic authentication.
-            timeout: of the whole request, seconds.
-            allow_redirects: follow them.
-            catch_response: use the response in a with-block, and say there what the request was.
-            context: for listeners of Locust's request event.
+    def _begun(
+        self,
+        method: str,
+        name: str,
+        written: Written,
+        timeout_s: float | None = None,
+        context: Mapping[str, Any] = NO_CONTEXT,
+    ) -> Asked:
+        now_ns = time.monotonic_ns()
+        deadline_s = now_ns / NS_PER_S + (self._timeout_s if timeout_s is None else timeout_s)
+        asked = Asked(method, name, written, now_ns, deadline_s, context)
+        self._begin(asked)
+        return asked
+
+    def _plain(self, method: str, url: str) -> Written:
+        """A request with nothing of its own."""
+        ready = self._written_for == self.headers and not self._cookies.any
+        what = method, url, self.base_url
+        written = self._ready.get(what) if ready else None
+        if written is None:
+            written = self._write(self._request(method, url, None, None, None, None))
+            if not self._cookies.any:
+                self._ready.keep(what, written)
+        return written
+
+    def answered(self, asked: Asked, reply: Reply, ended_ns: int) -> Response | None:
+        """The reply to what was sent had come at ``ended_ns``; None when there is something else to send first.
 
         Raises:
-            ValueError: when the request itself cannot be written.
+            BadAnswerError: when it leads nowhere, or on for ever.
 
         """
-        plain = data is None and json is None and not (params or headers or auth or self._cookies.any)
-        what = method, url, self.base_url
-        ready = self._ready.get(what) if plain and self._written_for == self.headers else None
-        if ready is None:
-            ready = self._write(self._asked(method, with_params(url, params), data, json, headers, auth))
-            if plain:
-                _keep(self._ready, what, ready)
-        request, where, written = ready
-        name, began = name or self.request_name or url, self._begin()
-        started_ns = time.monotonic_ns()
-        deadline_s = started_ns / NS_PER_S + (self._timeout_s if timeout is None else timeout)
-        error: Exception | None = None
-        past: list[Response] = []
-        try:
-            reply, ended_ns = yield request.method, where, written, deadline_s
+        request = asked.written.request
+        if reply.may_have(b"set-cookie"):
             self._cookies.keep(reply, request.url)
-            while allow_redirects and (target := redirect_target(reply)):
-                past.append(self.response_class(request, reply, None, started_ns, ended_ns))
-                if len(past) > self._max_redirects:
-                    raise BadAnswerError(f"redirected more than {self._max_redirects} times")
-                request, where, written = self._write_redirected(request, reply.status, target)
-                reply, ended_ns = yield request.method, where, written, deadline_s
-                self._cookies.keep(reply, request.url)
-        except (OSError, BadAnswerError, TruncatedError) as problem:
-            reply, error, ended_ns = None, problem, time.monotonic_ns()
-        if reply is not None and reply.status >= 400:
-            error = BadStatusError(f"{reply.status} for {request.url}")
-        given = {**began, **context} if context else began
-        response = self.response_class(request, reply, error, started_ns, ended_ns)
-        if past:
-            response.history = past
-        if catch_response:
-            response.report = self._report, method, name, given
+        if 300 <= reply.status < 400 and asked.follows and (target := redirect_target(reply)):
+            asked.past = asked.past or []
+            asked.past.append(self.response_class(request, reply, None, asked.started_ns, ended_ns))
+            if len(asked.past) > self._max_redirects:
+                raise BadAnswerError(f"redirected more than {self._max_redirects} times")
+            asked.written = self._write_redirected(request, reply.status, target)
+            return None
+        return self._concluded(asked, self.response_class(request, reply, None, asked.started_ns, ended_ns))
+
+    def failed(self, asked: Asked, problem: Exception, ended_ns: int = 0) -> Response:
+        """It went wrong, at ``ended_ns`` where that is known: what is of a reply before this one is not."""
+        if ended_ns < asked.started_ns:
+            ended_ns = time.monotonic_ns()
+        request = asked.written.request
+        return self._concluded(asked, self.response_class(request, None, problem, asked.started_ns, ended_ns))
+
+    def cut_short(self, asked: Asked, problem: Exception) -> None:
+        """As :meth:`failed`, where no code will hear of it that could say what it was."""
+        self.failed(asked, problem).conclude(problem)
+
+    def _concluded(self, asked: Asked, response: Response) -> Response:
+        if asked.past:
+            response.history = asked.past
+        if asked.caught:
+            response.report = partial(self._report, response, asked)
         else:
-            self._report(response, method, name, given, error)
+            self._report(response, asked, response.error)
         return response
 
-    def _asked(
+    def _request(
         self, method: str, url: str, data: Any, json: Any, headers: Mapping[str, str] | None, auth: Any
     ) -> Request:
         own = dict(headers or {})
@@ -175,11 +196,11 @@ class HttpClient(HttpCalls[Answer]):
         if auth is not None and "Authorization" not in own:
             own["Authorization"] = basic_auth(auth)
         if self._written_for != self.headers:
-            self._written_for, self._writers, self._ready = dict(self.headers), {}, {}
+            self._written_for, self._writers, self._ready = dict(self.headers), {}, Memo(MOST_KEPT)
         return Request(method, url if "://" in url else self.base_url + url, own, body, self._written_for)
 
-    def _write(self, request: Request) -> tuple[Request, SplitResult, bytes]:
-        """The request with its cookies, where it goes, and its bytes; ValueError when it cannot be written."""
+    def _write(self, request: Request) -> Written:
+        """The request with its cookies; ValueError when it cannot be written."""
         method, url, headers, body, usual = request
         parts = self._split.get(url)
         if parts is None:
@@ -187,7 +208,7 @@ class HttpClient(HttpCalls[Answer]):
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # over 65535 raises
                 raise ValueError(f"{url}: expected http://HOST[:PORT]/PATH or https://...")
             parts.hostname.encode("idna")  # raises where there can be no such name
-            _keep(self._split, url, parts)
+            self._split.keep(url, parts)
         cookie = self._cookies.sent_to(url)
         if cookie and not any(name.lower() == "cookie" for name in headers):
             headers = {**headers, "Cookie": cookie}
@@ -197,10 +218,10 @@ class HttpClient(HttpCalls[Answer]):
             writer = RequestWriter(parts.netloc.rpartition("@")[2], usual)
         if usual is self._written_for:
             self._writers[origin] = writer
-        written = writer.write(method, request_target(parts.path, parts.query), headers, body)
-        return Request(method, url, headers, body, usual), parts, written
+        wire = writer.write(method, request_target(parts.path, parts.query), headers, body)
+        return Written(Request(method, url, headers, body, usual), parts, wire, self._idle.setdefault(origin, []))
 
-    def _write_redirected(self, request: Request, status: int, target: bytes) -> tuple[Request, SplitResult, bytes]:
+    def _write_redirected(self, request: Request, status: int, target: bytes) -> Written:
         """As :meth:`_write`; what cannot be written here is the server's fault."""
         try:
             return self._write(redirected(request, status, target))
@@ -216,9 +237,3 @@ class HttpClient(HttpCalls[Answer]):
         for idle in self._idle.values():
             while idle:
                 idle.pop().close()
-
-
-def _keep(kept: dict[Any, Any], key: object, value: object) -> None:
-    if len(kept) >= MOST_KEPT:
-        kept.clear()
-    kept[key] = value

@@ -9,19 +9,21 @@ from __future__ import annotations
 import _socket
 import ssl
 import time
+from collections.abc import Callable
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import gevent
 from gevent import socket as gsocket
 
-from loadtests.duration import NS_PER_S
+from loadtests.connections import LATELY_NS, NEVER_S, Connections
 from loadtests.httpreply import Reply, ReplyReader
 
 __all__ = ["Connection"]
 
 _READ_BYTES = 1 << 18
 _READ, _WRITE = 1, 2
-_IDLE_NS = NS_PER_S // 2
+_of_hubs: WeakKeyDictionary[Any, Connections] = WeakKeyDictionary()
 
 
 class Connection:
@@ -48,21 +50,23 @@ class Connection:
                 raise
         self._socket = _socket.socket(fileno=sock.detach())
         self._socket.setblocking(False)
-        self._hub = gevent.get_hub()
+        self._hub = hub = gevent.get_hub()
+        self._all = _of_hubs.get(hub) or _of_hubs.setdefault(hub, Connections(_Later))
         self._reader = ReplyReader()
         self._reply: Reply | None = None
         self._failure: Exception | None = None
         self._settled = True
         self._waiting: Any = None
-        self._idle_since_ns = time.monotonic_ns()
         self.closed = False
+        self.due_s = NEVER_S
         self.ended_ns = 0
-        """When the last byte of the last reply was read."""
+        """When the last byte of the last reply was read, or its failure known."""
         self._readable = self._hub.loop.io(self._socket.fileno(), _READ)
         self._readable.start(self._on_readable)
+        self._all.watch(self)
 
-    def exchange(self, method: str, request: bytes, timeout_s: float) -> Reply:
-        """Send a request and wait for its reply.
+    def exchange(self, method: str, request: bytes, deadline_s: float) -> Reply:
+        """Send a request and wait for its reply until that time of ``time.monotonic``.
 
         Raises:
             OSError: when the connection breaks; ``TimeoutError`` when there is no whole reply in time.
@@ -72,8 +76,9 @@ class Connection:
         """
         self._reader.expect(method)
         self._reply, self._failure, self._settled = None, None, False
-        timer = self._hub.loop.timer(timeout_s)
-        timer.start(self._on_time_up)
+        self.due_s = deadline_s
+        if deadline_s < self._all.next_s:
+            self._all.look_at(deadline_s)
         try:
             if self._tls:
                 request = self._tls.encrypt(request)
@@ -84,10 +89,7 @@ class Connection:
             self.close()
             raise
         finally:
-            timer.stop()
-            timer.close()
-            self._settled = True
-        self._idle_since_ns = self.ended_ns
+            self._settled, self.due_s = True, NEVER_S
         if self._failure is not None:
             self.close()
             raise self._failure
@@ -96,9 +98,9 @@ class Connection:
             self.close()
         return reply
 
-    def usable(self) -> bool:
-        """Whether it may carry another request: one that was idle for long is looked at, for the loop may be behind."""
-        if not self.closed and time.monotonic_ns() - self._idle_since_ns > _IDLE_NS:
+    def usable(self, now_ns: int) -> bool:
+        """Whether it may carry another request: its socket is asked, where the loop may be behind."""
+        if now_ns - self._all.read_ns > LATELY_NS and not self.closed:
             self._on_readable()
         return not self.closed
 
@@ -106,6 +108,7 @@ class Connection:
         """Close it; nothing is waited for."""
         if not self.closed:
             self.closed = True
+            self._all.forget(self)
             self._readable.stop()
             self._readable.close()
             self._socket.close()
@@ -144,8 +147,10 @@ class Connection:
         self._reply, self._failure, self._settled = reply, failure, True
         self._hub.loop.run_callback(self._wake)
 
-    def _on_time_up(self) -> None:
+    def time_up(self) -> None:
+        """Its reply is awaited no longer."""
         if not self._settled:
+            self.ended_ns = time.monotonic_ns()
             self._settle(None, TimeoutError("timed out"))
 
     def _on_readable(self) -> None:
@@ -157,7 +162,7 @@ class Connection:
         except OSError as error:
             self._broken(error)
             return
-        self.ended_ns = time.monotonic_ns()
+        self.ended_ns = self._all.read_ns = time.monotonic_ns()
         try:
             if data and self._tls:
                 data = self._tls.decrypt(data)
@@ -178,7 +183,25 @@ class Connection:
             self.close()
         else:
             self._readable.stop()
+            self.ended_ns = time.monotonic_ns()
             self._settle(None, error)
+
+
+class _Later:
+    """A call in so many seconds from now, whatever the loop's own clock has not seen yet."""
+
+    def __init__(self, delay_s: float, call: Callable[[], None]) -> None:
+        self._timer = gevent.get_hub().loop.timer(delay_s)
+        self._timer.start(self._ring, call, update=True)
+
+    def _ring(self, call: Callable[[], None]) -> None:
+        self.cancel()
+        call()
+
+    def cancel(self) -> None:
+        """It is not to come."""
+        self._timer.stop()
+        self._timer.close()
 
 
 class _Tls:

@@ -44,7 +44,7 @@ class Cookies:
 
     def keep(self, reply: Reply, url: str) -> None:
         """Take what a reply sets."""
-        fields = [value for name, value in reply.headers if len(name) == 10 and name.lower() == b"set-cookie"]
+        fields = [value for name, value in reply.headers if name.lower() == b"set-cookie"]
         if fields:
             message = Message()
             for value in fields:

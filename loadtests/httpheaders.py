@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
+
+from loadtests.httpreply import Reply
 
 __all__ = ["Headers"]
 
@@ -11,22 +14,36 @@ class Headers(Mapping[str, str]):
     """Reads the fields as they came; several of one name are joined by a comma (RFC 9110, section 5.3).
 
     Few fields of few replies are ever asked for, so nothing is made beforehand.
+
+    Args:
+        reply: whose they are; None for none.
+
     """
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_reply",)
 
-    def __init__(self, fields: list[tuple[bytes, bytes]]) -> None:
-        self._fields = fields
+    def __init__(self, reply: Reply | None) -> None:
+        self._reply = reply
 
     def __getitem__(self, name: str) -> str:
-        wanted = name.lower().encode("latin-1")
-        found = [value.decode("latin-1") for known, value in self._fields if known.lower() == wanted]
+        found = self._found(name)
         if not found:
             raise KeyError(name)
         return ", ".join(found)
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of any mapping, without a detour where there is none."""
+        return ", ".join(found) if (found := self._found(name)) else default
+
+    def _found(self, name: str) -> list[str]:
+        wanted = name.lower().encode("latin-1")
+        if self._reply is None or not self._reply.may_have(wanted):
+            return []
+        return [value.decode("latin-1") for known, value in self._reply.headers if known.lower() == wanted]
+
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(name.decode("latin-1").lower() for name, _ in self._fields))
+        fields = self._reply.headers if self._reply is not None else ()
+        return iter(dict.fromkeys(name.decode("latin-1").lower() for name, _ in fields))
 
     def __len__(self) -> int:
         return len(list(iter(self)))

@@ -1,6 +1,13 @@
-"""An HTTP/1.1 reply from bytes as they come, parsed by httptools; no socket and no clock in here."""
+"""An HTTP/1.1 reply from bytes as they come, parsed by httptools; no socket and no clock in here.
+
+The fields of few replies are ever looked at. So the parser that a reply comes in by is asked for its status, its body
+and its end alone; where fields are asked for, another reads the same bytes again.
+"""
 
 from __future__ import annotations
+
+import contextlib
+import re
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -8,6 +15,9 @@ __all__ = ["BadAnswerError", "Reply", "ReplyReader", "TruncatedError"]
 
 MOST_HEADER_BYTES = 1 << 18
 MOST_BODY_BYTES = 1 << 28
+_LONG_BYTES = 4096
+_HEAD = re.compile(rb"[\r\n]*.+?\r\n\r\n", re.DOTALL)
+_FRAMED = (b"content-length", b"transfer-encoding")
 
 
 class BadAnswerError(Exception):
@@ -19,16 +29,35 @@ class TruncatedError(Exception):
 
 
 class Reply:
-    """One whole reply; header names and values are bytes as they came, the body as it was encoded."""
+    """One whole reply, its body as it was encoded.
 
-    __slots__ = ("body", "headers", "reusable", "status")
+    Args:
+        status: of 100 to 599.
+        head: all bytes up to the end of the header, interim replies before it included; there may be more.
+        body: of the reply.
+        reusable: whether the connection may carry another request.
 
-    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes, reusable: bool) -> None:
+    """
+
+    __slots__ = ("_fields", "_head", "body", "reusable", "status")
+
+    def __init__(self, status: int, head: bytes, body: bytes, reusable: bool) -> None:
         self.status = status
-        self.headers = headers
         self.body = body
         self.reusable = reusable
-        """Whether the connection may carry another request."""
+        self._head = head
+        self._fields: list[tuple[bytes, bytes]] | None = None
+
+    def may_have(self, field: bytes) -> bool:
+        """Whether there may be a header field of that name, in small letters; "no" is certain."""
+        return field in self._head.lower()
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Names and values as they came, trailers left out."""
+        if self._fields is None:
+            self._fields = _Fields(self._head).found
+        return self._fields
 
 
 class ReplyReader:
@@ -37,29 +66,50 @@ class ReplyReader:
     Call :meth:`expect`, then :meth:`feed` until it returns a reply, or :meth:`finish` when the connection was closed.
 
     Args:
-        most_header_bytes: of all header fields of a reply, trailers included.
+        most_header_bytes: of all header fields of a reply; of its trailers, and what frames its chunks beside 8 bytes
+            for each byte of the body, likewise.
         most_body_bytes: of a body as it comes over the wire.
 
     """
 
+    __slots__ = (
+        "_body",
+        "_body_bytes",
+        "_counted",
+        "_head",
+        "_head_only",
+        "_headed",
+        "_interim",
+        "_most_body_bytes",
+        "_most_header_bytes",
+        "_parser",
+        "_pieces",
+        "_plain_bytes",
+        "_reusable",
+        "_status",
+        "_whole",
+        "_wire_bytes",
+        "on_body",
+    )
+
     def __init__(self, most_header_bytes: int = MOST_HEADER_BYTES, most_body_bytes: int = MOST_BODY_BYTES) -> None:
         self._most_header_bytes, self._most_body_bytes = most_header_bytes, most_body_bytes
+        self._plain_bytes = min(_LONG_BYTES, most_header_bytes)
+        self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append
+        """Called by the parser with the body, piece by piece, chunks without their frame."""
         self._parser = HttpResponseParser(self)
-        self._head_only = False
-        self._begin()
+        self.expect("GET")
         self._whole = True
         """Nothing is awaited."""
 
     def expect(self, method: str) -> None:
         """A request was sent; its reply is next. One to HEAD has no body, whatever its header says."""
         self._head_only = method == "HEAD"
-        self._begin()
-
-    def _begin(self) -> None:
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
-        self._header_bytes = self._unheaded_bytes = self._body_bytes = self._status = 0
-        self._headed = self._whole = self._reusable = self._began = False
+        self._head = self._body = b""
+        self._pieces.clear()
+        self._status = self._wire_bytes = self._body_bytes = self._counted = self._interim = 0
+        self._headed = self._whole = self._reusable = False
 
     def feed(self, data: bytes) -> Reply | None:
         """Take what came; the reply, once it is whole.
@@ -70,6 +120,8 @@ class ReplyReader:
         """
         if self._whole:
             raise BadAnswerError("something came that was not asked for")
+        if not self._headed:
+            self._head = self._head + data if self._head else data
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
@@ -80,13 +132,10 @@ class ReplyReader:
             if not self._whole:
                 raise BadAnswerError(f"not an HTTP reply: {error}") from None
             self._reusable = False
-        if not self._whole:
-            if not self._headed:
-                self._unheaded_bytes += len(data)
-                if self._unheaded_bytes > self._most_header_bytes:
-                    raise BadAnswerError(f"its header is over {self._most_header_bytes:,} bytes")
-            return None
-        return self._reply()
+        if self._whole:
+            return self._reply()
+        self._require_bounds(len(data))
+        return None
 
     def finish(self) -> Reply:
         """The connection was closed; a body without a length ends there (RFC 9112, section 6.3).
@@ -95,70 +144,106 @@ class ReplyReader:
             TruncatedError: when the reply had a length, or its header was not whole.
 
         """
-        if self._whole or not self._headed or any(name.lower() in _FRAMED for name, _ in self._headers):
+        if self._whole or not self._headed or _is_framed(Reply(0, self._head, b"", False)):
             raise TruncatedError("closed before the whole answer had come")
-        self._reusable = False
+        self._body = b"".join(self._pieces)
         return self._reply()
 
-    @property
-    def untouched(self) -> bool:
-        """Whether nothing of the reply has come."""
-        return not self._began
+    def _require_bounds(self, more_bytes: int) -> None:
+        """Of what is not whole yet."""
+        self._wire_bytes += more_bytes
+        self._body_bytes += sum(map(len, self._pieces[self._counted :]))
+        self._counted = len(self._pieces)
+        if not self._headed and len(self._head) > self._most_header_bytes:
+            raise BadAnswerError(f"its header is over {self._most_header_bytes:,} bytes")
+        if self._body_bytes > self._most_body_bytes:
+            raise BadAnswerError(f"its body is over {self._most_body_bytes:,} bytes")
+        if self._wire_bytes > len(self._head) + self._most_header_bytes + 9 * self._body_bytes:
+            raise BadAnswerError(f"its trailers, or what frames its chunks, are over {self._most_header_bytes:,} bytes")
 
     def _reply(self) -> Reply:
-        if self._head_only or not self._reusable:  # the parser may still be waiting for the body
-            self._parser = HttpResponseParser(self)
+        head, body, reusable = self._head, self._body, self._reusable
+        if len(head) > self._plain_bytes:
+            head = self._cut()
+        if len(body) > self._most_body_bytes:
+            raise BadAnswerError(f"its body is over {self._most_body_bytes:,} bytes")
+        self._pieces.clear()
+        self._head = self._body = b""
         self._whole = True
-        return Reply(self._status, self._headers, b"".join(self._body), self._reusable)
+        reply = Reply(self._status, head, body, reusable)
+        if self._head_only:
+            closes = any(n.lower() == b"connection" and b"close" in value.lower() for n, value in reply.headers)
+            reply.reusable = (reusable or _is_framed(reply)) and not closes
+        if self._head_only or not reusable:  # the parser may still be waiting for the body
+            self._parser = HttpResponseParser(self)
+        return reply
+
+    def _cut(self) -> bytes:
+        """The header without what came in the same read after it."""
+        end = 0
+        for _ in range(self._interim + 1):
+            match = _HEAD.match(self._head, end)
+            end = match.end() if match else len(self._head)
+        if end > self._most_header_bytes:
+            raise BadAnswerError(f"its header is over {self._most_header_bytes:,} bytes")
+        return self._head[:end]
 
     def on_message_begin(self) -> None:
         """Called by the parser; a second message in the same bytes was not asked for."""
         if self._whole:
             self._reusable = False
-        self._began = True
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Called by the parser for header fields, and for trailers, which are left out."""
-        if self._whole:
-            return
-        self._header_bytes += len(name) + len(value) + 4
-        if self._header_bytes > self._most_header_bytes:
-            raise BadAnswerError(f"its header is over {self._most_header_bytes:,} bytes")
-        if not self._headed:
-            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Called by the parser."""
         if self._whole:
             return
-        self._status = self._parser.get_status_code()
-        self._headed = True
-        if self._head_only and self._status >= 200:
-            self._reusable = self._parser.should_keep_alive() or any(n.lower() in _FRAMED for n, _ in self._headers)
-            self._reusable = self._reusable and not self._closes()
-            self._whole = True
-
-    def _closes(self) -> bool:
-        return any(name.lower() == b"connection" and b"close" in value.lower() for name, value in self._headers)
-
-    def on_body(self, body: bytes) -> None:
-        """Called by the parser with the body, piece by piece, chunks without their frame."""
-        if self._whole:
+        self._status = status = self._parser.get_status_code()
+        if not 200 <= status <= 599:
+            if status == 101:
+                raise BadAnswerError("the server switched to another protocol")
+            if not 100 <= status <= 199:
+                raise BadAnswerError(f"there is no status {status}")
             return
-        self._body_bytes += len(body)
-        if self._body_bytes > self._most_body_bytes:
-            raise BadAnswerError(f"its body is over {self._most_body_bytes:,} bytes")
-        self._body.append(body)
+        self._headed = True
+        if self._head_only:
+            self._reusable, self._whole = self._parser.should_keep_alive(), True
 
     def on_message_complete(self) -> None:
         """Called by the parser; an interim reply (1xx) is not the one that is awaited."""
         if self._whole:
             return
-        if 100 <= self._status < 200 and self._status != 101:
-            self._begin()
-            return
-        self._reusable = self._parser.should_keep_alive()
-        self._whole = True
+        if self._headed:
+            pieces = self._pieces
+            self._body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            self._reusable, self._whole = self._parser.should_keep_alive(), True
+        else:
+            self._interim += 1
 
 
-_FRAMED = (b"content-length", b"transfer-encoding")
+def _is_framed(reply: Reply) -> bool:
+    """Whether the header says where the body ends."""
+    return any(name.lower() in _FRAMED for name, _ in reply.headers)
+
+
+class _Fields:
+    """The header fields of the reply that bytes begin with, after any interim ones."""
+
+    def __init__(self, data: bytes) -> None:
+        self.found: list[tuple[bytes, bytes]] = []
+        self._parser, self._over = HttpResponseParser(self), False
+        with contextlib.suppress(HttpParserError, HttpParserUpgrade):  # of what follows; the header was read before
+            self._parser.feed_data(data)
+
+    def on_message_begin(self) -> None:
+        """Called by the parser."""
+        if not self._over:
+            self.found.clear()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called by the parser, for trailers as well."""
+        if not self._over:
+            self.found.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Called by the parser."""
+        self._over = self._over or self._parser.get_status_code() >= 200

@@ -52,16 +52,16 @@ class Response:
     Args:
         request: the last that was sent; of a chain of redirects, the one that was answered at last.
         reply: its answer; None when there is none.
-        error: what went wrong, if anything.
+        error: what went wrong, if anything; a status of 400 or more is wrong too.
         started_ns: CLOCK_MONOTONIC of the first request's start.
         ended_ns: of the last byte, or of the failure.
 
     Attributes:
-        report: where its outcome is for the user's code to say: takes it once, after method, name and context.
+        report: where its outcome is for the user's code to say: takes it, once.
 
     """
 
-    report: tuple[Callable[..., None], str, str, Mapping[str, Any]] | None = None
+    report: Callable[[Exception | None], None] | None = None
     history: Sequence[Response] = ()
     """The redirects that led here."""
     encoding: str | None = None
@@ -84,21 +84,20 @@ class Response:
         ended_ns: int,
     ) -> None:
         self.request = request
+        self.status_code = self.size_bytes = 0
+        """Of the body, as it came over the wire."""
+        if reply is not None:
+            self.status_code, self.size_bytes = status, _ = reply.status, len(reply.body)
+            if status >= 400:
+                error = BadStatusError(f"{status} for {request.url}")
         self.error = error
-        self.status_code = reply.status if reply else 0
-        """0 when there was no answer."""
         self._reply = reply
         self.started_ns, self.ended_ns = started_ns, ended_ns
 
     @property
     def headers(self) -> Headers:
         """Of the answer, by name whatever its case."""
-        return Headers(self._reply.headers if self._reply else [])
-
-    @property
-    def size_bytes(self) -> int:
-        """Of the body, as it came over the wire."""
-        return len(self._reply.body) if self._reply else 0
+        return Headers(self._reply)
 
     @property
     def content(self) -> bytes:
@@ -198,10 +197,9 @@ class Response:
 
     def conclude(self, error: Exception | None) -> None:
         """Report the request as this, where that was left to the user's code."""
-        told, self.report = self.report, None
-        if told is not None:
-            report, *what = told
-            report(self, *what, error)
+        report, self.report = self.report, None
+        if report is not None:
+            report(error)
 
 
 def _inflate(body: bytes) -> bytes:

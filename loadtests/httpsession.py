@@ -6,11 +6,12 @@ import time
 from typing import Any
 from urllib.parse import SplitResult
 
+import gevent
 from locust.exception import CatchResponseError, LocustError, ResponseError
 
-from loadtests.httpclient import Exchange, HttpClient
+from loadtests.httpclient import HttpClient
 from loadtests.httpconnection import Connection
-from loadtests.httpreply import BadAnswerError, Reply, TruncatedError
+from loadtests.httpreply import BadAnswerError, TruncatedError
 from loadtests.httpresponse import Response
 
 __all__ = ["HttpSession"]
@@ -30,37 +31,39 @@ class HttpSession(HttpClient[Response]):
     response_class = LocustResponse
 
     def request(self, method: str, url: str, **how: Any) -> Response:
-        """Send one request and wait for its answer; ``how`` is that of :meth:`HttpClient.converse`.
+        """Send one request and wait for its answer; see :meth:`HttpCalls.request`.
+
+        What ends its wait from outside ends the request: Locust that takes the user away gives it up, anything else is
+        the user's own code.
 
         Raises:
             ValueError: when the request itself cannot be written.
 
         """
-        conversation = self.converse(method, url, **how)
+        asked = self.ask(method, url, how)
+        connection: Connection | None = None
         try:
-            exchange = next(conversation)
             while True:
-                try:
-                    answer = self._exchange(exchange)
-                except (OSError, BadAnswerError, TruncatedError) as problem:
-                    exchange = conversation.throw(problem)
-                else:
-                    exchange = conversation.send(answer)
-        except StopIteration as ended:
-            response: Response = ended.value
-            return response
-
-    def _exchange(self, exchange: Exchange) -> tuple[Reply, int]:
-        """The reply to one request, and when it had come; no redirect is followed."""
-        method, parts, written, deadline_s = exchange
-        idle = self._idle.setdefault((parts.scheme, parts.netloc), [])
-        while idle and not idle[-1].usable():
-            idle.pop()
-        connection: Connection = idle.pop() if idle else self._connect(parts, deadline_s)
-        reply = connection.exchange(method, written, max(0.0, deadline_s - time.monotonic()))
-        if not connection.closed:
-            idle.append(connection)
-        return reply, connection.ended_ns
+                (method, *_), parts, wire, idle = asked.written
+                connection = idle.pop() if idle else None
+                while connection is not None and not connection.usable(asked.started_ns):
+                    connection = idle.pop() if idle else None
+                if connection is None:
+                    connection = self._connect(parts, asked.deadline_s)
+                reply = connection.exchange(method, wire, asked.deadline_s)
+                if reply.reusable and not connection.closed:
+                    idle.append(connection)
+                response = self.answered(asked, reply, connection.ended_ns)
+                if response is not None:
+                    return response
+        except (OSError, BadAnswerError, TruncatedError) as problem:
+            return self.failed(asked, problem, connection.ended_ns if connection else 0)
+        except gevent.GreenletExit:
+            self.cut_short(asked, TimeoutError("given up: its user was taken away"))
+            raise
+        except BaseException:
+            self.cut_short(asked, OSError("cancelled by the user's own code"))
+            raise
 
     def _connect(self, parts: SplitResult, deadline_s: float) -> Connection:
         tls = self.tls(parts)

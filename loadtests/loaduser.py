@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from locust import User
 from locust.exception import StopTest
 
+from loadtests.asked import Asked
 from loadtests.httpresponse import Response
 from loadtests.httpsession import HttpSession
 
@@ -41,7 +42,7 @@ class LoadUser(User):
             raise StopTest("LoadUser needs a host: in the user class, in the scenario's target.url, or by --host")
         self.client = HttpSession(
             self.host,
-            self.context,
+            self._begin,
             self._report,
             timeout_s=self.timeout_s,
             headers=self.default_headers,
@@ -50,28 +51,27 @@ class LoadUser(User):
             max_redirects=self.max_redirects,
         )
 
-    def _report(
-        self, response: Response, method: str, name: str, context: Mapping[str, Any], error: Exception | None
-    ) -> None:
+    def _begin(self, asked: Asked) -> None:
+        asked.context = {**asked.context, **self.context()}
+
+    def _report(self, response: Response, asked: Asked, error: Exception | None) -> None:
         log = getattr(getattr(self, "requests", None), "log", None)
-        if log is not None and "started_ns" in context:
-            log.answered(response, method, name, context, error)
+        if log is not None and "started_ns" in asked.context:
+            log.answered(response, asked, error)
             if not log.heard_by_others:
                 return
-        self.environment.events.request.fire(**request_event(response, method, name, context, error))
+        self.environment.events.request.fire(**request_event(response, asked, error))
 
 
-def request_event(
-    response: Response, method: str, name: str, context: Mapping[str, Any], error: Exception | None
-) -> dict[str, Any]:
+def request_event(response: Response, asked: Asked, error: Exception | None) -> dict[str, Any]:
     """What listeners of Locust's ``request`` event are told."""
     return {
-        "request_type": method,
-        "name": name,
+        "request_type": asked.method,
+        "name": asked.name,
         "response_time": (response.ended_ns - response.started_ns) / 1e6,
         "response_length": response.size_bytes,
         "exception": error,
-        "context": dict(context),
+        "context": dict(asked.context),
         "response": response,
         "url": response.url,
     }

@@ -61,13 +61,16 @@ class Requests:
         self.under_way[number] = (intended_ns, started_ns, user)
         return number
 
-    def end(self, number: int | None, took_ns: int) -> None:
-        """It ended; one without a number was never seen to begin, and took as long as it says."""
+    def end(self, number: int | None, took_ns: int) -> bool:
+        """It ended; one without a number was never seen to begin, and took as long as it says. False: it was over."""
         if number is None:
             self.begun += 1
             self.in_flight_ns += took_ns
-        elif stamps := self.under_way.pop(number, None):
+            return True
+        stamps = self.under_way.pop(number, None)
+        if stamps is not None:
             self.in_flight_ns += time.monotonic_ns() - stamps[1]
+        return stamps is not None
 
     def forget(self, user: object) -> None:
         """A user's code raised in the middle of a request: it will not be heard of again, the exception will."""

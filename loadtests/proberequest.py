@@ -63,7 +63,7 @@ class GetSample:
     """A fair sample of the GETs that a process made between two takes: each is as likely to be in it as any other.
 
     Li's algorithm L (ACM TOMS 20, 1994): how many are passed over until the next one takes a place is drawn at once, so
-    that most of those offered cost a comparison.
+    that most of those offered are only counted. One that turns out to be of no use then takes no place.
 
     Args:
         size: how many to keep.
@@ -76,7 +76,7 @@ class GetSample:
         self._size = size
         self._target = target
         self._random = random.Random(seed)  # noqa: S311 -- chooses requests, not secrets
-        self._offered, self._next, self._weight = 0, size, 1.0
+        self._left, self._weight = 0, 1.0
         self._kept: list[tuple[str, str, Any]] = []
 
     @classmethod
@@ -87,29 +87,30 @@ class GetSample:
 
     def offer(self, series: str, method: str, url: str | None, response: Any) -> None:
         """A request that was answered well; not one that was sent on from elsewhere, whose time is of two."""
-        if method != "GET" or not url or getattr(response, "history", None):
+        if method != "GET":
             return
-        self._offered += 1
-        if self._offered > self._size:
-            if self._offered < self._next:
-                return
-            self._kept[self._random.randrange(self._size)] = series, url, getattr(response, "request", None)
-            self._skip()
+        if self._left:
+            self._left -= 1
             return
-        self._kept.append((series, url, getattr(response, "request", None)))
-        if self._offered == self._size:
+        url, request = url or getattr(response, "url", None), getattr(response, "request", None)
+        useful, full = bool(url) and not getattr(response, "history", None), len(self._kept) == self._size
+        if useful and full:
+            self._kept[self._random.randrange(self._size)] = series, str(url), request
+        elif useful:
+            self._kept.append((series, str(url), request))
+        if len(self._kept) == self._size and (useful or full):
             self._skip()
 
     def _skip(self) -> None:
-        """Draw which one is the next to take a place."""
+        """Draw how many are passed over until one takes a place."""
         one, other = (1.0 - self._random.random() for _ in range(2))  # above 0
         self._weight *= one ** (1 / self._size)
-        self._next = self._offered + 1 + int(math.log(other) / math.log1p(-self._weight))
+        self._left = int(math.log(other) / math.log1p(-self._weight))
 
     def take(self) -> list[dict[str, Any]]:
         """The sample since it was last taken, for a pipe and never for a disk."""
         kept, self._kept = self._kept, []
-        self._offered, self._next, self._weight = 0, self._size, 1.0
+        self._left, self._weight = 0, 1.0
         made = (ProbeRequest.of(series, url, _headers(request), self._target) for series, url, request in kept)
         return [{"series": one.series, "path": one.path, "headers": one.headers} for one in made if one]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from loadtests.answerlog import AnswerLog
 from loadtests.answersample import AnswerSample
+from loadtests.asked import Asked
 from loadtests.httpresponse import Response
 from loadtests.job import Job
 from loadtests.locuststatistics import LocustStatistics
@@ -107,21 +107,30 @@ class RequestLog:
             started_ns = intended_ns = time.monotonic_ns() - elapsed_ns
             self._requests.end(None, elapsed_ns)
         status = status or getattr(response, "status_code", None)
-        times = intended_ns, started_ns, started_ns + elapsed_ns
-        self._answers.file(request_type, name, times, int(response_length or 0), exception, status, response, url)
-
-    def answered(
-        self, response: Response, method: str, name: str, context: Mapping[str, Any], error: Exception | None
-    ) -> None:
-        """A request of a ``LoadUser`` ended; Locust's own statistics hear of it once a second."""
-        took_ns = response.ended_ns - response.started_ns
-        self._requests.end(context["request"], took_ns)
-        if not self.heard_by_others:  # else they hear of it with them
-            self._statistics.add(method, name, took_ns / 1e6, response.size_bytes, error)
-        times = context["intended_ns"], context["started_ns"], response.ended_ns
         self._answers.file(
-            method, name, times, response.size_bytes, error, response.status_code, response, response.url
+            request_type,
+            name,
+            intended_ns,
+            started_ns,
+            started_ns + elapsed_ns,
+            int(response_length or 0),
+            exception,
+            status,
+            response,
+            url,
         )
+
+    def answered(self, response: Response, asked: Asked, error: Exception | None) -> None:
+        """A request of a ``LoadUser`` ended; Locust's own statistics hear of it once a second."""
+        method, name, context = asked.method, asked.name, asked.context
+        if not self._requests.end(context["request"], response.ended_ns - response.started_ns):
+            return  # it was given up
+        if not self.heard_by_others:  # else they hear of it with them
+            took_ms = (response.ended_ns - response.started_ns) / 1e6
+            self._statistics.add(method, name, took_ms, response.size_bytes, error)
+        intended_ns, started_ns, ended_ns = context["intended_ns"], context["started_ns"], response.ended_ns
+        size_bytes, status = response.size_bytes, response.status_code
+        self._answers.file(method, name, intended_ns, started_ns, ended_ns, size_bytes, error, status, response)
 
     def _on_user_error(self, user_instance: Any, exception: BaseException, **_: Any) -> None:
         self._requests.forget(user_instance)
