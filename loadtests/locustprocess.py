@@ -25,6 +25,7 @@ from gevent.lock import RLock  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
 from loadtests.allowance import guard  # noqa: E402
+from loadtests.dispatcher import Dispatcher  # noqa: E402
 from loadtests.errors import LoadtestsError  # noqa: E402
 from loadtests.heap import keep_heap  # noqa: E402
 from loadtests.job import Job  # noqa: E402
@@ -77,7 +78,8 @@ def main() -> None:
         os.nice(-10)
     try:
         classes = user_classes(job)
-        environment = Environment(user_classes=classes, host=job.scenario.target.url, stop_timeout=2)
+        host = job.scenario.target.url
+        environment = Environment(user_classes=classes, host=host, stop_timeout=2, dispatcher_class=Dispatcher)
         {"local": _local, "master": _master, "worker": _worker}[job.role](job, environment, wire)
     except Exception as error:
         wire.write({"type": "failed", "text": _said(job, error)})

@@ -37,7 +37,7 @@ async def conduct(scenario: Scenario, options: Options, board: Board) -> Conduct
     options = replace(options, swarm_processes=max(1, each))  # none without a subscriber
     shares = options.processes * options.swarm_processes
     require_room(scenario, shares)
-    require_seats(scenario, shares)
+    require_seats(scenario, shares if scenario.http_members else options.processes)
     require_free(options.ui_port)
     task = asyncio.current_task()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -50,6 +50,9 @@ def _authors(job: Job) -> Iterator[tuple[type, float, dict[str, Any]]]:
         author = load_class(user.cls, scenario.folder)
         if not getattr(author, "tasks", None):
             raise ScenarioError(f"user class {author.__name__} has no task; mark a method with @task")
+        if getattr(author, "fixed_count", 0):
+            said = "how many there are of a class is for the scenario to say (load.users, users.weight)"
+            raise ScenarioError(f"user class {author.__name__} has a fixed_count; {said}")
         yield author, user.weight, shared
 
 

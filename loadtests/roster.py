@@ -1,4 +1,4 @@
-"""Who the members of an HTTP load are: their numbers, classes and places among the processes."""
+"""Who the users and members of an HTTP load are: their numbers, classes and places among the processes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from loadtests.classfile import load_class
 from loadtests.errors import ScenarioError, UsageError
 from loadtests.httpmember import HttpMember
 from loadtests.job import Job
+from loadtests.mix import next_class
 from loadtests.plan import ClosedModel
 from loadtests.scenario import Scenario
 
@@ -45,13 +46,13 @@ def seats(job: Job) -> Iterator[Seat]:
 
 
 def require_seats(scenario: Scenario, shares: int) -> None:
-    """Every process needs a member of every class where arrivals are drawn for it.
+    """Every process needs a user or member of every class where arrivals are drawn for it.
 
     Raises:
         UsageError: when there are too few of one.
 
     """
-    if not scenario.http_members or isinstance(scenario.load_model(), ClosedModel):
+    if not scenario.users or isinstance(scenario.load_model(), ClosedModel):
         return
     totals = Counter(_order(scenario))
     for which, user in enumerate(scenario.users):
@@ -63,13 +64,13 @@ def require_seats(scenario: Scenario, shares: int) -> None:
 
 
 def _order(scenario: Scenario) -> list[int]:
-    """Which class each member is of, by number: mixed by their weights at every number of members."""
+    """Which class each of them is of, by number."""
     model = scenario.load_model()
     most = max(stage.users for stage in model.stages) if isinstance(model, ClosedModel) else scenario.load.users
     weights, order = [user.weight for user in scenario.users], []
     counts = [0] * len(weights)
     for _ in range(most):
-        which = min(range(len(weights)), key=lambda k: (counts[k] + 1) / weights[k])
+        which = next_class(counts, weights)
         counts[which] += 1
         order.append(which)
     return order

@@ -20,6 +20,7 @@ from gevent.server import StreamServer
 from locust import FastHttpUser, HttpUser, TaskSet, User, between, constant, task
 from locust.env import Environment
 from locust.exception import InterruptTaskSet, StopUser
+from locust.runners import WorkerNode
 from locust.stats import RequestStats
 from requests import ConnectionError as NoConnection
 from requests import Response
@@ -28,12 +29,14 @@ from requests.adapters import BaseAdapter
 from loadtests import locustuser
 from loadtests.answersample import AnswerSample
 from loadtests.arrival import ArrivalLine
+from loadtests.dispatcher import Dispatcher
 from loadtests.errors import ScenarioError
 from loadtests.histogram import Histogram
 from loadtests.interval import Interval
 from loadtests.job import Job
 from loadtests.locuststatistics import LocustStatistics
 from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, subclass
+from loadtests.population import user_classes
 from loadtests.promises import Promises
 from loadtests.scenario import ContractCheck, Scenario
 from loadtests.unloadedpass import UnloadedPass
@@ -541,6 +544,64 @@ def case_requests_under_way():
     requests.end(None, 7)
     assert requests.begun == 3
     assert list(requests.under_way) == [three]
+
+
+def dealt(weights, workers, *users):
+    """Return how many users of each class each worker has, after so many, one number after the other."""
+    classes = [type(f"Class{k}", (User,), {"weight": weight}) for k, weight in enumerate(weights)]
+    dispatcher = Dispatcher([WorkerNode(f"host_{k}") for k in range(workers)], classes)
+    for n in users:
+        dispatcher.new_dispatch(n, 1000.0)
+        *_, last = dispatcher
+    return [[each[cls.__name__] for cls in classes] for each in last.values()]
+
+
+def case_each_worker_has_each_class():
+    """A worker draws its arrivals by weight over all classes: of each class it has its part, to within one user."""
+    for weights, workers in (((1, 1), 2), ((1, 1, 1), 3), ((3, 1), 2), ((3, 1), 4), ((2, 1), 3), ((1, 0.5), 2)):
+        for n in (24, 25, 31):
+            found = dealt(weights, workers, n)
+            each = [[row[k] for row in found] for k in range(len(weights))]
+            for weight, counts in zip(weights, each, strict=True):
+                assert abs(sum(counts) - n * weight / sum(weights)) < 1, found
+                assert max(counts) - min(counts) <= 1, found
+            assert max(map(sum, found)) - min(map(sum, found)) <= 2, found
+    assert dealt((1, 1), 2, 20) == [[5, 5], [5, 5]]
+    assert dealt((3, 1), 2, 20) in ([[8, 2], [7, 3]], [[7, 3], [8, 2]])
+
+
+def case_a_population_that_comes_and_goes():
+    """After stages of a closed model the classes are mixed as if it had been of that size from the first."""
+    assert dealt((3, 1), 2, 24, 9, 31, 10, 24) == dealt((3, 1), 2, 24) == [[9, 3], [9, 3]]
+
+
+def job_of(folder, code, name, **more):
+    """Return the whole load of one class in a file of its own."""
+    Path(folder, "users.py").write_text(code)
+    given = {
+        "name": "x",
+        "target": {"url": "http://127.0.0.1:1"},
+        "phases": [{"kind": "steady", "duration": "1s"}],
+        "users": [{"class": f"users.py:{name}"}],
+    }
+    scenario = Scenario.model_validate(given | more).model_copy(update={"folder": Path(folder)})
+    return Job(scenario, "r", "local", "local", 0, 1, Path(folder))
+
+
+COUNTED = """
+from locust import User, task
+class Counted(User):
+    fixed_count = 3
+    @task
+    def nothing(self): ...
+"""
+
+
+def case_a_class_with_a_fixed_count():
+    """How many there are is said in one place, from where the arrivals of each class come as well."""
+    with tempfile.TemporaryDirectory() as folder:
+        job = job_of(folder, COUNTED, "Counted")
+        assert "user class Counted has a fixed_count" in said_of(ScenarioError, lambda: user_classes(job))
 
 
 def case_nested_task_set_is_left():

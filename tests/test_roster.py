@@ -1,4 +1,4 @@
-"""Who the members of a load are, over its processes."""
+"""Who the users and members of a load are, over its processes."""
 
 from collections import Counter
 from pathlib import Path
@@ -82,6 +82,14 @@ def test_too_few_of_a_class(tmp_path):
         require_seats(job.scenario, 21)
     (closed,) = _jobs(tmp_path, 1, [("Reader", 3), ("Writer", 1)], model="closed", users=2)
     require_seats(closed.scenario, 21)
+
+
+def test_too_few_users_of_a_class(tmp_path):
+    """The same of Locust users, who are dealt by the same weights."""
+    (job,) = _jobs(tmp_path, 1, [("Reader", 3), ("Writer", 1)], driver="users", rate="10/s", users=4)
+    require_seats(job.scenario, 1)
+    with pytest.raises(UsageError, match=r"members.py:Writer has 1 of the 4 users, fewer than the 2 processes"):
+        require_seats(job.scenario, 2)
 
 
 def test_another_class(tmp_path):

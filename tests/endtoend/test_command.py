@@ -118,7 +118,7 @@ def test_scenario_with_users_and_swarm(scenario: Make, tmp_path: Path) -> None:
         )
         text = path.read_text().replace(
             'users = [ { class = "users.py:Visitor" } ]',
-            'users = [ { class = "users.py:Visitor" }, { class = "users.py:Classic", weight = 0.5 } ]',
+            'users = [ { class = "users.py:Visitor" }, { class = "users.py:Classic" } ]',
         )
         path.write_text(text)
         done = loadtests("run", path, "--processes", "2", "--out", tmp_path / "run")
@@ -128,7 +128,9 @@ def test_scenario_with_users_and_swarm(scenario: Make, tmp_path: Path) -> None:
     assert deliveries["expected"] == deliveries["delivered"] > 800
     assert deliveries["lost"] == deliveries["duplicated"] == deliveries["reordered"] == deliveries["foreign"] == 0
     items, pages = figures["series"]["GET /items/{id}"], figures["series"]["GET /page"]
-    assert 0.5 < items["count"] / pages["count"] < 0.8, "two of three arrivals go on to an item"
+    assert 0.4 < items["count"] / pages["count"] < 0.6, "one of two arrivals goes on to an item"
+    counted = figures["accounting"]
+    assert counted["started"] == counted["planned"], "each worker has users of both classes for its arrivals"
     run = Run(tmp_path / "run")
     assert run.verdict is not None
     assert [check.ok for check in run.verdict.checks if check.name == "accounting"] == [True]
