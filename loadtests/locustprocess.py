@@ -22,15 +22,15 @@ import gevent  # noqa: E402
 from flask import request  # noqa: E402
 from gevent.fileobject import FileObjectPosix  # noqa: E402
 from gevent.lock import RLock  # noqa: E402
+from locust import log  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
 from loadtests.allowance import guard  # noqa: E402
-from loadtests.dispatcher import Dispatcher  # noqa: E402
-from loadtests.errors import LoadtestsError  # noqa: E402
+from loadtests.errors import LoadtestsError, ScenarioError  # noqa: E402
 from loadtests.heap import keep_heap  # noqa: E402
 from loadtests.job import Job  # noqa: E402
 from loadtests.locustload import LocustLoad  # noqa: E402
-from loadtests.population import populate, user_classes  # noqa: E402
+from loadtests.population import environment_of, populate  # noqa: E402
 
 __all__: list[str] = []
 
@@ -77,9 +77,7 @@ def main() -> None:
     with contextlib.suppress(OSError):  # where it may: a generator that waits for the processor sends late
         os.nice(-10)
     try:
-        classes = user_classes(job)
-        host = job.scenario.target.url
-        environment = Environment(user_classes=classes, host=host, stop_timeout=2, dispatcher_class=Dispatcher)
+        environment = environment_of(job)
         {"local": _local, "master": _master, "worker": _worker}[job.role](job, environment, wire)
     except Exception as error:
         wire.write({"type": "failed", "text": _said(job, error)})
@@ -94,12 +92,23 @@ def _said(job: Job, error: BaseException) -> str:
 
 
 def _prepare(job: Job, environment: Environment) -> None:
+    page: Any = None
     if job.ui_port is not None and job.role != "worker":
-        page = environment.create_web_ui("127.0.0.1", job.ui_port)
-        page.app.before_request(_only_look)  # type: ignore[union-attr]
+        page = environment.create_web_ui("127.0.0.1", job.ui_port, delayed_start=True)
+        page.app.before_request(_only_look)
+    _fire(environment, "init", runner=environment.runner, web_ui=page)
+    if log.unhandled_greenlet_exception:  # as under Locust
+        raise ScenarioError("a listener of Locust's init event raised; the generator's log says what")
+    if page is not None:
+        page.start()
     gc.collect()
     gc.freeze()  # what is loaded by now lives for the whole run
     gc.set_threshold(50_000, 20, 100)
+
+
+def _fire(environment: Any, name: str, **told: Any) -> None:
+    """Tell those who listen to one of Locust's events that Locust's own command would tell them of."""
+    getattr(environment.events, name).fire(environment=environment, **told)
 
 
 def _only_look() -> tuple[str, int] | None:
@@ -127,6 +136,7 @@ def _local(job: Job, environment: Environment, wire: Wire) -> None:
             load.stop()
         elif order["order"] == "quit":
             break
+    _fire(environment, "test_stop")
     load.abandon()
 
 
@@ -162,6 +172,7 @@ def _master(job: Job, environment: Environment, wire: Wire) -> None:
             runner.send_message(STOP, None)
         elif order["order"] == "quit":
             break
+    _fire(environment, "test_stop")
 
 
 def _worker(job: Job, environment: Environment, wire: Wire) -> None:
@@ -183,6 +194,7 @@ def _worker(job: Job, environment: Environment, wire: Wire) -> None:
     wire.write({"type": "ready"})
     while (order := wire.read()) is not None and order["order"] != "quit":
         pass
+    _fire(environment, "test_stop")
     load.abandon()
 
 

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import gevent
+import locust
+from locust.env import Environment
 
 from loadtests.classfile import load_class
+from loadtests.dispatcher import Dispatcher
 from loadtests.duration import NS_PER_S
 from loadtests.errors import ScenarioError
 from loadtests.feed import read_feeds
@@ -16,7 +19,23 @@ from loadtests.job import Job
 from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, subclass
 from loadtests.plan import OpenModel
 
-__all__ = ["populate", "unloaded_classes", "user_classes"]
+__all__ = ["environment_of", "populate", "unloaded_classes", "user_classes"]
+
+
+def environment_of(job: Job) -> Environment:
+    """Locust's, of the scenario's users; whoever listens to ``locust.events`` in an author's file hears of it.
+
+    Raises:
+        ScenarioError: when a class cannot be a user's.
+
+    """
+    return Environment(
+        user_classes=user_classes(job),
+        events=locust.events,
+        host=job.scenario.target.url,
+        stop_timeout=2,
+        dispatcher_class=Dispatcher,
+    )
 
 
 def user_classes(job: Job) -> list[type]:

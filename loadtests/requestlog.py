@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from loadtests.answerlog import AnswerLog
@@ -43,8 +44,8 @@ class RequestLog:
     ) -> None:
         self._requests = requests
         self._statistics = LocustStatistics(statistics)
-        self.heard_by_others = False
-        """Whether somebody else listens to Locust's request event, so that it must be fired."""
+        self._hearing: Sequence[Any] = ()
+        self._usual = 0
         self._recorder = Recorder(t0_ns, job.limits_ns)
         self._answers = AnswerLog(self._recorder, job.redactor(), sample, gets)
         self.event = self._answers.event
@@ -52,14 +53,20 @@ class RequestLog:
     def listen(self, events: Any) -> None:
         """Take Locust's events from now on."""
         events.request.add_listener(self._on_request)
-        usual = (self._on_request, *(h for h in events.request._handlers if h.__module__ == "locust.runners"))
-        self.heard_by_others = any(handler not in usual for handler in events.request._handlers)
+        self._hearing = events.request._handlers
+        self._usual = 1 + sum(each.__module__ == "locust.runners" for each in self._hearing)
         self._requests.log = self
         events.user_error.add_listener(self._on_user_error)
+
+    @property
+    def heard_by_others(self) -> bool:
+        """Whether somebody else listens to Locust's request event by now, so that it must be fired."""
+        return len(self._hearing) > self._usual
 
     def close(self, events: Any) -> int:
         """Take no more of them; how many requests are still in flight."""
         events.request.remove_listener(self._on_request)
+        events.user_error.remove_listener(self._on_user_error)
         self._requests.log = None
         return len(self._requests.under_way)
 

@@ -10,15 +10,20 @@ import socket
 import struct
 import sys
 import tempfile
+import time
 import traceback
+from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import gevent
+import locust
 from gevent.server import StreamServer
 from locust import FastHttpUser, HttpUser, TaskSet, User, between, constant, task
 from locust.env import Environment
+from locust.event import Events
 from locust.exception import InterruptTaskSet, StopUser
 from locust.runners import WorkerNode
 from locust.stats import RequestStats
@@ -34,9 +39,10 @@ from loadtests.errors import ScenarioError
 from loadtests.histogram import Histogram
 from loadtests.interval import Interval
 from loadtests.job import Job
+from loadtests.locustload import LocustLoad
 from loadtests.locuststatistics import LocustStatistics
 from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, subclass
-from loadtests.population import user_classes
+from loadtests.population import environment_of, populate, user_classes
 from loadtests.promises import Promises
 from loadtests.scenario import ContractCheck, Scenario
 from loadtests.unloadedpass import UnloadedPass
@@ -602,6 +608,111 @@ def case_a_class_with_a_fixed_count():
     with tempfile.TemporaryDirectory() as folder:
         job = job_of(folder, COUNTED, "Counted")
         assert "user class Counted has a fixed_count" in said_of(ScenarioError, lambda: user_classes(job))
+
+
+LISTENED = """
+from locust import User, constant, events, task
+from locust.exception import StopUser
+from loadtests.loaduser import LoadUser
+
+heard = []
+
+def listen(name, **told):
+    heard.append(name)
+
+{module}
+
+@events.test_start.add_listener
+def begun(environment, **_):
+    {test_start}
+
+class Asker(LoadUser):
+    wait_time = constant(0.01)
+
+    def on_start(self):
+        {on_start}
+
+    @task
+    def pages(self):
+        for _ in range(5):
+            self.client.get("/page")
+        raise StopUser
+
+class Teller(User):
+    wait_time = constant(0.01)
+
+    @task
+    def tell(self):
+        for _ in range(5):
+            events.request.fire(request_type="MQTT", name="told", response_time=1, response_length=0, exception=None)
+        raise StopUser
+"""
+
+
+@contextmanager
+def global_events():
+    """Locust's own of a process, for one run: others in this process share nothing with it."""
+    before, locust.events = locust.events, Events()
+    try:
+        yield locust.events
+    finally:
+        locust.events = before
+
+
+def heard_in_a_run(name="Asker", **where):
+    """Make a run of a class of LISTENED; what its listeners heard, what was recorded, and what Locust counted."""
+
+    def serve(connection, _address):
+        while connection.recv(4096):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    server = StreamServer(("127.0.0.1", 0), serve)
+    server.start()
+    url, posts = f"http://127.0.0.1:{server.server_port}", []
+    code = LISTENED.format(**{"module": "", "test_start": "pass", "on_start": "pass"} | where)
+    with tempfile.TemporaryDirectory() as folder, global_events() as events:
+        closed = {"model": "closed", "users": 1, "timeout": "100ms"}
+        phases = [{"kind": "steady", "duration": "500ms"}]
+        job = job_of(folder, code, name, target={"url": url}, load=closed, phases=phases)
+        environment = environment_of(job)
+        runner = environment.create_local_runner()
+        load = LocustLoad(job, environment, posts.append)
+        t0_ns = time.monotonic_ns()
+        load.begin(t0_ns)
+        populate(job, runner, t0_ns)
+        load.run(runner)
+        runner.quit()
+        heard = sys.modules[environment.user_classes[0].__module__].heard
+        assert not [each for each in events.request._handlers if each.__module__ == "loadtests.requestlog"]
+        assert not [each for each in events.user_error._handlers if each.__module__ == "loadtests.requestlog"]
+    server.stop()
+    recorded = Counter()
+    for row in (row for post in posts for row in post["intervals"]):
+        recorded[row["series"]] += row["count"]
+    return heard, recorded, environment.stats.total.num_requests
+
+
+def case_a_listener_in_the_authors_file():
+    """It hears each of five requests, each is recorded, and Locust's page counts each once."""
+    found = heard_in_a_run(module="events.request.add_listener(listen)")
+    assert found == (["/page"] * 5, {"GET /page": 5}, 5)
+
+
+def case_a_listener_that_comes_with_the_test():
+    """The same where it is added as the test starts, when the run listens already."""
+    found = heard_in_a_run(test_start="environment.events.request.add_listener(listen)")
+    assert found == (["/page"] * 5, {"GET /page": 5}, 5)
+
+
+def case_a_listener_that_comes_with_a_user():
+    """The same where a user adds it."""
+    found = heard_in_a_run(on_start="self.environment.events.request.add_listener(listen)")
+    assert found == (["/page"] * 5, {"GET /page": 5}, 5)
+
+
+def case_a_client_that_fires_the_global_event():
+    """It is recorded, as any that fires the environment's."""
+    assert heard_in_a_run("Teller") == ([], {"MQTT told": 5}, 5)
 
 
 def case_nested_task_set_is_left():

@@ -150,6 +150,40 @@ def test_errors_are_told_apart(scenario: Make, tmp_path: Path) -> None:
     assert fail["failed_response_ms"]["p50"] > 0
 
 
+def test_listeners_of_locust(scenario: Make, tmp_path: Path) -> None:
+    """Those in an author's file hear of a run what they would under Locust, in each process; one of init may refuse."""
+    listening = """
+from pathlib import Path
+from locust import events
+
+def note(name, environment=None, **_):
+    with Path(__file__).with_name("heard").open("a") as told:
+        told.write(f"{name} {type(environment.runner).__name__ if environment else ''}\\n")
+
+events.request.add_listener(lambda **_: note("request"))
+events.init.add_listener(lambda **told: note("init", **told))
+events.test_start.add_listener(lambda **told: note("test_start", **told))
+events.test_stop.add_listener(lambda **told: note("test_stop", **told))
+"""
+    refusing = "events.init.add_listener(lambda **_: 1 / 0)\n"
+    with server("hub") as (url, _):
+        path = scenario(url, steady="3s")
+        users = path.parent / "users.py"
+        users.write_text(users.read_text() + listening)
+        done = loadtests("run", path, "--processes", "2", "--out", tmp_path / "run")
+        users.write_text(users.read_text() + refusing)
+        refused = loadtests("run", path, "--out", tmp_path / "other")
+    assert done.returncode in UNDECIDED, done.stdout + done.stderr
+    heard = (path.parent / "heard").read_text().splitlines()
+    told = summary(tmp_path / "run")["accounting"]["requests_begun"]
+    assert heard.count("request ") == told - summary(tmp_path / "run")["accounting"]["requests_in_flight"]
+    for name in ("init", "test_start", "test_stop"):
+        assert heard.count(f"{name} MasterRunner") == 1
+        assert heard.count(f"{name} WorkerRunner") == 2
+    assert refused.returncode == 2
+    assert "a listener of Locust's init event raised" in refused.stderr
+
+
 def test_locust_web_page_on_loopback(scenario: Make, tmp_path: Path) -> None:
     """--ui serves Locust's own page while the run goes on, on loopback only."""
     import urllib.request
