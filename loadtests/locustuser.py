@@ -17,6 +17,7 @@ from typing import Any, ClassVar, NoReturn
 
 import gevent
 import geventhttpclient.client
+from gevent import getcurrent
 from gevent.event import AsyncResult
 from locust import TaskSet
 from locust.exception import InterruptTaskSet, StopUser
@@ -41,7 +42,8 @@ _under_way: ContextVar[dict[str, int] | None] = ContextVar("stamps of the HttpUs
 class Requests:
     """The requests of this process: how many have begun, which are under way, and whether no more should begin.
 
-    ``under_way`` maps a request's number to its intended and actual start and the user whose it is.
+    ``under_way`` maps a request's number to its intended and actual start, the user whose it is and the greenlet that
+    waits for it.
     """
 
     def __init__(self) -> None:
@@ -51,14 +53,14 @@ class Requests:
         self.closing = False
         self.log: Any = None
         """What records them, where a client can tell it directly: a ``RequestLog`` while the load goes on."""
-        self.under_way: dict[int, tuple[int, int, object]] = {}
+        self.under_way: dict[int, tuple[int, int, object, Any]] = {}
         self._numbers = itertools.count(1)
 
     def begin(self, intended_ns: int, started_ns: int, user: object) -> int:
         """A request begins; its number goes with it in Locust's request context."""
         self.begun += 1
         number = next(self._numbers)
-        self.under_way[number] = (intended_ns, started_ns, user)
+        self.under_way[number] = (intended_ns, started_ns, user, getcurrent())
         return number
 
     def end(self, number: int | None, took_ns: int) -> bool:
@@ -73,10 +75,15 @@ class Requests:
         return stamps is not None
 
     def forget(self, user: object) -> None:
-        """A user's code raised in the middle of a request: it will not be heard of again, the exception will."""
-        for number in [number for number, (_, _, whose) in self.under_way.items() if whose is user]:
-            del self.under_way[number]
-            self.begun -= 1
+        """A user's code raised, here, in the middle of a request: it will not be heard of again, the exception will.
+
+        Those that other greenlets of the user's wait for go on, but for one that has ended with the exception.
+        """
+        here = getcurrent()
+        for number, (_, _, whose, waiting) in list(self.under_way.items()):
+            if whose is user and (waiting is here or waiting.dead):
+                del self.under_way[number]
+                self.begun -= 1
 
 
 class _Timed:

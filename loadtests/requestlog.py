@@ -77,7 +77,7 @@ class RequestLog:
     def give_up(self) -> None:
         """What is still under way after its time-out and a little more is one: it never ended."""
         now = time.monotonic_ns()
-        for number, (intended_ns, started_ns, user) in list(self._requests.under_way.items()):
+        for number, (intended_ns, started_ns, user, _) in list(self._requests.under_way.items()):
             self._answers.gave_up(type(user), intended_ns, started_ns, now)
             self._requests.end(number, now - started_ns)
 

@@ -544,7 +544,7 @@ def case_requests_under_way():
     three = requests.begin(5, 6, "ann")
     assert len({one, two, three}) == 3
     assert requests.begun == 2
-    assert list(requests.under_way.values()) == [(3, 4, "bob"), (5, 6, "ann")]
+    assert [stamps[:3] for stamps in requests.under_way.values()] == [(3, 4, "bob"), (5, 6, "ann")]
     requests.end(two, 7)
     requests.end(two, 7)
     requests.end(None, 7)
@@ -608,6 +608,23 @@ def case_a_class_with_a_fixed_count():
     with tempfile.TemporaryDirectory() as folder:
         job = job_of(folder, COUNTED, "Counted")
         assert "user class Counted has a fixed_count" in said_of(ScenarioError, lambda: user_classes(job))
+
+
+def case_requests_of_a_users_other_greenlets():
+    """What a user's code raises ends the requests of its own greenlet and of one that ended so, and no other."""
+    requests = Requests()
+
+    def failing():
+        requests.begin(1, 2, "ann")
+        raise gevent.GreenletExit
+
+    waiting = gevent.spawn(lambda: (requests.begin(3, 4, "ann"), gevent.sleep(1)))
+    gevent.joinall([gevent.spawn(failing)])
+    requests.begin(5, 6, "ann")
+    requests.forget("ann")
+    assert [stamps[:2] for stamps in requests.under_way.values()] == [(3, 4)]
+    assert requests.begun == 1
+    waiting.kill()
 
 
 LISTENED = """
