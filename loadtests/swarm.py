@@ -118,6 +118,8 @@ class Swarm:
                 await asyncio.sleep(min(self._settling.behind_ns, scenario.swarm.drain) / NS_PER_S)
             if loading:
                 await loading
+            elif not stopped_early:
+                await self._drain_requests(ended_ns)
             self._requests.over = True
             await self._leave(tasks)
             for task in (folding, probing, *storming, *asking):
@@ -166,6 +168,14 @@ class Swarm:
         ending.cancel()
         if folding.done():
             await folding
+
+    async def _drain_requests(self, ended_ns: int) -> None:
+        """Give what members have asked over HTTP its time-out to end, as an HTTP load does; give up the rest."""
+        deadline_ns = ended_ns + self.job.scenario.load.timeout + NS_PER_S // 2
+        while self._requests.in_flight and time.monotonic_ns() < deadline_ns and not self._stopping.is_set():
+            await asyncio.sleep(0.02)
+        if not self._stopping.is_set():
+            self._requests.give_up()
 
     async def _leave(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         for connection in self._connections:

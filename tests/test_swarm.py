@@ -13,9 +13,11 @@ from loadtests.interval import Interval, merge
 from loadtests.job import Job
 from loadtests.outbox import Outbox
 from loadtests.scenario import Scenario
+from loadtests.series import stray_of
 from loadtests.swarm import Swarm
 
 MEMBERS = """
+import asyncio
 import json
 from loadtests.member import Acknowledged, Delivery, Member, Subscribed
 
@@ -52,6 +54,14 @@ class Broken(Watcher):
 
 class Homeless(Watcher):
     path = "/nowhere"
+
+class Asker(Watcher):
+    async def prepare(self, http):
+        self.asking = asyncio.create_task(self.http.get("/hang"))
+
+class PatientAsker(Watcher):
+    async def prepare(self, http):
+        self.asking = asyncio.create_task(self.http.get("/hang", timeout=60))
 """
 
 
@@ -119,11 +129,17 @@ class Hub:
                     await socket.send_str(json.dumps({"news": each}))
 
 
+async def hang(request):
+    """Never answer."""
+    await asyncio.sleep(60)
+
+
 @asynccontextmanager
 async def listening(serve):
     """Serve on loopback and give the URL."""
     app = web.Application()
     app.router.add_get("/ws", serve)
+    app.router.add_get("/hang", hang)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -333,6 +349,17 @@ def test_silent_server(tmp_path):
     publish = posts.series("ws publish")
     assert publish.timeouts == publish.count == len(hub.published["r1.0"]) > 0
     assert posts.ledger["delivered"] == publish.timeouts  # they arrived all the same
+
+
+def test_what_members_ask_at_the_end(tmp_path):
+    """A target that never answers has run out of time, whether a member gave it that of the run or more."""
+    asked = [("Asker", 3), ("PatientAsker", 2)]
+    posts = run(Hub().serve, tmp_path, asked, duration="200ms", timeout="1s")
+    page, stray = posts.series("GET /hang"), posts.series(stray_of("PatientAsker"))
+    assert (page.count, page.timeouts) == (3, 3)
+    assert (stray.count, stray.timeouts) == (2, 2)
+    counted = posts.accounting
+    assert (counted["requests_begun"], counted["requests_in_flight"]) == (5, 0)
 
 
 def test_server_closes_before_it_subscribes(tmp_path):
