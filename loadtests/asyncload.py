@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from loadtests.arrival import ArrivalLine
 from loadtests.asyncrequests import AsyncRequests
@@ -22,6 +22,7 @@ __all__ = ["AsyncLoad"]
 
 AFTER_RAISE_S = 0.01
 REST_S = 0.1
+LEAVE_S = 1.0
 
 Waiter = asyncio.Future[int]
 
@@ -77,10 +78,16 @@ class AsyncLoad:
         for which, intended_ns in self._line.close():
             self._never_started(which, intended_ns, Outcome.UNSENT)
         self._requests.over = True
+        await self._leave(tasks)
+
+    async def _leave(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """End what members are at; code that passes over its cancellation is not waited for."""
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        left = (await asyncio.wait(tasks, timeout=LEAVE_S))[1] if tasks else ()
+        if left:
+            said = f"{len(left)} members did not end with the run: their code catches its cancellation (a bare except?)"
+            self._requests.answers.event("user error", said)
 
     async def _until_the_end(self, stopping: asyncio.Event) -> None:
         end_ns = self._t0_ns + self._model.duration_ns
@@ -135,7 +142,7 @@ class AsyncLoad:
 
     async def _serve_arrivals(self, seat: Seat, member: HttpMember) -> None:
         loop, line, act = asyncio.get_running_loop(), self._line, member.act
-        while True:
+        while not self._requests.over:
             waiter: Waiter = loop.create_future()
             intended_ns = line.take(seat.which, waiter)
             if intended_ns is None:

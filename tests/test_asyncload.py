@@ -88,6 +88,19 @@ class Blocker(HttpMember):
     async def act(self):
         time.sleep(0.05)
 
+class Deaf(HttpMember):
+    async def act(self):
+        try:
+            await self.http.get("/page", timeout=60)
+        except:
+            pass
+
+class Stubborn(HttpMember):
+    async def act(self):
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.http.get("/page", timeout=60)
+        await asyncio.sleep(60)
+
 class Patient(HttpMember):
     async def act(self):
         await self.http.get("/page", timeout=60)
@@ -147,7 +160,8 @@ def run(shop, folder, cls, duration="1s", shard=0, shards=1, stop_after_s=None, 
         driven = AsyncLoad(job, requests, t0_ns)
         if stop_after_s:
             asyncio.get_running_loop().call_later(stop_after_s, stopping.set)
-        await driven.run(stopping)
+        async with asyncio.timeout(20):
+            await driven.run(stopping)
         server.close()
         found.update(
             load=driven,
@@ -286,6 +300,23 @@ def test_what_never_ends_has_run_out_of_time(tmp_path):
     assert (counted["planned"], counted["requests_begun"], counted["requests_in_flight"]) == (10, 10, 0)
     stray = found["series"]["arrival Patient"]
     assert (stray.count, stray.timeouts) == (10, 10)
+
+
+def test_code_that_passes_over_its_cancellation(tmp_path):
+    """A bare except in a task: the member leaves all the same, and nothing is told of it."""
+    found = run(Shop(30.0), tmp_path, "Deaf", rate="10/s", users=5, arrivals="constant", timeout="300ms")
+    assert found["counted"]["requests_begun"] == 5
+    assert found["events"] == []
+    assert found["load"].gauges()["users"] == 0
+
+
+@pytest.mark.parametrize("load", [{"rate": "10/s", "arrivals": "constant"}, {"model": "closed"}])
+def test_code_that_goes_on_after_the_end(tmp_path, load):
+    """It keeps the process from its end no longer than a moment, and is told."""
+    found = run(Shop(30.0), tmp_path, "Stubborn", users=2, timeout="300ms", **load)
+    (event,) = found["events"]
+    assert event["kind"] == "user error"
+    assert event["text"].startswith("2 members did not end with the run")
 
 
 def test_a_loop_that_is_behind_at_the_end(tmp_path):
