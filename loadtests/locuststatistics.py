@@ -66,7 +66,9 @@ class LocustStatistics:
 
 
 def _add(entry: Any, times_ms: np.ndarray[Any, Any], by_time: dict[int, int], size_bytes: int) -> None:
-    now = time.time()
+    now, before = time.time(), entry.last_request_timestamp
+    if entry.use_response_times_cache and before and int(now) > int(before):
+        entry._cache_response_times(int(now) - 1)  # from there its page has the percentiles of the last ten seconds
     entry._log_time_of_request(now)
     entry.num_reqs_per_sec[int(now)] += times_ms.size - 1
     entry.num_requests += times_ms.size

@@ -20,6 +20,7 @@ from types import SimpleNamespace
 
 import gevent
 import locust
+import locust.stats
 from gevent.server import StreamServer
 from locust import FastHttpUser, HttpUser, TaskSet, User, between, constant, task
 from locust.env import Environment
@@ -31,7 +32,7 @@ from requests import ConnectionError as NoConnection
 from requests import Response
 from requests.adapters import BaseAdapter
 
-from loadtests import locustuser
+from loadtests import locuststatistics, locustuser
 from loadtests.answersample import AnswerSample
 from loadtests.arrival import ArrivalLine
 from loadtests.dispatcher import Dispatcher
@@ -797,6 +798,30 @@ def case_statistics_in_batches():
     assert dict(batched.total.response_times) == dict(one_by_one.total.response_times)
     assert abs(batched.total.total_response_time - one_by_one.total.total_response_time) < 1e-6
     assert batched.errors.keys() == one_by_one.errors.keys()
+
+
+def case_current_percentiles_in_batches():
+    """Locust's page shows those of the last ten seconds or so, as it would request by request."""
+    now_s = 1000.0
+    locust.stats.time = locuststatistics.time = SimpleNamespace(time=lambda: now_s)
+    try:
+        one_by_one, batched = RequestStats(), RequestStats()
+        fed, found = LocustStatistics(batched), []
+        for second in range(25):
+            now_s = 1000.5 + second
+            for ms in (10.0, 20.0 if second < 12 else 700.0, 30.0 if second < 12 else 700.0):
+                one_by_one.log_request("GET", "/", ms, 10)
+                fed.add("GET", "/", ms, 10, None)
+            fed.feed()
+            each = [(statistics.total, statistics.get("/", "GET")) for statistics in (batched, one_by_one)]
+            for ours, theirs in zip(*each, strict=True):
+                said = ours.get_current_response_time_percentile(0.5)
+                assert said == theirs.get_current_response_time_percentile(0.5)
+            found.append(said)
+    finally:
+        locust.stats.time = locuststatistics.time = time
+    assert found[11] == 20
+    assert found[-1] == 700  # of all 75 it is 30: 25 took 10 ms, 12 took 20 ms, 12 took 30 ms
 
 
 def case_statistics_of_members():
