@@ -20,7 +20,7 @@ from types import ModuleType
 from loadtests.errors import ScenarioError
 from loadtests.mistake import did_you_mean
 
-__all__ = ["bases", "check_class", "class_names", "find_module", "load_class"]
+__all__ = ["attributes", "bases", "check_class", "class_names", "find_module", "load_class"]
 
 _EXPECTED = 'expected "users.py:Class" or "package.module:Class"'
 
@@ -87,23 +87,46 @@ def bases(reference: str, folder: Path) -> set[str]:
         ScenarioError: when the file is missing or is not Python.
 
     """
+    names, family = _family(reference, folder)
+    found = {names.get(base, base) for node in family for base in map(ast.unparse, node.bases)}
+    return {name for name in found if name.startswith(("locust.", "loadtests."))}
+
+
+def attributes(reference: str, folder: Path) -> dict[str, str]:
+    """Names that a class and those of its file that it derives from assign, but for None; each with whose it is.
+
+    Raises:
+        ScenarioError: when the file is missing or is not Python.
+
+    """
+    found: dict[str, str] = {}
+    for node in _family(reference, folder)[1]:
+        for each in node.body:
+            if isinstance(each, ast.Assign | ast.AnnAssign) and each.value and ast.unparse(each.value) != "None":
+                targets = each.targets if isinstance(each, ast.Assign) else [each.target]
+                found = {ast.unparse(target): node.name for target in targets} | found
+    return found
+
+
+def _family(reference: str, folder: Path) -> tuple[dict[str, str], list[ast.ClassDef]]:
+    """What a class's file imports, by the names it has there; and the class with those of the file it derives from."""
     _, class_name, path = _parts(reference, folder)
     if path is None:
-        return set()
+        return {}, []
     _require_file(path)
     names: dict[str, str] = {}
-    direct: dict[str, list[str]] = {}
+    classes: dict[str, ast.ClassDef] = {}
     for node in _top_level(_tree(path)):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.ClassDef):
-            direct[node.name] = [ast.unparse(base) for base in node.bases]
-    found, left = set(), [class_name]
+            classes[node.name] = node
+    family, left = [], [class_name]
     while left:
-        for base in direct.pop(left.pop(), ()):  # a class that has no end is no Python either
-            left.append(base)
-            found.add(names.get(base, base))
-    return {name for name in found if name.startswith(("locust.", "loadtests."))}
+        if cls := classes.pop(left.pop(), None):  # a class that has no end is no Python either
+            family.append(cls)
+            left += map(ast.unparse, cls.bases)
+    return names, family
 
 
 def class_names(path: Path) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from loadtests.advice import advise
 from loadtests.duration import NS_PER_S
+from loadtests.foreign import unused_proxy
 from loadtests.header import PhaseSpan, RunHeader
 from loadtests.objective import Kind, Objective
 from loadtests.plan import OpenModel, Plan
@@ -101,7 +102,7 @@ def _phase_load(scenario: Scenario, phase: Phase) -> str:
 
 
 def advice(scenario: Scenario, objectives: list[Objective]) -> Iterator[str]:
-    """What the plan is too short to decide, said before the load.
+    """What the plan is too short to decide, said before the load; and that no proxy is used, where one is named.
 
     The requests of a single series are not known beforehand: for those the whole rate is taken, so that what is said
     to be too little certainly is.
@@ -119,6 +120,8 @@ def advice(scenario: Scenario, objectives: list[Objective]) -> Iterator[str]:
         said = advise(where, objective.budget, objective.kind is not Kind.SHARE, expected, steady_s)
         if said:
             yield said
+    if said := unused_proxy(scenario.target.url):
+        yield said
 
 
 def commit() -> str:

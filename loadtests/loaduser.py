@@ -32,12 +32,9 @@ class LoadUser(User):
     timeout_s: ClassVar[float] = 60.0
     """Of a whole request; the scenario's time-out is set here."""
     tls_verify: ClassVar[bool] = True
-    proxy_host: ClassVar[None] = None
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        if self.proxy_host is not None:
-            raise StopTest("LoadUser speaks to the target itself, to no proxy; use FastHttpUser for proxy_host")
         if self.host is None:
             raise StopTest("LoadUser needs a host: in the user class, in the scenario's target.url, or by --host")
         self.client = HttpSession(

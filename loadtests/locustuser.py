@@ -26,6 +26,7 @@ from loadtests.arrival import ArrivalLine
 from loadtests.duration import NS_PER_S
 from loadtests.errors import ScenarioError
 from loadtests.feed import Feed
+from loadtests.foreign import require_ours
 
 # A request is sent once. The library would send an idempotent one again, unseen, when its connection is reset: the
 # target would get more load than is recorded, and its failures would vanish. A kept-alive connection that the server
@@ -210,9 +211,10 @@ def subclass(author: type, mixin: type[_Timed], **attributes: Any) -> type:
 
     Raises:
         ScenarioError: when a TaskSet of an open model's user has a ``wait_time`` of its own, past which no
-            arrival would ever be awaited.
+            arrival would ever be awaited; when the class asks in vain for what another client would do.
 
     """
+    require_ours(author)
     if mixin is OpenUser:
         TaskSet.interrupt = _interrupt  # type: ignore[method-assign] # an arrival starts one task, also after a nested TaskSet has been left
         for task_set in _task_sets(author):
@@ -224,7 +226,7 @@ def subclass(author: type, mixin: type[_Timed], **attributes: Any) -> type:
     if hasattr(author, "network_timeout"):  # FastHttpUser: 60 s and no TLS verification unless told otherwise
         timeout_s, verify = attributes["timeout_s"], attributes["tls_verify"]
         attributes |= {
-            name: timeout_s for name in ("network_timeout", "connection_timeout") if getattr(author, name) == 60.0
+            name: timeout_s for name in ("network_timeout", "connection_timeout") if getattr(author, name, None) == 60.0
         } | {"insecure": not verify}
     return type(author.__name__, (mixin, author), {"__module__": author.__module__, "abstract": False, **attributes})
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from loadtests.classfile import load_class
 from loadtests.errors import ScenarioError, UsageError
+from loadtests.foreign import require_ours
 from loadtests.httpmember import HttpMember
 from loadtests.job import Job
 from loadtests.mix import next_class
@@ -80,7 +81,7 @@ def member_classes(job: Job) -> list[type[HttpMember]]:
     """The scenario's own.
 
     Raises:
-        ScenarioError: when one is no HttpMember.
+        ScenarioError: when one is no HttpMember, or asks in vain for what another client would do.
 
     """
     found = [load_class(user.cls, job.scenario.folder) for user in job.scenario.users]
@@ -90,4 +91,5 @@ def member_classes(job: Job) -> list[type[HttpMember]]:
                 f'{user.cls} is no loadtests.httpmember.HttpMember, which load.driver = "members" expects; Locust '
                 'users go with load.driver = "users"'
             )
+        require_ours(cls)
     return found

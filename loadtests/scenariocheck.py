@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from loadtests.classfile import bases, check_class, find_module
+from loadtests.classfile import attributes, bases, check_class, find_module
 from loadtests.duration import NS_PER_S
 from loadtests.errors import ScenarioError
 from loadtests.feed import read_feed
+from loadtests.foreign import foreign
 from loadtests.mistake import Mistake, did_you_mean
 from loadtests.scenario import Scenario
 
@@ -170,8 +171,12 @@ def _classes(scenario: Scenario) -> Iterator[Mistake]:
         try:
             check_class(reference, scenario.folder)
             wrong = _NOT_OF[scenario.load.driver if path[0] == "users" else "swarm"]
-            for base in bases(reference, scenario.folder) & wrong.keys():
+            derived = bases(reference, scenario.folder)
+            for base in derived & wrong.keys():
                 yield Mistake(path, f"{reference} is {wrong[base]}")
+            given = attributes(reference, scenario.folder)
+            in_vain = (foreign(base, given) for base in sorted(derived))
+            yield from (Mistake(path, f"{reference}: {said}") for said in in_vain if said)
         except ScenarioError as error:
             yield Mistake(path, str(error))
 

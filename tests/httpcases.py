@@ -590,6 +590,18 @@ def case_what_cannot_be_written(shop, client, fired):
 
 
 @with_shop
+def case_a_proxy_for_one_call(shop, client, fired):
+    """Nothing is sent, and it is said what goes through a proxy."""
+    try:
+        client.get("/a", proxies={"http": shop.url})
+    except TypeError as error:
+        refused = str(error)
+    assert refused.startswith("proxies= is not known to this client: ")
+    assert "FastHttpUser" in refused
+    assert not shop.heads
+
+
+@with_shop
 def case_what_cannot_be_written_never_began(shop, client, fired):
     """It is not under way: no time-out of a request that was never sent is told at the run's end."""
     begun = []

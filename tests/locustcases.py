@@ -40,6 +40,7 @@ from loadtests.errors import ScenarioError
 from loadtests.histogram import Histogram
 from loadtests.interval import Interval
 from loadtests.job import Job
+from loadtests.loaduser import LoadUser
 from loadtests.locustload import LocustLoad
 from loadtests.locuststatistics import LocustStatistics
 from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, subclass
@@ -280,6 +281,8 @@ def case_fast_http_user():
     patient = subclass(Patient, ClosedUser, timeout_s=5.0, tls_verify=True)
     assert (patient.network_timeout, patient.connection_timeout) == (30.0, 5.0)
     assert (Ours.network_timeout, Ours.insecure) == (60.0, True)
+    own = type("Own", (Author,), {"network_timeout": 3.0})
+    assert subclass(own, ClosedUser, timeout_s=5.0, tls_verify=True).network_timeout == 3.0
 
 
 class Target(BaseAdapter):
@@ -396,6 +399,16 @@ def case_fast_http_user_is_stamped():
     ((context, exception),) = fired
     assert context == {"intended_ns": clock.now - 9, "started_ns": clock.now, "request": 1}
     assert isinstance(exception, ConnectionRefusedError)
+
+
+def case_load_user_that_asks_in_vain():
+    """What a FastHttpUser is told by attributes is refused of a LoadUser, before anybody is spawned."""
+    for mixin in (OpenUser, ClosedUser, UnloadedUser):
+        author = type("Moved", (LoadUser,), {"abstract": True, "network_timeout": 5.0})
+        said = said_of(ScenarioError, lambda: subclass(author, mixin, timeout_s=5.0, tls_verify=True))  # noqa: B023
+        assert said.startswith("Moved.network_timeout means nothing to a LoadUser: a whole request has load.timeout")
+    ours = subclass(type("Own", (LoadUser,), {"max_redirects": 3}), ClosedUser, timeout_s=5.0, tls_verify=False)
+    assert (ours.timeout_s, ours.tls_verify, ours.max_redirects) == (5.0, False, 3)
 
 
 def case_unloaded_user_tries_its_tasks_in_turn():

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from loadtests.classfile import bases, check_class, class_names, find_module, load_class
+from loadtests.classfile import attributes, bases, check_class, class_names, find_module, load_class
 from loadtests.errors import ScenarioError
 
 USERS = '''"""Users."""
@@ -84,6 +84,16 @@ def test_bases(folder, name, found):
     (folder / "kinds.py").write_text(KINDS)
     assert bases(f"kinds.py:{name}", folder) == found
     assert bases(f"kinds:{name}", folder) == set()
+
+
+def test_attributes(folder):
+    """What a class and its ancestors in the file set, each with whose it is; None says nothing."""
+    (folder / "kinds.py").write_text(
+        "class Base(Elsewhere):\n    proxies = {}\n    cert = 'a'\n    host: str\n"
+        "class Own(Base):\n    cert = 'b'\n    timeout_s: float = 3.0\n    concurrency = None\n    def act(self): x = 1"
+    )
+    assert attributes("kinds.py:Own", folder) == {"proxies": "Base", "cert": "Own", "timeout_s": "Own"}
+    assert attributes("kinds.py:Nobody", folder) == attributes("kinds:Own", folder) == {}
 
 
 @pytest.mark.parametrize("name", ["Browser", "Fast", "OrderedDict", "Alias"])

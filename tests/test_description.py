@@ -91,6 +91,16 @@ def test_advice_counts_the_steady_arrivals():
     assert said.startswith("p99.9 < 1s [*]: about 4,200 requests are planned, ")
 
 
+def test_a_proxy_that_is_not_used(monkeypatch):
+    """Said once, with the rest."""
+    monkeypatch.setenv("HTTP_PROXY", "http://me:hunter2@proxy.test:3128")
+    made = _scenario(rate="1000/s")
+    assert list(advice(made, [])) == []
+    away = made.target.model_copy(update={"url": "http://shop.test"})
+    (said,) = advice(made.model_copy(update={"target": away}), [])
+    assert said == "HTTP_PROXY of the environment is not used: the load goes to the target itself"
+
+
 def test_advice_on_a_falling_rate():
     """A stage from 200/s down to none has half of its peak's arrivals, not none: 6 000 in a minute."""
     phases = ({"kind": "steady", "duration": "60s", "rate_from": 2, "rate": 0.001},)

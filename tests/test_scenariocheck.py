@@ -210,3 +210,25 @@ def test_no_member_of_the_swarm(folder, base):
     told = refusal(GOOD.replace("users.py:Watcher", "kinds.py:One"))
     assert "swarm.members[0].class: kinds.py:One is a" in told
     assert "expected a" in told
+
+
+@pytest.mark.parametrize(
+    ("reference", "base", "key"),
+    [
+        ("users.py:Browser", "loadtests.loaduser:LoadUser", "users[0].class"),
+        ("users.py:Browser", "loadtests.httpmember:HttpMember", "users[0].class"),
+        ("users.py:Watcher", "loadtests.member:Member", "swarm.members[0].class"),
+    ],
+)
+def test_a_class_that_asks_in_vain(folder, reference, base, key):
+    """What another client would do for it is told before any load, with what to say instead."""
+    module, name = base.split(":")
+    (folder / "kinds.py").write_text(
+        f"from {module} import {name}\nclass Base({name}):\n    proxies = {{'http': 'x'}}\nclass One(Base): pass\n"
+    )
+    text = GOOD.replace(reference, "kinds.py:One")
+    if name == "HttpMember":
+        text = text.replace("[load]", '[load]\ndriver = "members"')
+    assert f"{key}: kinds.py:One: Base.proxies means nothing to a {name}: it speaks to the target itself" in refusal(
+        text
+    )
