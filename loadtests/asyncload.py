@@ -50,6 +50,7 @@ class AsyncLoad:
         self._secrets = {name: value.get_secret_value() for name, value in scenario.secrets.items()}
         self._members = self._taken_up = self._offered = 0
         self._closing = False
+        self._offered_by: Offering | None = None
         self._line: ArrivalLine[Waiter] = ArrivalLine(
             [user.weight for user in scenario.users],
             job.in_flight_cap,
@@ -62,7 +63,8 @@ class AsyncLoad:
         """Drive the share to its end, drain, and give up what is left."""
         tasks = [asyncio.create_task(self._serve(place, seat)) for place, seat in enumerate(self._seats)]
         loop, plan = asyncio.get_running_loop(), self._job.plan()
-        offering = Offering(plan.dues_ns(self._t0_ns), self._line.offer) if plan else None
+        offering = Offering(plan.dues_ns(self._t0_ns), self._line.offer, self._job.spin_ns) if plan else None
+        self._offered_by = offering
         if offering:
             loop.add_reader(offering.fd, offering.on_due)
         await self._until_the_end(stopping)
@@ -113,12 +115,12 @@ class AsyncLoad:
             "in_flight": self._requests.in_flight,
         }
 
-    def arrivals(self) -> dict[str, int]:
-        """How many arrivals a member took up since it was last asked; none in a closed model."""
-        if not isinstance(self._model, OpenModel):
+    def arrivals(self) -> dict[str, float]:
+        """How many arrivals a member took up since it was last asked, and how busily they were waited for."""
+        if self._offered_by is None:
             return {}
         before, self._taken_up = self._taken_up, self._line.accounting.started
-        return {"arrivals": self._taken_up - before}
+        return {"arrivals": self._taken_up - before, **self._offered_by.take_spin()}
 
     async def _serve(self, place: int, seat: Seat) -> None:
         """One member, from its turn to come up to the end."""

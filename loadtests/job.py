@@ -11,6 +11,7 @@ from typing import Literal
 
 from loadtests.duration import NS_PER_S
 from loadtests.objective import limits_ns
+from loadtests.offering import SPIN_NS
 from loadtests.plan import OpenModel, Plan
 from loadtests.promises import NO_PROMISES, Promises
 from loadtests.redaction import Redactor
@@ -92,6 +93,11 @@ class Job:
         """The share of the arrivals; None in a closed model."""
         model = self.scenario.load_model()
         return Plan(model, self.scenario.seed, self.shard, self.shards) if isinstance(model, OpenModel) else None
+
+    @property
+    def spin_ns(self) -> int:
+        """How long before an arrival its loop stays awake."""
+        return SPIN_NS if self.scenario.load.spin else 0
 
     @property
     def unloaded_s(self) -> float:

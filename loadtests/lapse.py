@@ -91,13 +91,15 @@ def lapses(run: Run, limit_ns: int) -> list[Lapse]:
 def processors_percent(run: Run) -> dict[str, dict[int, float]]:
     """How much of a core each of the load's processes used and stood in line for, per second.
 
-    Where a process cannot tell (only Linux does), what the orchestrator saw the busiest of its kind use.
+    What it spent on waiting busily for arrivals (``load.spin``) is room that it had. Where a process cannot tell (only
+    Linux does), what the orchestrator saw the busiest of its kind use.
     """
     found: dict[str, dict[int, float]] = {}
     for row in run.vitals:
         if row["source"] != "orchestrator" and "cpu_percent" in row:
             second = math.floor(row["at_s"]) - 1  # a row tells of the second before it
-            found.setdefault(row["source"], {})[second] = row["cpu_percent"] + row["cpu_wait_percent"]
+            percent = row["cpu_percent"] + row["cpu_wait_percent"] - row.get("spin_percent", 0.0)
+            found.setdefault(row["source"], {})[second] = percent
     if found:
         return found
     for column, who in (("generator_cpu_percent", "a Locust process"), ("swarm_cpu_percent", "a swarm process")):

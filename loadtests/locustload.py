@@ -68,6 +68,7 @@ class LocustLoad:
         self._statistics = LocustStatistics(environment.stats)
         self._lost_told: set[str] = set()
         self._over, self._taken_up = False, 0
+        self._offered_by: Offering | None = None
 
     def open_swarm(self) -> None:
         """Start the swarm's processes, which connect once the run starts."""
@@ -180,7 +181,7 @@ class LocustLoad:
         if plan is None or not self._classes:
             yield
             return
-        offering = Offering(plan.dues_ns(self._t0_ns), self._line.offer)
+        self._offered_by = offering = Offering(plan.dues_ns(self._t0_ns), self._line.offer, self.job.spin_ns)
         watcher = gevent.get_hub().loop.io(offering.fd, _READ)
         watcher.start(offering.on_due)
         try:
@@ -225,12 +226,12 @@ class LocustLoad:
             if self._gets and (probes := self._gets.take()):
                 self._send({"probes": probes})  # past the outbox, whose spool is on disk: these hold secrets
 
-    def _arrivals(self) -> dict[str, int]:
-        """How many arrivals a user took up since it was last asked; none in a closed model."""
-        if not isinstance(self._model, OpenModel):
+    def _arrivals(self) -> dict[str, float]:
+        """How many arrivals a user took up since it was last asked, and how busily they were waited for."""
+        if self._offered_by is None:
             return {}
         before, self._taken_up = self._taken_up, self._line.accounting.started
-        return {"arrivals": self._taken_up - before}
+        return {"arrivals": self._taken_up - before, **self._offered_by.take_spin()}
 
     def _probe(self) -> None:
         """See how late this process's loop gets to what is due."""

@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
+from loadtests.duration import NS_PER_S
 from loadtests.timerfd import TimerFd
 
-__all__ = ["Offering"]
+__all__ = ["SPIN_NS", "Offering"]
 
 NEVER_NS = 1 << 62
 AT_ONCE = 200
 """Arrivals that are offered before the loop reads again, where many are overdue."""
+SPIN_NS = 1_000_000
+"""How long before an arrival its loop stays awake, where the scenario asks for that (``load.spin``)."""
+SLICE_NS = 50_000
+"""What is waited busily before the loop reads again: an answer that comes meanwhile is stamped no later than that."""
 
 
 class Offering:
@@ -20,26 +25,54 @@ class Offering:
     Args:
         dues: CLOCK_MONOTONIC of each arrival, ascending, in ns.
         offer: takes each.
+        spin_ns: how long before an arrival the timer goes off, and the rest is waited busily.
+        clock_ns: CLOCK_MONOTONIC.
+        timer: the kernel's, unless another is given.
 
     """
 
-    def __init__(self, dues: Iterator[int], offer: Callable[[int], None]) -> None:
-        self._dues, self._offer = dues, offer
-        self._timer = TimerFd()
+    def __init__(
+        self,
+        dues: Iterator[int],
+        offer: Callable[[int], None],
+        spin_ns: int = 0,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+        timer: TimerFd | None = None,
+    ) -> None:
+        self._dues, self._offer, self._spin_ns, self._clock_ns = dues, offer, spin_ns, clock_ns
+        self._timer = timer or TimerFd()
         self.fd = self._timer.fd
+        self._spun_ns, self._told_ns = 0, clock_ns()
         self._due_ns = next(dues, NEVER_NS)
-        self._timer.arm(self._due_ns)
+        self._timer.arm(self._due_ns - spin_ns)
 
     def on_due(self) -> None:
         """Offer what is due; nothing re-bases the plan after an overrun."""
+        now_ns, offer = self._clock_ns(), self._offer
+        if now_ns < self._due_ns:
+            now_ns = self._wait_busily(now_ns)
+            if now_ns < self._due_ns:
+                return  # the timer stays readable: the loop reads what has come, and is here again at once
         self._timer.clear()
-        now_ns, offer = time.monotonic_ns(), self._offer
         for _ in range(AT_ONCE):
             if self._due_ns > now_ns:
                 break
             offer(self._due_ns)
             self._due_ns = next(self._dues, NEVER_NS)
-        self._timer.arm(self._due_ns)
+        self._timer.arm(self._due_ns - self._spin_ns)
+
+    def _wait_busily(self, begun_ns: int) -> int:
+        """A slice, or until the next is due; the time then."""
+        until_ns = min(self._due_ns, begun_ns + SLICE_NS)
+        while (now_ns := self._clock_ns()) < until_ns:
+            pass
+        self._spun_ns += until_ns - begun_ns  # what comes on top of it is a processor that was taken away
+        return now_ns
+
+    def take_spin(self) -> dict[str, float]:
+        """How much of a core was spent on waiting busily since it was last asked; nothing without a spin."""
+        spun_ns, before_ns, self._spun_ns, self._told_ns = self._spun_ns, self._told_ns, 0, self._clock_ns()
+        return {"spin_percent": 100 * spun_ns / max(NS_PER_S, self._told_ns - before_ns)} if self._spin_ns else {}
 
     def finish(self) -> None:
         """Offer all that is left: at the plan's end it is due, whatever the timer has said."""

@@ -78,6 +78,8 @@ class Load(Table):
     users: int = Field(default=100, ge=1)
     """Open: at most so many tasks at a time; more wait in line, their clock running. Closed: the population."""
     timeout: DurationNs = 10 * NS_PER_S
+    spin: bool = False
+    """Open: the loop stays awake for the last millisecond before each arrival, which costs up to a core."""
     in_flight_cap: int | None = Field(default=None, ge=1)
     """Open: arrivals in service and in line above which one is dropped; default max(100, 4 rate x timeout)."""
 

@@ -98,7 +98,7 @@ def _load(scenario: Scenario) -> Iterator[Mistake]:
     if scenario.http_members and scenario.contract is not None and scenario.contract.unloaded is not None:
         yield Mistake(("contract", "unloaded"), 'is of Locust users; it means nothing with load.driver = "members"')
     if load.model == "closed":
-        for key in ("rate", "arrivals", "in_flight_cap"):
+        for key in ("rate", "arrivals", "in_flight_cap", "spin"):
             if key in load.model_fields_set:
                 yield Mistake(("load", key), 'means nothing in a closed model; expected model = "open", or users alone')
         for index, phase in enumerate(scenario.phases):

@@ -21,7 +21,7 @@ _SYNTAX_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of documen
 _EXCLUSIVE = (
     ("target", "url", None, ("embedded",)),
     ("target", "embedded", None, ("url",)),
-    ("load", "model", "closed", ("rate", "arrivals", "in_flight_cap")),
+    ("load", "model", "closed", ("rate", "arrivals", "in_flight_cap", "spin")),
 )
 """Table, key, value: setting it takes back these keys of the file below, which would contradict it."""
 

@@ -195,6 +195,15 @@ def test_open(tmp_path, arrivals):
     assert found["load"].arrivals() == {"arrivals": planned}
 
 
+def test_a_loop_that_stays_awake(tmp_path):
+    """The plan is the same, and what the waiting cost is told beside it: at 20/s a fiftieth of the time at most."""
+    found = run(Shop(), tmp_path, "Reader", rate="20/s", users=5, arrivals="constant", spin=True)
+    assert found["counted"]["started"] == found["counted"]["planned"] == 20
+    told = found["load"].arrivals()
+    assert told["arrivals"] == 20
+    assert 0 < told["spin_percent"] <= 2
+
+
 def test_shares(tmp_path):
     """Two processes send what their shards of the plan say, and no more."""
     model_counts = []

@@ -3,7 +3,7 @@
 import select
 import time
 
-from loadtests.offering import AT_ONCE, Offering
+from loadtests.offering import AT_ONCE, SLICE_NS, SPIN_NS, Offering
 
 MS = 1_000_000
 
@@ -52,3 +52,66 @@ def test_the_rest():
     offering.finish()
     assert taken == dues
     offering.close()
+
+
+class Ticking:
+    """A clock that goes on by so much each time it is read, and a timer that keeps what it is told."""
+
+    fd = -1
+
+    def __init__(self, now_ns, tick_ns):
+        self.now_ns, self.tick_ns, self.armed, self.cleared = now_ns, tick_ns, [], 0
+
+    def __call__(self):
+        """The time."""
+        self.now_ns += self.tick_ns
+        return self.now_ns
+
+    def arm(self, due_ns):
+        """Be readable then."""
+        self.armed.append(due_ns)
+
+    def clear(self):
+        """It was seen."""
+        self.cleared += 1
+
+
+def test_a_busy_wait():
+    """The timer goes off a millisecond before; what is left is waited for in slices, between which the loop reads."""
+    clock, taken = Ticking(0, 1_000), []
+    dues = [10 * MS, 10 * MS, 20 * MS]
+    offering = Offering(iter(dues), lambda due_ns: taken.append((due_ns, clock.now_ns)), SPIN_NS, clock, clock)
+    assert clock.armed == [9 * MS]
+    clock.now_ns, turns = 9 * MS, 0
+    while not taken:
+        before_ns = clock.now_ns
+        offering.on_due()
+        turns += 1
+        assert clock.now_ns - before_ns <= SLICE_NS + 2_000
+    assert [due_ns for due_ns, _ in taken] == dues[:2]
+    assert 0 <= taken[0][1] - 10 * MS <= 1_000  # a tick of the clock
+    assert turns >= SPIN_NS // SLICE_NS - 1
+    assert (clock.armed, clock.cleared) == ([9 * MS, 19 * MS], 1)
+    clock.now_ns = 1000 * MS
+    spun = offering.take_spin()["spin_percent"]
+    assert 0.09 < spun <= 0.1  # a millisecond of a second
+    clock.now_ns = 3000 * MS
+    assert offering.take_spin() == {"spin_percent": 0.0}
+
+
+def test_a_busy_wait_that_lost_its_processor():
+    """What it stood in line for meanwhile was no wait of its own, and what came due is offered."""
+    clock, taken = Ticking(9 * MS, 5 * MS), []
+    offering = Offering(iter([20 * MS]), taken.append, SPIN_NS, clock, clock)
+    offering.on_due()
+    assert taken == [20 * MS]
+    clock.now_ns = 995 * MS
+    assert offering.take_spin() == {"spin_percent": 100 * SLICE_NS / 1e9}  # it looked twice: at 19 ms, and at 24
+
+
+def test_no_busy_wait():
+    """Unless it is asked for, the timer is armed for the moment itself, and nothing is told."""
+    clock = Ticking(0, 1_000)
+    offering = Offering(iter([10 * MS]), print, clock_ns=clock, timer=clock)
+    assert clock.armed == [10 * MS]
+    assert offering.take_spin() == {}

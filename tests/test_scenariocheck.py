@@ -167,6 +167,12 @@ def test_ramp_in_a_closed_model(folder):
     assert refusal(text).startswith("x.toml:15: phases[1].rate_from: means nothing in a closed model")
 
 
+def test_spin_in_a_closed_model(folder):
+    """There is no arrival to stay awake for."""
+    text = GOOD.replace('rate = "120/s"', 'model = "closed"\nspin = true')
+    assert "8: load.spin: means nothing in a closed model" in refusal(text)
+
+
 def test_nobody(folder):
     """Load needs users or a swarm; a swarm alone needs no rate."""
     alone = GOOD.replace('[[users]]\nclass = "users.py:Browser"\n', "").replace('rate = "120/s"', "")

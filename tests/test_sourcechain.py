@@ -43,10 +43,10 @@ class TestExtends:
 
     def test_closed_over_open(self, folder):
         """A file that says closed takes the inherited rate back."""
-        write(GOOD.replace("[load]", '[load]\narrivals = "constant"\nin_flight_cap = 5'), "base.toml")
+        write(GOOD.replace("[load]", '[load]\narrivals = "constant"\nin_flight_cap = 5\nspin = true'), "base.toml")
         text = 'extends = "base.toml"\n[load]\nmodel = "closed"\n'
         load = read_scenario(write(text), environ=ENVIRON).load
-        assert (load.rate, load.in_flight_cap, load.users) == (None, None, 100)
+        assert (load.rate, load.in_flight_cap, load.spin, load.users) == (None, None, False, 100)
 
     def test_base_in_another_folder(self, folder):
         """Class files and feeds are found from the file that names them, whichever file is run."""

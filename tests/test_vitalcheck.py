@@ -65,6 +65,14 @@ def test_cpu(busy, ok):
     assert check.remedy.startswith("share the load among more processes")
 
 
+def test_waiting_busily_is_room():
+    """Of a core that is used up, what went into waiting for the next arrival was there for anything else."""
+    rows = minute(**{f"s{s}": {"cpu_percent": 99.0, "spin_percent": 60.0} for s in range(60)})
+    assert _checks(vitals=rows)["cpu"].ok
+    short = minute(**{f"s{s}": {"cpu_percent": 99.0, "spin_percent": 5.0} for s in range(60)})
+    assert not _checks(vitals=short)["cpu"].ok
+
+
 def test_the_collector_only_tells():
     """Beyond 2 % of the limit it is long, and that is all."""
     check = _checks(vitals=minute(s5={"collector_ms": 60.0, "collector_worst_ms": 30.0}))["collector"]
