@@ -8,7 +8,9 @@ server counts, or what else the table says of one of the two.
 import asyncio
 import gzip
 import json
+import os
 import socket
+import ssl
 import struct
 import sys
 import tempfile
@@ -20,6 +22,7 @@ from types import SimpleNamespace
 
 import aiohttp
 import gevent
+import trustme
 from gevent.server import StreamServer
 from locust import FastHttpUser, task
 from locust.env import Environment
@@ -648,6 +651,48 @@ def case_only_where_the_load_may_go(shop, client, fired):
         assert classify(fired[-1]["exception"], response.status_code)[1] == "not allowed"
     assert len(fired) == 2
 
+
+def case_a_client_certificate():
+    """A target that asks for one answers the user who shows it, and no other; each request is told once.
+
+    In TLS 1.3 the client's handshake is over before the server says no: by an alert, a FIN or an RST, what comes first.
+    """
+    seen = []
+
+    def serve(sock, _):
+        try:
+            secure = context.wrap_socket(sock, server_side=True)
+        except ssl.SSLError:
+            return
+        seen.extend(value for _, value in secure.getpeercert()["subjectAltName"])
+        secure.recv(4096)
+        secure.sendall(OK)
+
+    with tempfile.TemporaryDirectory() as folder:
+        authority, place = trustme.CA(), {name: f"{folder}/{name}.pem" for name in ("authority", "server", "client")}
+        authority.cert_pem.write_to_path(place["authority"])
+        for name, whose in (("server", "127.0.0.1"), ("client", "somebody@example.org")):
+            authority.issue_cert(whose).private_key_and_cert_chain_pem.write_to_path(place[name])
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=place["authority"])
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(place["server"])
+        server = StreamServer(("127.0.0.1", 0), serve)
+        server.start()
+        os.environ["SSL_CERT_FILE"] = place["authority"]
+        try:
+            for cert, kinds in ((place["client"], {""}), (None, {"tls", "connection closed", "connection reset"})):
+                author = type("Shower", (LoadUser,), {"abstract": True, "cert": cert})
+                user, fired = user_of(author, f"https://127.0.0.1:{server.server_port}")
+                user.client.get("/page", timeout=5)
+                assert classify(fired[0]["exception"], 0)[1] in kinds
+                assert len(fired) == 1
+        finally:
+            del os.environ["SSL_CERT_FILE"]
+            server.stop()
+    assert seen == ["somebody@example.org"]
+
+
+CASES["a_client_certificate / LoadUser"] = case_a_client_certificate
 
 ENDLESS = """
 from locust import task

@@ -32,7 +32,7 @@ from requests import ConnectionError as NoConnection
 from requests import Response
 from requests.adapters import BaseAdapter
 
-from loadtests import locuststatistics, locustuser
+from loadtests import locustload, locuststatistics, locustuser
 from loadtests.answersample import AnswerSample
 from loadtests.arrival import ArrivalLine
 from loadtests.dispatcher import Dispatcher
@@ -44,9 +44,11 @@ from loadtests.loaduser import LoadUser
 from loadtests.locustload import LocustLoad
 from loadtests.locuststatistics import LocustStatistics
 from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, subclass
+from loadtests.offering import Offering
 from loadtests.population import environment_of, populate, user_classes
 from loadtests.promises import Promises
 from loadtests.scenario import ContractCheck, Scenario
+from loadtests.timerfd import TimerFd
 from loadtests.unloadedpass import UnloadedPass
 
 MS = 1_000_000
@@ -744,6 +746,51 @@ def case_a_listener_that_comes_with_a_user():
 def case_a_client_that_fires_the_global_event():
     """It is recorded, as any that fires the environment's."""
     assert heard_in_a_run("Teller") == ([], {"MQTT told": 5}, 5)
+
+
+class NeverDue(TimerFd):
+    """A timer that does not go off."""
+
+    def arm(self, due_ns):
+        """Nothing."""
+
+
+def offered_in_a_run(*, is_stopped=False, **load):
+    """Run 40 planned arrivals whose timer never goes off; the accounting, and how long it was to be waited busily."""
+    seen, posts = [], []
+
+    def offering(dues, offer, spin_ns):
+        seen.append(spin_ns)
+        return Offering(dues, offer, spin_ns, timer=NeverDue())
+
+    locustload.Offering = offering
+    try:
+        with tempfile.TemporaryDirectory() as folder, global_events():
+            load = {"rate": "200/s", "arrivals": "constant", "timeout": "100ms"} | load
+            phases = [{"kind": "steady", "duration": "200ms"}]
+            job = job_of(folder, COUNTED.replace("fixed_count = 3", ""), "Counted", load=load, phases=phases)
+            driven = LocustLoad(job, environment_of(job), posts.append)
+            driven.begin(time.monotonic_ns())
+            if is_stopped:
+                driven.stop()
+            driven.run(SimpleNamespace(user_count=0))
+    finally:
+        locustload.Offering = Offering
+    return posts[-1]["accounting"], seen
+
+
+def case_arrivals_of_the_last_moment():
+    """At the plan's end all that was planned is due, whatever the timer has said; not where the run is cut."""
+    counted, spins = offered_in_a_run()
+    assert (counted["planned"], counted["offered"], counted["unsent"]) == (40, 40, 40)
+    assert spins == [0]
+    counted, _ = offered_in_a_run(is_stopped=True)
+    assert (counted["planned"], counted["offered"]) == (40, 0)
+
+
+def case_a_loop_that_stays_awake():
+    """Where the scenario says so."""
+    assert offered_in_a_run(spin=True)[1] == [1_000_000]
 
 
 def case_nested_task_set_is_left():

@@ -19,7 +19,7 @@ from loadtests.swarm import Swarm
 MEMBERS = """
 import asyncio
 import json
-from loadtests.member import Acknowledged, Delivery, Member, Subscribed
+from loadtests.member import Acknowledged, Delivery, Member, RoundTrip, Subscribed
 
 class Watcher(Member):
     path = "/ws"
@@ -58,6 +58,23 @@ class Homeless(Watcher):
 class Asker(Watcher):
     async def prepare(self, http):
         self.asking = asyncio.create_task(self.http.get("/hang"))
+
+class Editor(RoundTrip):
+    path = "/ws"
+
+    def headers(self):
+        return {"X-Member": f"Editor {self.index}"}
+
+    def publish_channel(self):
+        return f"items.{self.index}"
+
+    async def act(self, http, publication):
+        await self.ws.send(json.dumps({"watch": publication.channel}))
+        answer = await self.http.patch("/items/7", json=[publication.channel, publication.sequence])
+        answer.raise_for_status()
+
+    def read(self, frame):
+        return Acknowledged(*json.loads(frame)["changed"])
 
 class PatientAsker(Watcher):
     async def prepare(self, http):
@@ -135,10 +152,11 @@ async def hang(request):
 
 
 @asynccontextmanager
-async def listening(serve):
+async def listening(serve, *routes):
     """Serve on loopback and give the URL."""
     app = web.Application()
     app.router.add_get("/ws", serve)
+    app.router.add_routes(routes)
     app.router.add_get("/hang", hang)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
@@ -189,12 +207,12 @@ class Posts(list):
         return self[-1]["ledger"]
 
 
-def run(serve, folder, members, **more):
+def run(serve, folder, members, *routes, **more):
     """Run a swarm to its end, and return its batches."""
     posts = Posts()
 
     async def main():
-        async with listening(serve) as url:
+        async with listening(serve, *routes) as url:
             share = job(folder, url, members, **more)
             await Swarm(share, time.monotonic_ns(), Outbox(share.source, posts.append, folder)).run()
 
@@ -360,6 +378,32 @@ def test_what_members_ask_at_the_end(tmp_path):
     assert (stray.count, stray.timeouts) == (2, 2)
     counted = posts.accounting
     assert (counted["requests_begun"], counted["requests_in_flight"]) == (5, 0)
+
+
+def test_a_change_by_http_that_its_connection_hears(tmp_path):
+    """A member asks on its own connection for what it is about to change by its own session, and hears of each."""
+    watched, changes = {}, []
+
+    async def serve(request):
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for frame in socket:
+            watched[json.loads(frame.data)["watch"]] = socket
+        return socket
+
+    async def patch(request):
+        channel, number = await request.json()
+        changes.append((channel, number))
+        await watched[channel].send_str(json.dumps({"changed": [channel, number]}))
+        return web.Response()
+
+    members = [("Editor", 2, "50/s")]
+    posts = run(serve, tmp_path, members, web.patch("/items/7", patch), duration="700ms")
+    asked, heard = posts.series("PATCH /items/{id}"), posts.series("ws round trip")
+    assert (asked.count, heard.count) == (asked.ok, heard.ok) == (len(changes), len(changes))
+    assert len(changes) == posts.accounting["publishes_planned"] == posts.accounting["requests_begun"] > 30
+    assert len(set(changes)) == len(changes)
+    assert set(watched) == {"items.0", "items.1"}
 
 
 def test_server_closes_before_it_subscribes(tmp_path):
