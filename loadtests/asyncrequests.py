@@ -68,12 +68,13 @@ class AsyncRequests:
         return len(self.under_way)
 
     def give_up(self) -> None:
-        """What is still under way after its time-out and a little more is one: it never ended."""
+        """What has been under way for its time-out and a little more is one: it never ended. The rest is in flight."""
         now_ns = time.monotonic_ns()
-        for asked, asking in self.under_way.items():
-            self.answers.gave_up(type(asking), asked.intended_ns, asked.started_ns, now_ns)
-            self.in_flight_ns += now_ns - asked.started_ns
-        self.under_way.clear()
+        for asked, asking in list(self.under_way.items()):
+            if now_ns - asked.started_ns >= self._timeout_s * NS_PER_S:
+                self.answers.gave_up(type(asking), asked.intended_ns, asked.started_ns, now_ns)
+                self.in_flight_ns += now_ns - asked.started_ns
+                del self.under_way[asked]
 
     def accounting(self) -> dict[str, int]:
         """At the end, when those under way were given up."""

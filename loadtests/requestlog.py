@@ -44,6 +44,7 @@ class RequestLog:
     ) -> None:
         self._requests = requests
         self._statistics = LocustStatistics(statistics)
+        self._timeout_ns = job.scenario.load.timeout
         self._hearing: Sequence[Any] = ()
         self._usual = 0
         self._recorder = Recorder(t0_ns, job.limits_ns)
@@ -75,11 +76,12 @@ class RequestLog:
         self._answers.never_started(user_class, user_class.settings, intended_ns, outcome)
 
     def give_up(self) -> None:
-        """What is still under way after its time-out and a little more is one: it never ended."""
+        """What has been under way for its time-out and a little more is one: it never ended. The rest is in flight."""
         now = time.monotonic_ns()
         for number, (intended_ns, started_ns, user, _) in list(self._requests.under_way.items()):
-            self._answers.gave_up(type(user), intended_ns, started_ns, now)
-            self._requests.end(number, now - started_ns)
+            if now - started_ns >= self._timeout_ns:
+                self._answers.gave_up(type(user), intended_ns, started_ns, now)
+                self._requests.end(number, now - started_ns)
 
     def take(self, *, last: bool = False) -> dict[str, list[Any]]:
         """Everything since it was last taken, for a batch; with the slowest requests of all in the last one."""

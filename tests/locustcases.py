@@ -47,6 +47,7 @@ from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, s
 from loadtests.offering import Offering
 from loadtests.population import environment_of, populate, user_classes
 from loadtests.promises import Promises
+from loadtests.requestlog import RequestLog
 from loadtests.scenario import ContractCheck, Scenario
 from loadtests.timerfd import TimerFd
 from loadtests.unloadedpass import UnloadedPass
@@ -641,6 +642,19 @@ def case_requests_of_a_users_other_greenlets():
     assert [stamps[:2] for stamps in requests.under_way.values()] == [(3, 4)]
     assert requests.begun == 1
     waiting.kill()
+
+
+def case_what_is_given_up():
+    """At the end what has been under way for longer than its time-out never ended; the rest has only begun."""
+    requests, now_ns = Requests(), time.monotonic_ns()
+    with tempfile.TemporaryDirectory() as folder:
+        log = RequestLog(job_of(folder, "", "None", load={"timeout": "2s"}), now_ns, requests, RequestStats())
+    requests.begin(now_ns - 3 * S, now_ns - 3 * S, Author(None))
+    young = requests.begin(now_ns - 3 * S, now_ns - 1 * S, Author(None))
+    log.give_up()
+    assert list(requests.under_way) == [young]
+    (row,) = log.take()["intervals"]
+    assert (row["series"], row["count"], row["timeouts"]) == ("arrival Author", 1, 1)
 
 
 LISTENED = """

@@ -101,6 +101,11 @@ class Stubborn(HttpMember):
             await self.http.get("/page", timeout=60)
         await asyncio.sleep(60)
 
+class Restarter(HttpMember):
+    async def act(self):
+        while True:
+            await self.http.get("/page")
+
 class Patient(HttpMember):
     async def act(self):
         await self.http.get("/page", timeout=60)
@@ -309,6 +314,16 @@ def test_what_never_ends_has_run_out_of_time(tmp_path):
     assert (counted["planned"], counted["requests_begun"], counted["requests_in_flight"]) == (10, 10, 0)
     stray = found["series"]["arrival Patient"]
     assert (stray.count, stray.timeouts) == (10, 10)
+
+
+def test_what_began_in_the_drain_is_under_way(tmp_path):
+    """A task that goes on and on: its last request has not run out of time, for it has only begun."""
+    found = run(Shop(0.05), tmp_path, "Restarter", rate="10/s", users=5, arrivals="constant", timeout="300ms")
+    assert found["series"].keys() == {"GET /page", "arrival Restarter"}
+    stray, page = found["series"]["arrival Restarter"], found["series"]["GET /page"]
+    assert (stray.count, stray.timeouts, stray.unsent) == (5, 0, 5)  # those who had no member left
+    assert page.ok == page.count == found["counted"]["requests_begun"] - found["counted"]["requests_in_flight"]
+    assert 0 < found["counted"]["requests_in_flight"] <= 5
 
 
 def test_code_that_passes_over_its_cancellation(tmp_path):
