@@ -5,8 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
-from loadtests.foreign import NO_PROXY
-
 __all__ = ["Answer", "HttpCalls"]
 
 Answer = TypeVar("Answer")
@@ -42,35 +40,28 @@ class HttpCalls(ABC, Generic[Answer]):
 
     def get(self, url: str, **how: Any) -> Answer:
         """``GET``; see :meth:`request`."""
-        return self.request("GET", url, **_known(how))
+        return self.request("GET", url, **how)
 
     def options(self, url: str, **how: Any) -> Answer:
         """``OPTIONS``; see :meth:`request`."""
-        return self.request("OPTIONS", url, **_known(how))
+        return self.request("OPTIONS", url, **how)
 
     def head(self, url: str, **how: Any) -> Answer:
         """``HEAD``; see :meth:`request`."""
-        return self.request("HEAD", url, **_known(how))
+        return self.request("HEAD", url, **how)
 
     def delete(self, url: str, **how: Any) -> Answer:
         """``DELETE``; see :meth:`request`."""
-        return self.request("DELETE", url, **_known(how))
+        return self.request("DELETE", url, **how)
 
     def post(self, url: str, **how: Any) -> Answer:
         """``POST``; see :meth:`request`."""
-        return self.request("POST", url, **_known(how))
+        return self.request("POST", url, **how)
 
     def put(self, url: str, **how: Any) -> Answer:
         """``PUT``; see :meth:`request`."""
-        return self.request("PUT", url, **_known(how))
+        return self.request("PUT", url, **how)
 
     def patch(self, url: str, **how: Any) -> Answer:
         """``PATCH``; see :meth:`request`."""
-        return self.request("PATCH", url, **_known(how))
-
-
-def _known(how: dict[str, Any]) -> dict[str, Any]:
-    """The call's keywords; what takes none of them says so itself, but not what to use instead."""
-    if how and "proxies" in how:
-        raise TypeError(f"proxies= is not known to this client: {NO_PROXY}")
-    return how
+        return self.request("PATCH", url, **how)

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from loadtests.asked import NO_CONTEXT, Asked, Written
 from loadtests.duration import NS_PER_S
+from loadtests.foreign import NO_PROXY
 from loadtests.httpcalls import Answer, HttpCalls
 from loadtests.httpcookies import Cookies
 from loadtests.httpreply import BadAnswerError, Reply
@@ -114,7 +115,10 @@ class HttpClient(HttpCalls[Answer]):
         allow_redirects: bool = True,
         catch_response: bool = False,
         context: Mapping[str, Any] | None = None,
+        proxies: None = None,
     ) -> Asked:
+        if proxies is not None:
+            raise TypeError(f"proxies= is not known to this client: {NO_PROXY}")
         if data is None and json is None and not (params or headers or auth):
             written = self._plain(method, url)
         else:
