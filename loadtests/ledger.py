@@ -13,14 +13,13 @@ recovered + duplicated + late + foreign. Until then, what was received and is no
 
 from __future__ import annotations
 
-from array import array
-from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from loadtests.ledgercounts import Counts
+from loadtests.stream import Arrivals, Message, Stream
 from loadtests.subscriptions import Subscriptions
 
 __all__ = ["MEMORY_NS", "Ledger", "Message", "Settled"]
@@ -28,17 +27,6 @@ __all__ = ["MEMORY_NS", "Ledger", "Message", "Settled"]
 MEMORY_NS = 600 * 1_000_000_000
 """What comes later than this after it was sent counts as late, though it may be a copy."""
 _GIVEN_UP, _AWAY = 1, 2
-
-
-class Message(NamedTuple):
-    """A published message, times in ns of CLOCK_MONOTONIC.
-
-    Where nobody knows when it was sent, ``until_ns`` is the latest that it can have been; else it is 0.
-    """
-
-    intended_ns: int
-    sent_ns: int
-    until_ns: int = 0
 
 
 class Settled(NamedTuple):
@@ -56,29 +44,6 @@ class Settled(NamedTuple):
     arrived_ns: tuple[int, int, int] | None
 
 
-class _Arrivals:
-    """Of one message that is not settled."""
-
-    __slots__ = ("came", "live_ns")
-
-    def __init__(self, places: int) -> None:
-        self.came = bytearray(places)
-        self.live_ns = array("q")
-
-
-class _Stream:
-    __slots__ = ("channel", "forgotten", "highest", "missing", "settled", "unsettled", "waiting")
-
-    def __init__(self) -> None:
-        self.channel = Subscriptions()  # until its publisher's log says which
-        self.settled = 0
-        self.waiting: deque[Message] = deque()
-        self.highest: dict[int, int] = {}
-        self.unsettled: dict[int, _Arrivals] = {}
-        self.missing: dict[int, tuple[int, dict[int, int]]] = {}  # by number: when sent, and who lacks it, and why
-        self.forgotten = -1
-
-
 class Ledger:
     """Accounts for the deliveries of the subscribers in this process, whoever published."""
 
@@ -91,7 +56,7 @@ class Ledger:
         self._places: dict[int, int] = {}
         self._subscribers: list[int] = []
         self._channels: dict[str, Subscriptions] = {}
-        self._streams: dict[str, _Stream] = {}
+        self._streams: dict[str, Stream] = {}
 
     def published(self, stream: str, channel: str, first: int, messages: Iterable[Message]) -> None:
         """A publisher's log: consecutive messages of a stream, the first numbered ``first``.
@@ -131,7 +96,7 @@ class Ledger:
         if arrivals is None:
             if 0 <= sequence < known.settled:
                 return self._after_settlement(known, place, sequence)
-            arrivals = known.unsettled[sequence] = _Arrivals(len(known.channel.held))
+            arrivals = known.unsettled[sequence] = Arrivals(len(known.channel.held))
         if place >= len(arrivals.came):
             arrivals.came.extend(bytes(place + 1 - len(arrivals.came)))
         if arrivals.came[place]:
@@ -155,7 +120,7 @@ class Ledger:
             while waiting and max(waiting[0].sent_ns, waiting[0].until_ns) <= now_ns - self._drain_ns:
                 message, sequence = waiting.popleft(), stream.settled
                 stream.settled += 1
-                arrivals = stream.unsettled.pop(sequence, None) or _Arrivals(0)
+                arrivals = stream.unsettled.pop(sequence, None) or Arrivals(0)
                 lost = self._settled(stream, sequence, message, arrivals.came)
                 live = arrivals.live_ns
                 ends = (live[0], live[(len(live) - 1) // 2], live[-1]) if live else None
@@ -180,13 +145,13 @@ class Ledger:
     def _channel(self, channel: str) -> Subscriptions:
         return self._channels.setdefault(channel, Subscriptions())
 
-    def _stream(self, stream: str) -> _Stream:
+    def _stream(self, stream: str) -> Stream:
         known = self._streams.get(stream)
         if known is None:
-            known = self._streams[stream] = _Stream()
+            known = self._streams[stream] = Stream()
         return known
 
-    def _after_settlement(self, stream: _Stream, place: int, sequence: int) -> bool:
+    def _after_settlement(self, stream: Stream, place: int, sequence: int) -> bool:
         lacking = stream.missing.get(sequence)
         why = lacking[1].pop(place, 0) if lacking else _GIVEN_UP if sequence <= stream.forgotten else 0
         if why == _AWAY:
@@ -196,7 +161,7 @@ class Ledger:
         self.counts.duplicated += not why
         return False
 
-    def _settled(self, stream: _Stream, sequence: int, message: Message, came: bytearray) -> list[int]:
+    def _settled(self, stream: Stream, sequence: int, message: Message, came: bytearray) -> list[int]:
         """Count a message; the subscribers that lost it."""
         channel, counts, sent_ns, until_ns = stream.channel, self.counts, message.sent_ns, message.until_ns
         lacking: dict[int, int] = {}

@@ -1,0 +1,47 @@
+"""What one publisher sends on one channel, as far as it is not settled and forgotten."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from typing import NamedTuple
+
+from loadtests.subscriptions import Subscriptions
+
+__all__ = ["Arrivals", "Message", "Stream"]
+
+
+class Message(NamedTuple):
+    """A published message, times in ns of CLOCK_MONOTONIC.
+
+    Where nobody knows when it was sent, ``until_ns`` is the latest that it can have been; else it is 0.
+    """
+
+    intended_ns: int
+    sent_ns: int
+    until_ns: int = 0
+
+
+class Arrivals:
+    """Of one message that is not settled."""
+
+    __slots__ = ("came", "live_ns")
+
+    def __init__(self, places: int) -> None:
+        self.came = bytearray(places)
+        self.live_ns = array("q")
+
+
+class Stream:
+    """What its publisher's log says of it, and what came of what is not settled yet."""
+
+    __slots__ = ("channel", "forgotten", "highest", "missing", "settled", "unsettled", "waiting")
+
+    def __init__(self) -> None:
+        self.channel = Subscriptions()  # until its publisher's log says which
+        self.settled = 0
+        self.waiting: deque[Message] = deque()
+        self.highest: dict[int, int] = {}
+        self.unsettled: dict[int, Arrivals] = {}
+        self.missing: dict[int, tuple[int, dict[int, int]]] = {}  # by number: when sent, and who lacks it, and why
+        self.forgotten = -1
