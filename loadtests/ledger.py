@@ -19,14 +19,13 @@ from typing import NamedTuple
 import numpy as np
 
 from loadtests.ledgercounts import Counts
-from loadtests.stream import Arrivals, Message, Stream
+from loadtests.stream import Arrivals, Left, Message, Stream
 from loadtests.subscriptions import Subscriptions
 
 __all__ = ["MEMORY_NS", "Ledger", "Message", "Settled"]
 
 MEMORY_NS = 600 * 1_000_000_000
 """What comes later than this after it was sent counts as late, though it may be a copy."""
-_GIVEN_UP, _AWAY = 1, 2
 
 
 class Settled(NamedTuple):
@@ -73,7 +72,7 @@ class Ledger:
 
     def subscribed(self, subscriber: int, channel: str, at_ns: int) -> None:
         """A subscription was acknowledged."""
-        self._channel(channel).begin(self._place(subscriber), at_ns, self._drain_ns)
+        self._channel(channel).begin(self._place(subscriber), at_ns, at_ns - self._drain_ns - MEMORY_NS)
 
     def unsubscribed(self, subscriber: int, at_ns: int, *, away: bool = False) -> None:
         """All of a subscriber's subscriptions ended; ``away``: against its will, and it will try to come back."""
@@ -125,7 +124,7 @@ class Ledger:
                 live = arrivals.live_ns
                 ends = (live[0], live[(len(live) - 1) // 2], live[-1]) if live else None
                 yield Settled(name, sequence, message, lost, len(live), ends)
-            while stream.missing and next(iter(stream.missing.values()))[0] < now_ns - MEMORY_NS:
+            while stream.missing and next(iter(stream.missing.values())).message.sent_ns < now_ns - MEMORY_NS:
                 stream.forgotten = next(iter(stream.missing))
                 del stream.missing[stream.forgotten]
 
@@ -152,47 +151,55 @@ class Ledger:
         return known
 
     def _after_settlement(self, stream: Stream, place: int, sequence: int) -> bool:
-        lacking = stream.missing.get(sequence)
-        why = lacking[1].pop(place, 0) if lacking else _GIVEN_UP if sequence <= stream.forgotten else 0
-        if why == _AWAY:
-            self.counts.recovered += 1
+        counts, left = self.counts, stream.missing.get(sequence)
+        if left is None:
+            late = sequence <= stream.forgotten
+        elif late := place in left.given_up:
+            left.given_up.discard(place)
+        elif place not in left.had and stream.channel.away_at(place, left.message.sent_ns, left.message.until_ns):
+            left.had.add(place)
+            counts.recovered += 1
             return True
-        self.counts.late += why == _GIVEN_UP
-        self.counts.duplicated += not why
+        counts.late += late
+        counts.duplicated += not late
         return False
 
     def _settled(self, stream: Stream, sequence: int, message: Message, came: bytearray) -> list[int]:
         """Count a message; the subscribers that lost it."""
         channel, counts, sent_ns, until_ns = stream.channel, self.counts, message.sent_ns, message.until_ns
-        lacking: dict[int, int] = {}
+        given_up: set[int] = set()
+        had: set[int] = set()
         lost: list[int] = []
-        if sent_ns < channel.changed_ns + 2 * self._guard_ns:
+        away = 0
+        if sent_ns <= channel.changed_ns + 2 * self._guard_ns:
             asked = sorted(channel.places() | {k for k, one in enumerate(came) if one})
         else:  # as good as always: only those are asked that have what they are not due, or the other way round
             asked = _differing(came, channel.held) if came != channel.held else []
             agreeing = channel.holders - sum(channel.held[k] for k in asked if k < len(channel.held))
             counts.expected += agreeing
             counts.delivered += agreeing
+            away = len(channel.away) - sum(k in channel.away for k in asked)
         for place in asked:
             got = place < len(came) and came[place]
             if channel.held_at(place, sent_ns, self._guard_ns, until_ns):
                 counts.expected += 1
                 counts.delivered += got
                 if not got:
-                    lacking[place] = _GIVEN_UP
+                    given_up.add(place)
                     lost.append(self._subscribers[place])
             elif channel.away_at(place, sent_ns, until_ns):
-                counts.away += 1
-                counts.recovered += got
-                if not got:
-                    lacking[place] = _AWAY
+                away += 1
+                if got:
+                    counts.recovered += 1
+                    had.add(place)
             elif got:
                 counts.outside += 1
             elif channel.held_at(place, sent_ns, -2 * self._guard_ns):  # not due, but it may still come
-                lacking[place] = _GIVEN_UP
+                given_up.add(place)
         counts.lost += len(lost)
-        if lacking:
-            stream.missing[sequence] = sent_ns, lacking
+        counts.away += away
+        if away or given_up:
+            stream.missing[sequence] = Left(message, given_up, had)
         return lost
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from loadtests.subscriptions import Subscriptions
 
-__all__ = ["Arrivals", "Message", "Stream"]
+__all__ = ["Arrivals", "Left", "Message", "Stream"]
 
 
 class Message(NamedTuple):
@@ -32,6 +32,14 @@ class Arrivals:
         self.live_ns = array("q")
 
 
+class Left(NamedTuple):
+    """Of one message that is settled: who may still get it, those aside who were away and are not in ``had``."""
+
+    message: Message
+    given_up: set[int]
+    had: set[int]
+
+
 class Stream:
     """What its publisher's log says of it, and what came of what is not settled yet."""
 
@@ -43,5 +51,5 @@ class Stream:
         self.waiting: deque[Message] = deque()
         self.highest: dict[int, int] = {}
         self.unsettled: dict[int, Arrivals] = {}
-        self.missing: dict[int, tuple[int, dict[int, int]]] = {}  # by number: when sent, and who lacks it, and why
+        self.missing: dict[int, Left] = {}  # by number, of those that somebody lacked
         self.forgotten = -1

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtests.ledger import MEMORY_NS, Ledger, Message
+from tests.oracles.slow_ledger import SlowLedger
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -317,6 +318,61 @@ def test_away():
     assert counts.reordered == 0  # what was kept for it comes after what is live, and overtakes nothing
 
 
+@pytest.mark.parametrize("back_s", [11, 14, 20, 25, 40])
+@pytest.mark.parametrize("replays", [1, 2])
+@pytest.mark.parametrize("others", [0, 3])
+def test_away_for_long(back_s, replays, others):
+    """However long it was away, all that the server kept for it is recovered; only what comes once more is a copy.
+
+    The server sends each message at once to whoever is there, all that was missed upon the return, and maybe once more
+    20 s later.
+    """
+    ledger, slow = Ledger(GUARD, DRAIN), SlowLedger(GUARD, DRAIN)
+    for second in range(70):
+        now, here = second * S, not 10 <= second < back_s
+        for book in (ledger, slow):
+            if second == 0:
+                for subscriber in range(others + 1):
+                    book.subscribed(subscriber, "c", -GUARD)
+            if second == 10:
+                book.unsubscribed(0, now, away=True)
+            if second == back_s:
+                book.subscribed(0, "c", now)
+            if second in (back_s, back_s + 20)[:replays]:
+                for number in range(10, back_s):
+                    book.received(0, "p", number, now, live=False)
+            book.published("p", "c", second, [message(now)])
+            for subscriber in range(0 if here else 1, others + 1):
+                book.received(subscriber, "p", second, now)
+            list(book.settle(now))
+    settled(ledger)
+    missed = back_s - 10
+    counts = ledger.counts
+    assert (counts.away, counts.recovered, counts.duplicated) == (missed, missed, missed * (replays - 1))
+    assert (counts.lost, counts.late, counts.reordered) == (0, 0, 0)
+    # Not due to it are those of 9 s, less than the guard before it went, and of the two seconds after it came back.
+    assert counts.outside == 3
+    assert counts.expected == (others + 1) * 70 - missed - 3
+    slow.settle(2**62)
+    assert counts == slow.counts()
+
+
+def test_away_for_good():
+    """Who never comes back is away from everything, and it takes no memory for each message and subscriber."""
+    ledger = Ledger(GUARD, DRAIN)
+    for subscriber in range(1000):
+        ledger.subscribed(subscriber, "c", -GUARD)
+        ledger.unsubscribed(subscriber, 0, away=True)
+    published(ledger, 100, every_ns=S)
+    tracemalloc.start()
+    try:
+        assert settle(ledger, 200 * S) == []
+        assert tracemalloc.get_traced_memory()[0] < 100 * 1000  # a byte for each
+    finally:
+        tracemalloc.stop()
+    assert ledger.counts.away == 100 * 1000
+
+
 @pytest.mark.parametrize(
     ("until_ns", "away", "expected", "lost"),
     [
@@ -385,12 +441,12 @@ def test_places_do_not_matter():
 
 happenings = st.lists(
     st.one_of(
-        st.tuples(st.just("publish"), st.integers(0, 1), st.integers(0, 3 * S)),
+        st.tuples(st.just("publish"), st.integers(0, 1), st.integers(0, 3 * S), st.sampled_from([0, 0, S])),
         st.tuples(st.just("receive"), st.integers(0, 2), st.integers(0, 2), st.integers(-1, 12), st.booleans()),
         st.tuples(st.just("subscribe"), st.integers(0, 1)),
         st.tuples(st.just("unsubscribe"), st.integers(0, 1), st.booleans()),
         st.tuples(st.just("settle")),
-        st.tuples(st.just("pass"), st.integers(0, 4 * S)),
+        st.tuples(st.just("pass"), st.integers(0, 7 * S)),
     ),
     max_size=80,
 )
@@ -399,33 +455,34 @@ happenings = st.lists(
 @given(happenings)
 @settings(max_examples=200)
 def test_identities(events):
-    """Whatever comes, in whatever order, the identities hold, and expected is what the windows say, one by one."""
-    ledger, now = Ledger(GUARD, DRAIN), 100 * S
-    windows, sent, received = [[], []], {0: [], 1: []}, 0
+    """Whatever comes, in whatever order, the identities hold, and all counts are those of the slow ledger."""
+    ledger, slow, now = Ledger(GUARD, DRAIN), SlowLedger(GUARD, DRAIN), 100 * S
+    sent = [[], []]
     for what, *of in events:
         match what, of:
             case "pass", [ns]:
                 now += ns
             case "settle", []:
-                list(ledger.settle(now))
-            case "publish", [stream, ago]:
+                for book in (ledger, slow):
+                    list(book.settle(now))
+            case "publish", [stream, ago, unsure]:
                 at = max(now - ago, *(sent[stream][-1:] or [0]), 0)
-                ledger.published(f"p{stream}", "c", len(sent[stream]), [message(at)])
+                for book in (ledger, slow):
+                    log = [Message(at, at, min(at + unsure, now) if unsure else 0)]
+                    book.published(f"p{stream}", "c", len(sent[stream]), log)
                 sent[stream].append(at)
             case "receive", [subscriber, stream, sequence, live]:
-                ledger.received(subscriber, f"p{stream}", sequence, live=live)
-                received += 1
+                for book in (ledger, slow):
+                    book.received(subscriber, f"p{stream}", sequence, now, live=live)
             case "subscribe", [subscriber]:
-                ledger.subscribed(subscriber, "c", now)
-                windows[subscriber].append([now, 2**62])
+                for book in (ledger, slow):
+                    book.subscribed(subscriber, "c", now)
             case "unsubscribe", [subscriber, away]:
-                ledger.unsubscribed(subscriber, now, away=away)
-                windows[subscriber] = [[start, min(end, now)] for start, end in windows[subscriber]]
+                for book in (ledger, slow):
+                    book.unsubscribed(subscriber, now, away=away)
     settled(ledger)
-    assert ledger.counts.received == received
-    assert ledger.counts.expected == sum(
-        any(start + GUARD <= at <= end - GUARD for start, end in mine) for mine in windows for at in sent[0] + sent[1]
-    )
+    slow.settle(2**62)
+    assert ledger.counts == slow.counts()
 
 
 def test_memory():
@@ -458,7 +515,7 @@ def test_memory():
     assert grown < 9000  # a byte for each of 9,000 deliveries
     assert sum(second(k, lossy=k < 70) for k in range(60, 90)) == 3 * 100
     assert ledger.counts.lost == 300
-    assert sum(len(lacking) for _, lacking in ledger._streams["p"].missing.values()) == 300
+    assert sum(len(left.given_up) for left in ledger._streams["p"].missing.values()) == 300
     for k in range(90, 90 + MEMORY_NS // S):
         second(k)
     assert not ledger._streams["p"].missing
