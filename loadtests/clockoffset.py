@@ -1,18 +1,24 @@
 """How far another machine's clock is from ours, by exchanges of time stamps (RFC 5905, sections 8 and 10).
 
 One exchange: asked at t0, received there at t1, answered at t2, back at t3. Its offset is ((t1 - t0) + (t2 - t3)) / 2,
-and is wrong by at most half its delay (t3 - t0) - (t2 - t1), whatever part of the way was the slow one. Of every ten
-seconds the exchange with the least delay is kept, as NTP's clock filter does; between those that were kept the offset
-goes in a straight line, which follows a clock that runs at another speed.
+and is wrong by at most half its delay (t3 - t0) - (t2 - t1), whatever part of the way was the slow one. Before and
+after it is wrong by as much more as the clocks may have drifted apart meanwhile. So a slow exchange is worth less than
+a quick one of some seconds ago: as in NTP's clock filter each is kept that tells more than those before it still do.
 """
 
 from __future__ import annotations
 
+from bisect import bisect
 from typing import NamedTuple
 
 __all__ = ["ClockOffset", "Exchange"]
 
-WINDOW_NS = 10 * 1_000_000_000
+DRIFT = 100e-6
+"""Two clocks drift apart no faster, each of them being wrong by 50 ppm at most; a fraction of one."""
+ENOUGH = 8
+"""The best of so many exchanges, NTP's clock filter, is not one that happened to be slow."""
+MEMORY_NS = 600 * 1_000_000_000
+"""What was sent longer ago is told by the oldest exchange that is still kept."""
 
 
 class Exchange(NamedTuple):
@@ -29,70 +35,83 @@ class Exchange(NamedTuple):
         return ((self.received_ns - self.asked_ns) + (self.answered_ns - self.back_ns)) / 2
 
     @property
-    def delay_ns(self) -> int:
-        """Time on the way, there and back."""
-        return (self.back_ns - self.asked_ns) - (self.answered_ns - self.received_ns)
-
-    @property
     def middle_ns(self) -> float:
         """When, by our clock."""
         return (self.asked_ns + self.back_ns) / 2
 
+    def wrong_ns(self, ours_ns: float) -> float:
+        """By how much its offset may be wrong at a moment of our clock, at most."""
+        delay_ns = (self.back_ns - self.asked_ns) - (self.answered_ns - self.received_ns)
+        return delay_ns / 2 + DRIFT * abs(ours_ns - self.middle_ns)
+
 
 class ClockOffset:
-    """The offset over time, from exchanges in the order in which they were made."""
+    """The offset over time, from exchanges in the order in which they were made.
+
+    Attributes:
+        uncertainty_ns: by how much a moment that was converted may be wrong, at most.
+
+    """
 
     def __init__(self) -> None:
+        self.uncertainty_ns = 0.0
+        self._made = 0
         self._kept: list[Exchange] = []
-        self._window = -1
 
     def add(self, exchange: Exchange) -> None:
-        """Take one in; of a window that has begun the best so far counts."""
-        window = exchange.asked_ns // WINDOW_NS
-        if window != self._window:
-            self._window = window
-            self._kept.append(exchange)
-        elif exchange.delay_ns < self._kept[-1].delay_ns:
-            self._kept[-1] = exchange
+        """Take one in, as it is back."""
+        self._made += 1
+        kept, now_ns = self._kept, exchange.middle_ns
+        if kept:
+            apart_ns, wrong_ns = abs(exchange.offset_ns - kept[-1].offset_ns), exchange.wrong_ns(now_ns)
+            if apart_ns > wrong_ns + kept[-1].wrong_ns(now_ns):  # a clock was set, or runs wilder than any should
+                self.uncertainty_ns = max(self.uncertainty_ns, apart_ns + wrong_ns)
+                kept.clear()
+            elif wrong_ns > kept[-1].wrong_ns(now_ns):
+                return
+        while kept and exchange.wrong_ns(kept[-1].middle_ns) <= kept[-1].wrong_ns(kept[-1].middle_ns):
+            kept.pop()
+        kept.append(exchange)
+        while kept[0].middle_ns < now_ns - MEMORY_NS:
+            del kept[0]
 
     @property
     def known(self) -> bool:
-        """Whether there was any exchange."""
-        return bool(self._kept)
+        """Whether there were enough exchanges."""
+        return self._made >= ENOUGH
 
     @property
-    def uncertainty_ns(self) -> float:
-        """By how much an offset may be wrong, at most: half the delay of the worst exchange that was kept."""
-        return max(exchange.delay_ns for exchange in self._kept) / 2 if self._kept else float("inf")
-
-    @property
-    def drift(self) -> float:
-        """By how much faster the other clock runs, as a fraction of one; 0 of less than two windows."""
-        if len(self._kept) < 2:
-            return 0.0
+    def drift(self) -> float | None:
+        """By how much faster the other clock runs, as a fraction of one; None where that is lost in the delays."""
+        if not self._kept:
+            return None
         first, last = self._kept[0], self._kept[-1]
-        return (last.offset_ns - first.offset_ns) / (last.middle_ns - first.middle_ns)
+        apart_ns = last.middle_ns - first.middle_ns
+        lost_ns = first.wrong_ns(first.middle_ns) + last.wrong_ns(last.middle_ns)
+        return (last.offset_ns - first.offset_ns) / apart_ns if lost_ns < DRIFT * apart_ns else None
 
     def to_json(self, now_ns: int) -> dict[str, float]:
-        """Offset, its uncertainty, and drift; empty where nobody has answered."""
+        """Offset, its uncertainty, and drift where that is known; empty where nobody has answered often enough."""
         if not self.known:
             return {}
-        found = {"offset_ms": self.at_ns(now_ns) / 1e6, "uncertainty_us": self.uncertainty_ns / 1000}
-        return {name: round(value, 3) for name, value in (found | {"drift_ppm": self.drift * 1e6}).items()}
+        best = self._best(now_ns)
+        found = {"offset_ms": best.offset_ns / 1e6}
+        found["uncertainty_us"] = (self.uncertainty_ns or best.wrong_ns(now_ns)) / 1000
+        if self.drift is not None:
+            found["drift_ppm"] = self.drift * 1e6
+        return {name: round(value, 3) for name, value in found.items()}
 
     def ours_ns(self, theirs_ns: int) -> int:
-        """A moment of the other clock by ours."""
-        if not self._kept:
-            return theirs_ns
-        guess = theirs_ns - self._kept[-1].offset_ns
-        return round(theirs_ns - self.at_ns(guess))
+        """A moment of the other clock by ours; there must have been an exchange."""
+        near_ns = theirs_ns - self._kept[-1].offset_ns
+        best = self._best(near_ns)
+        self.uncertainty_ns = max(self.uncertainty_ns, best.wrong_ns(near_ns))
+        return round(theirs_ns - best.offset_ns)
 
-    def at_ns(self, ours_ns: float) -> float:
-        """The offset at a moment of our clock, straight on before the first and after the last that is known."""
+    def _best(self, ours_ns: float) -> Exchange:
+        """What tells most of a moment: one of the two about it, for neither has another that tells more there."""
         kept = self._kept
-        if len(kept) < 2:
-            return kept[0].offset_ns if kept else 0.0
-        after = next((i for i in range(len(kept) - 1, 0, -1) if kept[i - 1].middle_ns <= ours_ns), 1)
-        one, other = kept[after - 1], kept[after]
-        part = (ours_ns - one.middle_ns) / (other.middle_ns - one.middle_ns)
-        return one.offset_ns + part * (other.offset_ns - one.offset_ns)
+        if kept[-1].middle_ns <= ours_ns:
+            return kept[-1]
+        after = bisect(kept, ours_ns, key=lambda each: each.middle_ns)
+        return min(kept[max(0, after - 1) : after + 1], key=lambda each: each.wrong_ns(ours_ns))

@@ -21,7 +21,7 @@ class SwarmAccount:
         fairness: of what subscribers waited for their deliveries.
         slow: the ledger of the members that were slow on purpose; empty without any.
         stamped: how many messages bore a stamp of the server's clock.
-        clock: that clock, where it was asked: ``offset_ms``, ``uncertainty_us``, ``drift_ppm``.
+        clock: that clock, where it was asked: ``offset_ms``, ``uncertainty_us``, and ``drift_ppm`` once that is known.
 
     """
 

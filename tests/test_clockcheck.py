@@ -40,6 +40,8 @@ def test_five_percent_of_the_limit(tmp_path, status):
     (check,) = check_clocks(run)
     assert check.ok
     assert "500.000 ms apart, known to 10 ms, drifting 50.0 ppm" in check.value
+    (check,) = check_clocks(run_of(tmp_path / "short", uncertainty_us=10_000.0, offset_ms=500.0))
+    assert check.value.endswith("500.000 ms apart, known to 10 ms")
 
 
 def test_what_is_counted_stands(tmp_path):
