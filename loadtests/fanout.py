@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from loadtests.duration import NS_PER_S
@@ -22,6 +23,8 @@ from loadtests.series import FIRST, LAST, MEDIAN
 __all__ = ["FanOut", "FanOuts"]
 
 NS_PER_US = 1000
+PATIENCE_S = 10.0
+"""Processes settle a message at the same age: who says nothing so long after the first has nobody to tell of."""
 
 
 class FanOut(NamedTuple):
@@ -66,29 +69,46 @@ class FanOuts:
         limits_ns: latency limits that objectives set for a series.
         shards: how many processes have a share of the subscribers.
 
+    Attributes:
+        late: shares of messages that were recorded without them.
+
     """
 
     def __init__(self, t0_ns: int, limits_ns: Callable[[str], Sequence[int]], shards: int) -> None:
         self._recorder = Recorder(t0_ns, limits_ns)
         self._shards = shards
-        self._partial: dict[tuple[str, int], tuple[int, FanOut]] = {}
+        self.late = 0
+        self._partial: dict[tuple[str, int], tuple[float, int, FanOut]] = {}  # since when, by how many; oldest first
+        self._given_up: dict[str, int] = {}  # up to which number of a stream nobody is waited for any more
         self._curve: defaultdict[tuple[int, int], Counter[str]] = defaultdict(Counter)
 
-    def add(self, rows: Iterable[Sequence[Any]]) -> None:
-        """One process's shares, each a :class:`FanOut`'s fields; a message is recorded with the last of them."""
+    def add(self, rows: Iterable[Sequence[Any]], now_s: float) -> None:
+        """One process's shares, each a :class:`FanOut`'s fields, that came at this moment.
+
+        A message is recorded with the last of them, or when that has not come for ``PATIENCE_S`` after the first.
+        """
         for row in rows:
             share = FanOut(*row)
             key = share.stream, share.sequence
-            n, before = self._partial.pop(key, (0, None))
+            since_s, n, before = self._partial.get(key, (now_s, 0, None))
+            if before is None and share.sequence <= self._given_up.get(share.stream, share.sequence - 1):
+                self.late += bool(share.reached or share.lost)
+                continue
             whole = before + share if before else share
             if n + 1 < self._shards:
-                self._partial[key] = n + 1, whole
+                self._partial[key] = since_s, n + 1, whole
             else:
+                self._partial.pop(key, None)
                 self._record(whole)
+        ripe = takewhile(lambda kept: kept[1][0] <= now_s - PATIENCE_S, self._partial.items())
+        for key, (_, _, whole) in list(ripe):
+            del self._partial[key]
+            self._given_up[whole.stream] = max(whole.sequence, self._given_up.get(whole.stream, whole.sequence))
+            self._record(whole)
 
     def finish(self) -> None:
-        """Record also what some process never told of, because it was lost, or had nobody on that channel."""
-        for _, whole in self._partial.values():
+        """Record also what some process has not told of yet, because it was lost, or had nobody on that channel."""
+        for _, _, whole in self._partial.values():
             self._record(whole)
         self._partial.clear()
 

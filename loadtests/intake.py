@@ -68,7 +68,7 @@ class Intake:
             return False
         intervals = [Interval.from_json(row) for row in batch.get("intervals", ())]
         if "fanned" in batch:
-            self._fanouts.add(batch["fanned"])
+            self._fanouts.add(batch["fanned"], self._clock_s())
             intervals += self._fan_out()
         self.write(lambda: self._writer.intervals(intervals))
         self._progress.add(intervals)
@@ -113,6 +113,8 @@ class Intake:
     def finish(self) -> None:
         """Nothing more comes: also what some process never told of is written."""
         self._fanouts.finish()
+        if late := self._fanouts.late:
+            self.event("fan-out", f"{late} fan-outs are without the share of a process that told of it too late")
         intervals = self._fan_out()
         self.write(lambda: self._writer.intervals(intervals))
 

@@ -1,6 +1,6 @@
 """The fan-out of a message, put together from the shares of the processes."""
 
-from loadtests.fanout import FanOut, FanOuts
+from loadtests.fanout import PATIENCE_S, FanOut, FanOuts
 from loadtests.interval import merge
 from loadtests.ledger import Message, Settled
 from loadtests.series import FIRST, LAST, MEDIAN
@@ -18,7 +18,7 @@ def fan_outs(shards, *batches, limits=(), finish=False):
     """Add batches of shares, and return the series' totals and the curve."""
     fanouts = FanOuts(0, lambda series: limits, shards)
     for batch in batches:
-        fanouts.add([list(row) for row in batch])
+        fanouts.add([list(row) for row in batch], 0)
     if finish:
         fanouts.finish()
     intervals, curve = fanouts.take()
@@ -61,6 +61,33 @@ def test_a_process_that_never_told():
     """Its part is missing, but what others know is recorded in the end."""
     found, _ = fan_outs(2, [share(0, 3, 0, 2, 5, 40)], finish=True)
     assert (found[LAST].ok, ms(found[LAST])) == (1, 40)
+
+
+def test_nobody_of_another_process():
+    """Where one of two processes has nobody on a channel, a message is recorded once the other has had time to tell."""
+    fanouts, recorded = FanOuts(0, lambda series: (), 2), []
+    for second in range(100):
+        fanouts.add([share(100 * second + k, 3, 0, 2, 5, 40, intended_s=second) for k in range(100)], second)
+        fanouts.add([], second)
+        recorded.append(sum(interval.count for interval in fanouts.take()[0] if interval.series == LAST))
+        assert len(fanouts._partial) <= 100 * (PATIENCE_S + 1)
+    assert recorded == [0] * 10 + [100] * 90
+    fanouts.finish()
+    assert sum(interval.count for interval in fanouts.take()[0] if interval.series == LAST) == 1000
+
+
+def test_a_share_that_comes_late():
+    """It is told of, and its message not recorded once more; an empty one has nothing to tell."""
+    fanouts = FanOuts(0, lambda series: (), 2)
+    fanouts.add([share(k, 3, 0, 2, 5, 40) for k in (4, 5)], 0)
+    fanouts.add([share(4, 3, 0, 1, 1, 1), share(6, 3, 0, 2, 5, 40)], 9)
+    fanouts.add([], 10)
+    fanouts.add([share(k, 2, 0, 2, 5, 50) for k in (5, 6, 7)], 11)  # 5 is late
+    fanouts.add([share(5, 0, 0), share(0, 1, 0, 1, 1, 1, stream="q")], 12)
+    assert fanouts.late == 1
+    fanouts.finish()
+    found = merge((one for one in fanouts.take()[0] if one.series == LAST), series=LAST)
+    assert found.count == 5
 
 
 def test_lost():

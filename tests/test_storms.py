@@ -327,7 +327,7 @@ def test_each_further_subscriber(tmp_path):
     posts = run(station, tmp_path, members, duration="1500ms", connect_rate="10/s")
     fanouts = FanOuts(0, lambda series: (), 1)
     for batch in posts:
-        fanouts.add(batch.get("fanned", ()))
+        fanouts.add(batch.get("fanned", ()), 0)
     intervals, rows = fanouts.take()
     found = reaches(rows)
     sizes = [round(one.subscribers) for one in found]
