@@ -13,6 +13,7 @@ recovered + duplicated + late + foreign. Until then, what was received and is no
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -52,8 +53,7 @@ class Ledger:
         self.counts = Counts()
         self._guard_ns = guard_ns
         self._drain_ns = drain_ns
-        self._places: dict[int, int] = {}
-        self._subscribers: list[int] = []
+        self._subscribed_to: defaultdict[int, set[Subscriptions]] = defaultdict(set)
         self._channels: dict[str, Subscriptions] = {}
         self._streams: dict[str, Stream] = {}
 
@@ -65,20 +65,21 @@ class Ledger:
 
         """
         known = self._stream(stream)
-        known.channel = self._channel(channel)
+        known.is_on(self._channel(channel))
         if first != known.settled + len(known.waiting):
             raise ValueError(f"the log of {stream} goes on at {first}, not at {known.settled + len(known.waiting)}")
         known.waiting.extend(messages)
 
     def subscribed(self, subscriber: int, channel: str, at_ns: int) -> None:
         """A subscription was acknowledged."""
-        self._channel(channel).begin(self._place(subscriber), at_ns, at_ns - self._drain_ns - MEMORY_NS)
+        known = self._channel(channel)
+        known.begin(subscriber, at_ns, at_ns - self._drain_ns - MEMORY_NS)
+        self._subscribed_to[subscriber].add(known)
 
     def unsubscribed(self, subscriber: int, at_ns: int, *, away: bool = False) -> None:
         """All of a subscriber's subscriptions ended; ``away``: against its will, and it will try to come back."""
-        place = self._place(subscriber)
-        for channel in self._channels.values():
-            channel.end(place, at_ns, away=away)
+        for channel in self._subscribed_to.pop(subscriber, ()):
+            channel.end(subscriber, at_ns, away=away)
 
     def received(self, subscriber: int, stream: str, sequence: int, at_ns: int = 0, *, live: bool = True) -> bool:
         """A delivery came; False when it was there already, or was given up as lost.
@@ -88,9 +89,9 @@ class Ledger:
         counts = self.counts
         counts.received += 1
         known = self._streams.get(stream) or self._stream(stream)
-        place = self._places.get(subscriber)
+        place = known.channel.places.get(subscriber)
         if place is None:
-            place = self._place(subscriber)
+            place = known.channel.place(subscriber)
         arrivals = known.unsettled.get(sequence)
         if arrivals is None:
             if 0 <= sequence < known.settled:
@@ -104,12 +105,12 @@ class Ledger:
         arrivals.came[place] = 1
         if live:
             arrivals.live_ns.append(at_ns)
-            highest = known.highest.get(place, -1)
+            highest = known.highest.get(subscriber, -1)
             if sequence < highest:
                 counts.reordered += 1
                 counts.displacement = max(counts.displacement, highest - sequence)
             else:
-                known.highest[place] = sequence
+                known.highest[subscriber] = sequence
         return True
 
     def settle(self, now_ns: int) -> Iterator[Settled]:
@@ -133,13 +134,6 @@ class Ledger:
         for stream in self._streams.values():
             self.counts.foreign += sum(arrivals.came.count(1) for arrivals in stream.unsettled.values())
             stream.unsettled.clear()
-
-    def _place(self, subscriber: int) -> int:
-        place = self._places.get(subscriber)
-        if place is None:
-            place = self._places[subscriber] = len(self._subscribers)
-            self._subscribers.append(subscriber)
-        return place
 
     def _channel(self, channel: str) -> Subscriptions:
         return self._channels.setdefault(channel, Subscriptions())
@@ -172,10 +166,10 @@ class Ledger:
         lost: list[int] = []
         away = 0
         if sent_ns <= channel.changed_ns + 2 * self._guard_ns:
-            asked = sorted(channel.places() | {k for k, one in enumerate(came) if one})
+            asked: Iterable[int] = range(len(channel.held))
         else:  # as good as always: only those are asked that have what they are not due, or the other way round
             asked = _differing(came, channel.held) if came != channel.held else []
-            agreeing = channel.holders - sum(channel.held[k] for k in asked if k < len(channel.held))
+            agreeing = channel.holders - sum(channel.held[k] for k in asked)
             counts.expected += agreeing
             counts.delivered += agreeing
             away = len(channel.away) - sum(k in channel.away for k in asked)
@@ -186,7 +180,7 @@ class Ledger:
                 counts.delivered += got
                 if not got:
                     given_up.add(place)
-                    lost.append(self._subscribers[place])
+                    lost.append(channel.subscribers[place])
             elif channel.away_at(place, sent_ns, until_ns):
                 away += 1
                 if got:

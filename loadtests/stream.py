@@ -49,7 +49,18 @@ class Stream:
         self.channel = Subscriptions()  # until its publisher's log says which
         self.settled = 0
         self.waiting: deque[Message] = deque()
-        self.highest: dict[int, int] = {}
+        self.highest: dict[int, int] = {}  # by subscriber
         self.unsettled: dict[int, Arrivals] = {}
         self.missing: dict[int, Left] = {}  # by number, of those that somebody lacked
         self.forgotten = -1
+
+    def is_on(self, channel: Subscriptions) -> None:
+        """Its publisher's log says on which channel it is; what came before that takes its places there."""
+        if channel is self.channel:
+            return
+        places = [channel.place(subscriber) for subscriber in self.channel.subscribers]
+        for arrivals in self.unsettled.values():
+            before, arrivals.came = arrivals.came, bytearray(len(channel.held))
+            for place, came in zip(places, before, strict=False):
+                arrivals.came[place] = came
+        self.channel = channel

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-
 __all__ = ["Subscriptions"]
 
 OPEN = 2**63
@@ -22,9 +20,11 @@ class _Window:
 
 
 class Subscriptions:
-    """Of one channel, by the subscribers' places, which are numbered from 0; times in ns.
+    """Of one channel, where whoever was subscribed, or sent something, has a place, numbered from 0; times in ns.
 
     Attributes:
+        places: by subscriber.
+        subscribers: by place.
         held: 1 at the place of each that is subscribed now.
         holders: how many those are.
         away: the places of those whose connection was lost, and who are not subscribed again yet.
@@ -32,21 +32,33 @@ class Subscriptions:
 
     """
 
-    __slots__ = ("_windows", "away", "changed_ns", "held", "holders")
+    __slots__ = ("_windows", "away", "changed_ns", "held", "holders", "places", "subscribers")
 
     def __init__(self) -> None:
+        self.places: dict[int, int] = {}
+        self.subscribers: list[int] = []
         self.held = bytearray()
         self.holders = 0
         self.away: set[int] = set()
         self.changed_ns = -OPEN
-        self._windows: dict[int, list[_Window]] = {}
+        self._windows: list[list[_Window]] = []
 
-    def begin(self, place: int, at_ns: int, forget_ns: int) -> None:
+    def place(self, subscriber: int) -> int:
+        """A subscriber's place, which it has from now on."""
+        place = self.places.get(subscriber)
+        if place is None:
+            place = self.places[subscriber] = len(self.subscribers)
+            self.subscribers.append(subscriber)
+            self.held.append(0)
+            self._windows.append([])
+        return place
+
+    def begin(self, subscriber: int, at_ns: int, forget_ns: int) -> None:
         """A subscription was acknowledged, maybe once more; its windows of before ``forget_ns`` are forgotten."""
-        self.held.extend(bytes(max(0, place + 1 - len(self.held))))
+        place = self.place(subscriber)
         if self.held[place]:
             return
-        windows = self._windows.setdefault(place, [])
+        windows = self._windows[place]
         if place in self.away:
             self.away.discard(place)
             windows[-1].away_until_ns = at_ns
@@ -56,10 +68,9 @@ class Subscriptions:
         self.held[place] = 1
         self.changed_ns = max(self.changed_ns, at_ns)
 
-    def end(self, place: int, at_ns: int, *, away: bool) -> None:
-        """It ended, if there was one; ``away``: against its will, and it will try to come back."""
-        if place >= len(self.held) or not self.held[place]:
-            return
+    def end(self, subscriber: int, at_ns: int, *, away: bool) -> None:
+        """A subscription that is held ended; ``away``: against its will, and it will try to come back."""
+        place = self.places[subscriber]
         window = self._windows[place][-1]
         window.end_ns = at_ns
         if away:
@@ -69,17 +80,13 @@ class Subscriptions:
         self.held[place] = 0
         self.changed_ns = max(self.changed_ns, at_ns)
 
-    def places(self) -> Set[int]:
-        """Everybody who ever was subscribed."""
-        return self._windows.keys()
-
     def held_at(self, place: int, sent_ns: int, guard_ns: int, until_ns: int = 0) -> bool:
         """Whether a subscription was held from ``guard`` before a message was sent until ``guard`` after.
 
         Of one that was sent some time until ``until_ns``: all that time.
         """
         last_ns = max(sent_ns, until_ns) + guard_ns
-        for window in reversed(self._windows.get(place, ())):
+        for window in reversed(self._windows[place]):
             if window.end_ns < last_ns:
                 break  # as did those before it
             if window.start_ns + guard_ns <= sent_ns:
@@ -89,7 +96,7 @@ class Subscriptions:
     def away_at(self, place: int, sent_ns: int, until_ns: int = 0) -> bool:
         """Whether its connection was lost, and not yet subscribed again, when a message was (or may have been) sent."""
         last_ns = max(sent_ns, until_ns)
-        for window in reversed(self._windows.get(place, ())):
+        for window in reversed(self._windows[place]):
             if window.end_ns <= last_ns and sent_ns < window.away_until_ns:
                 return True
             if window.start_ns <= sent_ns:

@@ -2,12 +2,14 @@
 
 import random
 import tracemalloc
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtests.ledger import MEMORY_NS, Ledger, Message
+from loadtests.subscriptions import Subscriptions
 from tests.oracles.slow_ledger import SlowLedger
 
 S = 1_000_000_000
@@ -194,14 +196,18 @@ def test_settled_after_the_drain():
 
 
 def test_received_before_its_log():
-    """A delivery may come before the log of a publisher in another process does."""
+    """A delivery may come before the log of a publisher in another process does, which says to whom it was due."""
     ledger = Ledger(GUARD, DRAIN)
-    ledger.subscribed(1, "c", -GUARD)
-    assert ledger.received(1, "p", 0)
-    assert not ledger.received(1, "p", 0)
-    published(ledger, 1)
-    settled(ledger)
-    assert (ledger.counts.delivered, ledger.counts.duplicated, ledger.counts.foreign) == (1, 1, 0)
+    for subscriber in (1, 2, 3):
+        ledger.subscribed(subscriber, "c", -GUARD)
+    assert ledger.received(3, "p", 0)
+    assert ledger.received(2, "p", 0)
+    assert not ledger.received(2, "p", 0)
+    assert ledger.received(3, "p", 1)
+    published(ledger, 2)
+    assert not ledger.received(3, "p", 1)
+    assert settled(ledger) == [(1, "p", 0), (1, "p", 1), (2, "p", 1)]
+    assert (ledger.counts.delivered, ledger.counts.duplicated, ledger.counts.foreign) == (3, 2, 0)
 
 
 def test_log_later_than_the_drain():
@@ -443,7 +449,7 @@ happenings = st.lists(
     st.one_of(
         st.tuples(st.just("publish"), st.integers(0, 1), st.integers(0, 3 * S), st.sampled_from([0, 0, S])),
         st.tuples(st.just("receive"), st.integers(0, 2), st.integers(0, 2), st.integers(-1, 12), st.booleans()),
-        st.tuples(st.just("subscribe"), st.integers(0, 1)),
+        st.tuples(st.just("subscribe"), st.integers(0, 1), st.integers(0, 1)),
         st.tuples(st.just("unsubscribe"), st.integers(0, 1), st.booleans()),
         st.tuples(st.just("settle")),
         st.tuples(st.just("pass"), st.integers(0, 7 * S)),
@@ -469,20 +475,47 @@ def test_identities(events):
                 at = max(now - ago, *(sent[stream][-1:] or [0]), 0)
                 for book in (ledger, slow):
                     log = [Message(at, at, min(at + unsure, now) if unsure else 0)]
-                    book.published(f"p{stream}", "c", len(sent[stream]), log)
+                    book.published(f"p{stream}", f"c{stream}", len(sent[stream]), log)
                 sent[stream].append(at)
             case "receive", [subscriber, stream, sequence, live]:
                 for book in (ledger, slow):
                     book.received(subscriber, f"p{stream}", sequence, now, live=live)
-            case "subscribe", [subscriber]:
+            case "subscribe", [subscriber, channel]:
                 for book in (ledger, slow):
-                    book.subscribed(subscriber, "c", now)
+                    book.subscribed(subscriber, f"c{channel}", now)
             case "unsubscribe", [subscriber, away]:
                 for book in (ledger, slow):
                     book.unsubscribed(subscriber, now, away=away)
     settled(ledger)
     slow.settle(2**62)
     assert ledger.counts == slow.counts()
+
+
+def test_a_channel_for_each(monkeypatch):
+    """Where each member is alone on its channel, what one costs does not depend on how many there are."""
+    ended, n = Counter(), 1000
+    end = Subscriptions.end
+    monkeypatch.setattr(
+        Subscriptions, "end", lambda self, who, *at, **how: (ended.update([who]), end(self, who, *at, **how))
+    )
+    ledger = Ledger(GUARD, DRAIN)
+    tracemalloc.start()
+    try:
+        for one in range(n):
+            ledger.subscribed(one, f"c{one}", -GUARD)
+            published(ledger, 5, f"p{one}", f"c{one}")
+            for number in range(5):
+                ledger.received(one, f"p{one}", number)
+        each = tracemalloc.get_traced_memory()[0] / n
+    finally:
+        tracemalloc.stop()
+    assert each < 5000  # a place for each of a thousand in each of five messages would be as much again
+    for one in range(n):
+        ledger.unsubscribed(one, S)
+        ledger.unsubscribed(one, S)  # it has none any more
+    assert ended == Counter(range(n))
+    assert settled(ledger) == []
+    assert ledger.counts.outside == 5 * n
 
 
 def test_memory():
