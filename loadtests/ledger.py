@@ -161,19 +161,20 @@ class Ledger:
     def _settled(self, stream: Stream, sequence: int, message: Message, came: bytearray) -> list[int]:
         """Count a message; the subscribers that lost it."""
         channel, counts, sent_ns, until_ns = stream.channel, self.counts, message.sent_ns, message.until_ns
+        # Asked are those who came or went about then, and who has what it is not due, or the other way round.
+        asked = channel.changed_since(sent_ns - 2 * self._guard_ns)
+        if came != channel.held:
+            asked.update(_differing(came, channel.held))
+        agreeing = channel.holders - sum(map(channel.held.__getitem__, asked))
+        away = len(channel.away - asked)
+        counts.expected += agreeing
+        counts.delivered += agreeing
+        if not (asked or away):
+            return []
         given_up: set[int] = set()
         had: set[int] = set()
         lost: list[int] = []
-        away = 0
-        if sent_ns <= channel.changed_ns + 2 * self._guard_ns:
-            asked: Iterable[int] = range(len(channel.held))
-        else:  # as good as always: only those are asked that have what they are not due, or the other way round
-            asked = _differing(came, channel.held) if came != channel.held else []
-            agreeing = channel.holders - sum(channel.held[k] for k in asked)
-            counts.expected += agreeing
-            counts.delivered += agreeing
-            away = len(channel.away) - sum(k in channel.away for k in asked)
-        for place in asked:
+        for place in sorted(asked):
             got = place < len(came) and came[place]
             if channel.held_at(place, sent_ns, self._guard_ns, until_ns):
                 counts.expected += 1

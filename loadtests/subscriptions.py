@@ -28,11 +28,10 @@ class Subscriptions:
         held: 1 at the place of each that is subscribed now.
         holders: how many those are.
         away: the places of those whose connection was lost, and who are not subscribed again yet.
-        changed_ns: when somebody last came or went.
 
     """
 
-    __slots__ = ("_windows", "away", "changed_ns", "held", "holders", "places", "subscribers")
+    __slots__ = ("_changed_ns", "_windows", "away", "held", "holders", "places", "subscribers")
 
     def __init__(self) -> None:
         self.places: dict[int, int] = {}
@@ -40,7 +39,7 @@ class Subscriptions:
         self.held = bytearray()
         self.holders = 0
         self.away: set[int] = set()
-        self.changed_ns = -OPEN
+        self._changed_ns: dict[int, int] = {}  # when who came or went last, in that order
         self._windows: list[list[_Window]] = []
 
     def place(self, subscriber: int) -> int:
@@ -66,7 +65,7 @@ class Subscriptions:
         windows.append(_Window(at_ns))
         self.holders += 1
         self.held[place] = 1
-        self.changed_ns = max(self.changed_ns, at_ns)
+        self._change(place, at_ns)
 
     def end(self, subscriber: int, at_ns: int, *, away: bool) -> None:
         """A subscription that is held ended; ``away``: against its will, and it will try to come back."""
@@ -78,7 +77,16 @@ class Subscriptions:
             self.away.add(place)
         self.holders -= 1
         self.held[place] = 0
-        self.changed_ns = max(self.changed_ns, at_ns)
+        self._change(place, at_ns)
+
+    def changed_since(self, at_ns: int) -> set[int]:
+        """The places of those who came or went then or later; all others are what they were."""
+        since: set[int] = set()
+        for place, changed_ns in reversed(self._changed_ns.items()):
+            if changed_ns < at_ns:
+                break
+            since.add(place)
+        return since
 
     def held_at(self, place: int, sent_ns: int, guard_ns: int, until_ns: int = 0) -> bool:
         """Whether a subscription was held from ``guard`` before a message was sent until ``guard`` after.
@@ -102,3 +110,9 @@ class Subscriptions:
             if window.start_ns <= sent_ns:
                 break  # those before it were over by then
         return False
+
+    def _change(self, place: int, at_ns: int) -> None:
+        if self._changed_ns:
+            at_ns = max(at_ns, next(reversed(self._changed_ns.values())))  # in order, though stamps may not be
+        self._changed_ns.pop(place, None)
+        self._changed_ns[place] = at_ns

@@ -167,6 +167,18 @@ def test_subscribed_again():
     assert [sequence for _, _, sequence in settled(ledger)] == [*range(2, 9), *range(22, 30)]
 
 
+def test_told_out_of_order():
+    """Who came last is asked though one that came before is told of after it."""
+    ledger = Ledger(GUARD, DRAIN)
+    ledger.subscribed(1, "c", 100 * S)
+    ledger.subscribed(2, "c", 90 * S)
+    ledger.published("p", "c", 0, [message(101 * S)])
+    for subscriber in (1, 2):
+        ledger.received(subscriber, "p", 0, 101 * S)
+    settled(ledger)
+    assert (ledger.counts.delivered, ledger.counts.outside) == (1, 1)
+
+
 def test_channels_and_streams():
     """Only a channel's subscribers are due its messages, from each of its publishers by number."""
     ledger = Ledger(0, DRAIN)
@@ -448,9 +460,9 @@ def test_places_do_not_matter():
 happenings = st.lists(
     st.one_of(
         st.tuples(st.just("publish"), st.integers(0, 1), st.integers(0, 3 * S), st.sampled_from([0, 0, S])),
-        st.tuples(st.just("receive"), st.integers(0, 2), st.integers(0, 2), st.integers(-1, 12), st.booleans()),
-        st.tuples(st.just("subscribe"), st.integers(0, 1), st.integers(0, 1)),
-        st.tuples(st.just("unsubscribe"), st.integers(0, 1), st.booleans()),
+        st.tuples(st.just("receive"), st.integers(0, 3), st.integers(0, 2), st.integers(-1, 12), st.booleans()),
+        st.tuples(st.just("subscribe"), st.integers(0, 2), st.integers(0, 1)),
+        st.tuples(st.just("unsubscribe"), st.integers(0, 2), st.booleans()),
         st.tuples(st.just("settle")),
         st.tuples(st.just("pass"), st.integers(0, 7 * S)),
     ),
@@ -489,6 +501,25 @@ def test_identities(events):
     settled(ledger)
     slow.settle(2**62)
     assert ledger.counts == slow.counts()
+
+
+def test_who_comes_and_goes_is_asked(monkeypatch):
+    """What settling a message takes goes by how many came or went about then, not by how many there are."""
+    asked, held_at = Counter(), Subscriptions.held_at
+    monkeypatch.setattr(Subscriptions, "held_at", lambda *args: (asked.update([args[1]]), held_at(*args))[1])
+    ledger = Ledger(GUARD, DRAIN)
+    for one in range(1000):
+        ledger.subscribed(one, "c", -100 * S)
+    for second in range(60):
+        ledger.unsubscribed(second % 5, second * S)
+        published(ledger, 1, first=second, start_ns=second * S + 1)
+        for one in range(1000):
+            if one != second % 5:
+                ledger.received(one, "p", second)
+        ledger.subscribed(second % 5, "c", second * S + 2)
+        settle(ledger, second * S)
+    assert asked.keys() == set(range(5))
+    assert settled(ledger) == []
 
 
 def test_a_channel_for_each(monkeypatch):
