@@ -2,8 +2,8 @@
 
 Each process of the swarm knows its own subscribers only. Here their shares of a message are put together, and it is
 recorded once, as three series: ``ws deliver first``, ``ws deliver median`` and ``ws deliver last``, which is when the
-fan-out was complete. Of several processes the first is the earliest and the last the latest; the median of all lies
-between the medians of the shares, and the largest of these is taken.
+fan-out was complete. Who lost it has it infinitely late. Of several processes the first is the earliest and the last
+the latest; the median is the earliest moment by which half of all must have had it, as far as the shares tell.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ PATIENCE_S = 10.0
 
 
 class FanOut(NamedTuple):
-    """What became of a message in one process: how many it reached, how many lost it, and when it arrived (ns)."""
+    """What became of a message in one process: how many it reached, how many lost it, and when it arrived (ns).
+
+    Where more lost it than had it there is no median, and the last stands for it.
+    """
 
     stream: str
     sequence: int
@@ -48,17 +51,18 @@ class FanOut(NamedTuple):
 
     def __add__(self, other: FanOut) -> FanOut:  # type: ignore[override]
         """Both shares together."""
-        if not (self.reached and other.reached):
-            some = self if self.reached else other
-            return some._replace(lost=self.lost + other.lost)
-        return FanOut(
-            *self[:4],
-            self.reached + other.reached,
-            self.lost + other.lost,
-            min(self.first_ns, other.first_ns),
-            max(self.median_ns, other.median_ns),
-            max(self.last_ns, other.last_ns),
-        )
+        shares = [share for share in (self, other) if share.reached] or [self]
+        times = sorted(at_ns for share in shares for at_ns in share[-3:])
+        reached, lost = self.reached + other.reached, self.lost + other.lost
+        half = (reached + lost + 1) // 2
+        median = next((at_ns for at_ns in times if self.had_by(at_ns) + other.had_by(at_ns) >= half), times[-1])
+        return FanOut(*shares[0][:4], reached, lost, times[0], median, times[-1])
+
+    def had_by(self, at_ns: int) -> int:
+        """How many had it by then, at least."""
+        if at_ns >= self.last_ns:
+            return self.reached
+        return (self.reached + self.lost + 1) // 2 if at_ns >= self.median_ns else int(at_ns >= self.first_ns)
 
 
 class FanOuts:
@@ -127,7 +131,7 @@ class FanOuts:
             return
         _, _, intended, sent, reached, lost, *arrived = whole
         for series, at_ns in zip((FIRST, MEDIAN, LAST), arrived, strict=True):
-            came = reached and not (lost and series == LAST) and not (lost >= reached and series == MEDIAN)
+            came = reached and not (lost and series == LAST) and not (lost > reached and series == MEDIAN)
             self._recorder.record(
                 series, intended, sent, at_ns if came else intended, int(Outcome.OK if came else Outcome.LOST)
             )

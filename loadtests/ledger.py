@@ -32,8 +32,8 @@ MEMORY_NS = 600 * 1_000_000_000
 class Settled(NamedTuple):
     """What became of one message among the subscribers of this process.
 
-    ``arrived_ns`` holds the first, the middle (the lower of two) and the last live arrival, None where nobody got it;
-    ``reached`` how many did.
+    ``arrived_ns`` holds the first, the middle and the last live arrival, None where nobody got it; ``reached`` how many
+    did. Who lost it is behind them all: the middle is the lower of two, and the last where more lost it than got it.
     """
 
     stream: str
@@ -123,7 +123,8 @@ class Ledger:
                 arrivals = stream.unsettled.pop(sequence, None) or Arrivals(0)
                 lost = self._settled(stream, sequence, message, arrivals.came)
                 live = arrivals.live_ns
-                ends = (live[0], live[(len(live) - 1) // 2], live[-1]) if live else None
+                middle = min(len(live), (len(live) + len(lost) + 1) // 2) - 1
+                ends = (live[0], live[middle], live[-1]) if live else None
                 yield Settled(name, sequence, message, lost, len(live), ends)
             while stream.missing and next(iter(stream.missing.values())).message.sent_ns < now_ns - MEMORY_NS:
                 stream.forgotten = next(iter(stream.missing))

@@ -1,8 +1,12 @@
 """The fan-out of a message, put together from the shares of the processes."""
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from loadtests.fanout import PATIENCE_S, FanOut, FanOuts
 from loadtests.interval import merge
-from loadtests.ledger import Message, Settled
+from loadtests.ledger import Ledger, Message, Settled
 from loadtests.series import FIRST, LAST, MEDIAN
 
 MS, S = 1_000_000, 1_000_000_000
@@ -47,14 +51,65 @@ def test_one_process():
 
 
 def test_two_processes():
-    """The earliest, the larger median, the latest; nothing is recorded until both have told."""
-    one, other = share(0, 3, 0, 2, 5, 40), share(0, 2, 0, 1, 9, 30)
+    """The earliest, the median, the latest; nothing is recorded until both have told."""
+    one, other = share(0, 3, 0, 2, 5, 40), share(0, 2, 0, 1, 1, 30)  # 1, 2, 5, 30 and 40 ms
     found, curve = fan_outs(2, [one], [share(1, 1, 0, 1, 1, 1)])
     assert (found[LAST].count, curve) == (0, [])
     found, curve = fan_outs(2, [one], [other])
-    assert [ms(found[name]) for name in (FIRST, MEDIAN, LAST)] == [1, 9, 40]
+    assert [ms(found[name]) for name in (FIRST, MEDIAN, LAST)] == [1, 5, 40]
     assert (curve[0]["subscribers"], curve[0]["last_us"]) == (5, 40_000)
     assert one + other == other + one
+
+
+def settled(arrived, lost):
+    """Return one process's share of a message that was due at 0, lost by so many, as its ledger settles it."""
+    ledger = Ledger(0, S)
+    for one in range(len(arrived) + lost):
+        ledger.subscribed(one, "c", -S)
+    ledger.published("p", "c", 0, [Message(0, 0)])
+    for one, at in enumerate(sorted(arrived)):
+        ledger.received(one, "p", 0, at * MS)
+    (row,) = ledger.settle(2**62)
+    return FanOut.of(row)
+
+
+@pytest.mark.parametrize(
+    ("lost", "median_ms"),
+    [
+        (0, 5),  # of ten: the lower of the fifth and the sixth
+        (1, 6),  # of eleven the sixth
+        (9, 10),  # of nineteen the tenth
+        (10, 10),  # of twenty the lower of the tenth and one that never came
+        (11, None),
+    ],
+)
+def test_the_median_of_all(lost, median_ms):
+    """One that ten subscribers had after 1, 2, ..., 10 ms and others never: these are later than any."""
+    found, _ = fan_outs(1, [settled(range(1, 11), lost)])
+    assert found[MEDIAN].lost == (median_ms is None)
+    assert (ms(found[MEDIAN]) if median_ms else None) == median_ms
+
+
+parts = st.lists(st.tuples(st.lists(st.integers(1, 20), max_size=6), st.integers(0, 4)), min_size=1, max_size=4)
+
+
+@given(parts)
+def test_the_median_of_several_processes(shares):
+    """It is never said to be earlier than it was, nor later than the latest of theirs; where none is, it is lost."""
+    whole, *more = (settled(arrived, lost) for arrived, lost in shares)
+    for one in more:
+        whole += one
+    arrived, lost = sorted(at for times, _ in shares for at in times), sum(lost for _, lost in shares)
+    found, _ = fan_outs(1, [whole])
+    half = (len(arrived) + lost + 1) // 2
+    assert found[MEDIAN].count == (half > 0)
+    assert found[MEDIAN].lost == (half > len(arrived))
+    assert (whole.reached, whole.lost) == (len(arrived), lost)
+    if 0 < half <= len(arrived):
+        assert whole.median_ns >= arrived[half - 1] * MS
+        each = [settled(times, lost) for times, lost in shares if times or lost]
+        if all(one.reached >= one.lost for one in each):
+            assert whole.median_ns <= max(one.median_ns for one in each)
 
 
 def test_a_process_that_never_told():
