@@ -188,7 +188,8 @@ class Books:
             for _ in settled.lost:
                 self.recorder.record(DELIVER, intended_ns, sent_ns, sent_ns + self._drain_ns, int(Outcome.LOST))
             heard = self._heard_streams.get(settled.stream)
-            if until_ns != sent_ns and (heard is None or heard.stamped):  # else nobody knows how long it took
+            untimed = until_ns == sent_ns and settled.reached  # one that nobody had lies between two of the same time
+            if not untimed and (heard is None or heard.stamped):  # else nobody knows how long it took
                 self._fanned.append(FanOut.of(settled, heard.first if heard else 0))
         for _ in self.slow.settle(now_ns):
             pass  # counted there, and held against nobody: they were slow on purpose

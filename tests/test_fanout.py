@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtests.books import EVERY_CHANNEL, Books
 from loadtests.fanout import PATIENCE_S, FanOut, FanOuts
 from loadtests.interval import merge
 from loadtests.ledger import Ledger, Message, Settled
+from loadtests.member import Broadcast
 from loadtests.series import FIRST, LAST, MEDIAN
 
 MS, S = 1_000_000, 1_000_000_000
@@ -179,3 +181,28 @@ def test_of_what_was_settled():
     row = FanOut.of(Settled("news", 3, Message(1, 2), [7, 8], 4, (5, 6, 9)), shift=1000)
     assert row == FanOut("news", 1003, 1, 2, 4, 2, 5, 6, 9)
     assert FanOut.of(Settled("news", 3, Message(1, 2), [7], 0, None)) == FanOut("news", 3, 1, 2, 0, 1)
+
+
+def test_lost_between_two_of_the_same_millisecond():
+    """One that nobody had is lost to its last subscriber, also where its neighbours bear the same time."""
+    books = Books(0, lambda _: (), S, 2 * S, shared=False)
+    for one in range(3):
+        books.ledger.subscribed(one, EVERY_CHANNEL, -S)
+
+    def hear(number, sent_ns, hearers=3):
+        for one in range(hearers):
+            stream, sequence, *_ = books.hear(Broadcast("news", number, sent_ns), 6 * S, by_channel=False)
+            books.ledger.received(one, stream, sequence, 6 * S)
+
+    hear(7, None)  # nobody knows how long it took
+    hear(8, 5 * S)
+    hear(10, 5 * S, hearers=2)
+    hear(12, 5 * S + MS)
+    books.settle(20 * S)
+    assert [(one.sequence, one.reached, one.lost) for one in books.take_fanned()] == [
+        (8, 3, 0),
+        (9, 0, 3),
+        (10, 2, 1),
+        (11, 0, 3),
+        (12, 3, 0),
+    ]
