@@ -7,7 +7,7 @@ eligible subscriber has it, or it is lost. A message sent while a subscriber was
 subscribed again, is no loss; it is *recovered* if the server sends it afterwards. What is settled is forgotten, so
 memory does not grow with the run: of what did not come, it is known for ``MEMORY_NS`` to whom it did not.
 
-Identities, exact once the ledger is closed: expected = delivered + lost, and received = delivered + outside +
+Identities, exact once all is settled: expected = delivered + lost, and received = delivered + outside +
 recovered + duplicated + late + foreign. Until then, what was received and is not settled yet is missing on the right.
 """
 
@@ -19,14 +19,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from loadtests.duration import NS_PER_S
 from loadtests.ledgercounts import Counts
 from loadtests.stream import Arrivals, Left, Message, Stream
 from loadtests.subscriptions import Subscriptions
 
-__all__ = ["MEMORY_NS", "Ledger", "Message", "Settled"]
+__all__ = ["LOG_NS", "MEMORY_NS", "Ledger", "Message", "Settled"]
 
-MEMORY_NS = 600 * 1_000_000_000
+MEMORY_NS = 600 * NS_PER_S
 """What comes later than this after it was sent counts as late, though it may be a copy."""
+LOG_NS = 60 * NS_PER_S
+"""Nobody's log comes later than this after the drain: what it does not tell of by then was published by nobody."""
 
 
 class Settled(NamedTuple):
@@ -56,6 +59,7 @@ class Ledger:
         self._subscribed_to: defaultdict[int, set[Subscriptions]] = defaultdict(set)
         self._channels: dict[str, Subscriptions] = {}
         self._streams: dict[str, Stream] = {}
+        self._swept_ns = 0
 
     def published(self, stream: str, channel: str, first: int, messages: Iterable[Message]) -> None:
         """A publisher's log: consecutive messages of a stream, the first numbered ``first``.
@@ -66,8 +70,8 @@ class Ledger:
         """
         known = self._stream(stream)
         known.is_on(self._channel(channel))
-        if first != known.settled + len(known.waiting):
-            raise ValueError(f"the log of {stream} goes on at {first}, not at {known.settled + len(known.waiting)}")
+        if first != known.known().stop:
+            raise ValueError(f"the log of {stream} goes on at {first}, not at {known.known().stop}")
         known.waiting.extend(messages)
 
     def subscribed(self, subscriber: int, channel: str, at_ns: int) -> None:
@@ -96,7 +100,7 @@ class Ledger:
         if arrivals is None:
             if 0 <= sequence < known.settled:
                 return self._after_settlement(known, place, sequence)
-            arrivals = known.unsettled[sequence] = Arrivals(len(known.channel.held))
+            arrivals = known.unsettled[sequence] = Arrivals(len(known.channel.held), at_ns)
         if place >= len(arrivals.came):
             arrivals.came.extend(bytes(place + 1 - len(arrivals.came)))
         if arrivals.came[place]:
@@ -114,13 +118,13 @@ class Ledger:
         return True
 
     def settle(self, now_ns: int) -> Iterator[Settled]:
-        """Settle every message sent at least ``drain`` ago."""
+        """Settle every message sent at least ``drain`` ago; and once a second what nobody published."""
         for name, stream in self._streams.items():
             waiting = stream.waiting
             while waiting and max(waiting[0].sent_ns, waiting[0].until_ns) <= now_ns - self._drain_ns:
                 message, sequence = waiting.popleft(), stream.settled
                 stream.settled += 1
-                arrivals = stream.unsettled.pop(sequence, None) or Arrivals(0)
+                arrivals = stream.unsettled.pop(sequence, None) or Arrivals(0, 0)
                 lost = self._settled(stream, sequence, message, arrivals.came)
                 live = arrivals.live_ns
                 middle = min(len(live), (len(live) + len(lost) + 1) // 2) - 1
@@ -129,12 +133,16 @@ class Ledger:
             while stream.missing and next(iter(stream.missing.values())).message.sent_ns < now_ns - MEMORY_NS:
                 stream.forgotten = next(iter(stream.missing))
                 del stream.missing[stream.forgotten]
+        if now_ns >= self._swept_ns + NS_PER_S:
+            self._swept_ns = now_ns
+            self._sweep(now_ns - self._drain_ns - LOG_NS)
 
-    def close(self) -> None:
-        """After the last settlement: what is still unaccounted for was never published by anyone."""
-        for stream in self._streams.values():
-            self.counts.foreign += sum(arrivals.came.count(1) for arrivals in stream.unsettled.values())
-            stream.unsettled.clear()
+    def _sweep(self, since_ns: int) -> None:
+        """Count and forget what came before then and was published by nobody, and streams of which there is no more."""
+        for name, stream in list(self._streams.items()):
+            self.counts.foreign += stream.take_foreign(since_ns)
+            if not (stream.unsettled or stream.known().stop):
+                del self._streams[name]
 
     def _channel(self, channel: str) -> Subscriptions:
         return self._channels.setdefault(channel, Subscriptions())
@@ -151,6 +159,7 @@ class Ledger:
             late = sequence <= stream.forgotten
         elif late := place in left.given_up:
             left.given_up.discard(place)
+            counts.belated += stream.channel.held_at(place, left.message.sent_ns, self._guard_ns, left.message.until_ns)
         elif place not in left.had and stream.channel.away_at(place, left.message.sent_ns, left.message.until_ns):
             left.had.add(place)
             counts.recovered += 1

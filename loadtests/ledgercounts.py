@@ -23,6 +23,8 @@ class Counts:
     """By how many numbers, at most, one came after a higher one."""
     late: int = 0
     """Came after the message was settled: as lost, which it stays, or as not due."""
+    belated: int = 0
+    """Of the late ones, those that were due, and so are counted as lost."""
     outside: int = 0
     """Came in time to a subscriber that was not (yet, or any more) eligible."""
     away: int = 0
@@ -38,9 +40,9 @@ class Counts:
         return asdict(self)
 
     def after_all(self) -> dict[str, int]:
-        """Expected, delivered and lost of those that were slow on purpose: what came after the drain did come."""
-        late = min(self.late, self.lost)
-        return {"expected": self.expected, "delivered": self.delivered + late, "lost": self.lost - late}
+        """Of those that were slow on purpose: what came after the drain did come. Foreign stays what it is."""
+        delivered, lost = self.delivered + self.belated, self.lost - self.belated
+        return {"expected": self.expected, "delivered": delivered, "lost": lost, "foreign": self.foreign}
 
     @staticmethod
     def together(ledgers: Iterable[Mapping[str, int]]) -> dict[str, int]:

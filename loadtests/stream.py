@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
+from itertools import takewhile
 from typing import NamedTuple
 
 from loadtests.subscriptions import Subscriptions
@@ -23,11 +24,12 @@ class Message(NamedTuple):
 
 
 class Arrivals:
-    """Of one message that is not settled."""
+    """Of one message that is not settled, from the first of them on."""
 
-    __slots__ = ("came", "live_ns")
+    __slots__ = ("came", "live_ns", "since_ns")
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, since_ns: int) -> None:
+        self.since_ns = since_ns
         self.came = bytearray(places)
         self.live_ns = array("q")
 
@@ -64,3 +66,14 @@ class Stream:
             for place, came in zip(places, before, strict=False):
                 arrivals.came[place] = came
         self.channel = channel
+
+    def known(self) -> range:
+        """The numbers that its publisher's log tells of, and that are not settled."""
+        return range(self.settled, self.settled + len(self.waiting))
+
+    def take_foreign(self, since_ns: int) -> int:
+        """How many deliveries came before then of numbers that no log has told of; they are forgotten."""
+        known = self.known()
+        early = takewhile(lambda one: one[1].since_ns < since_ns, self.unsettled.items())
+        foreign = [sequence for sequence, _ in early if sequence not in known]
+        return sum(self.unsettled.pop(sequence).came.count(1) for sequence in foreign)

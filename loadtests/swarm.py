@@ -130,8 +130,6 @@ class Swarm:
             connection.finish()
         self.books.count_connected(time.monotonic_ns(), last=True)
         self.books.settle(time.monotonic_ns() if stopped_early else 2**62)
-        if not stopped_early:
-            self.books.ledger.close()
         accounting.update(self._requests.accounting())
         accounting.update(self._load.accounting() if self._load else {})
         for _ in self._requests.answers.judge():

@@ -18,6 +18,7 @@ _MEANING: Final = {
     "reordered": "overtook another",
     "displacement": "numbers that one was overtaken by, at most",
     "late": "came after it was given up",
+    "belated": "of these had been due, and count as lost",
     "away": "published while a subscriber's connection was lost",
     "recovered": "of these came afterwards",
     "outside": "came beside a subscription",
@@ -25,7 +26,7 @@ _MEANING: Final = {
     "received": "in all",
 }
 _MUST_BE_ZERO: Final = frozenset({"lost", "duplicated", "reordered", "late", "foreign"})
-_ONLY_IF_ANY: Final = frozenset({"late", "outside", "foreign", "displacement", "away", "recovered"})
+_ONLY_IF_ANY: Final = frozenset({"late", "belated", "outside", "foreign", "displacement", "away", "recovered"})
 
 
 def ledger(run: Run) -> list[tuple[str, str, str, bool]]:
@@ -48,5 +49,7 @@ def ledger(run: Run) -> list[tuple[str, str, str, bool]]:
         rows.append(("fairness", significant(fairness), "of mean delivery times by Jain's index; 1: all alike", False))
     if slow := run.swarm.slow:
         meaning = f"lost, of {count(slow['expected'])} due to those that did not read on purpose; not in lost"
+        if slow.get("foreign"):
+            meaning += f"; {count(slow['foreign'])} more came that nobody published"
         rows.append(("slow readers", count(slow["lost"]), meaning, False))
     return rows

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtests.ledger import MEMORY_NS, Ledger, Message
+from loadtests.books import Books
+from loadtests.ledger import LOG_NS, MEMORY_NS, Ledger, Message
 from loadtests.subscriptions import Subscriptions
 from tests.oracles.slow_ledger import SlowLedger
 
@@ -43,10 +44,9 @@ def assert_identities(counts):
 
 
 def settled(ledger):
-    """Settle everything, close, and return what was lost since the last settlement."""
+    """Settle everything, and return what was lost since the last settlement."""
     before = ledger.counts.lost
     lost = settle(ledger, 2**62)
-    ledger.close()
     assert_identities(ledger.counts)
     assert len(lost) == ledger.counts.lost - before
     return lost
@@ -227,10 +227,11 @@ def test_log_later_than_the_drain():
     ledger = Ledger(GUARD, DRAIN)
     ledger.subscribed(1, "c", -GUARD)
     ledger.received(1, "p", 1)
-    assert list(ledger.settle(100 * S)) == []
+    assert list(ledger.settle(DRAIN + LOG_NS)) == []
     published(ledger, 2)
-    assert settle(ledger, 100 * S) == [(1, "p", 0)]
+    assert settle(ledger, DRAIN + LOG_NS) == [(1, "p", 0)]
     settled(ledger)
+    assert (ledger.counts.delivered, ledger.counts.foreign) == (1, 0)
 
 
 @pytest.mark.parametrize("subscribe", [True, False])
@@ -271,6 +272,50 @@ def test_foreign(stream, sequence):
     assert not ledger.received(1, stream, sequence)
     settled(ledger)
     assert (ledger.counts.foreign, ledger.counts.duplicated, ledger.counts.delivered) == (1, 1, 2)
+
+
+def test_foreign_in_a_soak():
+    """What nobody published is counted once no log can tell of it any more, and forgotten: a number, or a stream."""
+    ledger = Ledger(GUARD, DRAIN)
+    for subscriber in (1, 2):
+        ledger.subscribed(subscriber, "c", -GUARD)
+    kept_s = (DRAIN + LOG_NS) // S + 1
+    for second in range(300):
+        now = second * S
+        ledger.received(1, "p", 10**9 + second, now)
+        ledger.received(2, "p", 10**9 + second, now)
+        ledger.received(1, f"nobody's {second}", 0, now)
+        published(ledger, 1, first=second, start_ns=now)
+        for subscriber in (1, 2):
+            ledger.received(subscriber, "p", second, now)
+        assert settle(ledger, now) == []
+        assert ledger.counts.foreign == 3 * max(0, second - kept_s + 1)
+        assert len(ledger._streams["p"].unsettled) <= kept_s + DRAIN // S
+        assert len(ledger._streams) <= 1 + kept_s
+    settled(ledger)
+    assert (ledger.counts.foreign, ledger.counts.delivered, ledger.counts.lost) == (3 * 300, 2 * 300, 0)
+
+
+def test_foreign_to_slow_readers():
+    """What nobody published is counted also where those who got it are slow on purpose."""
+    books = Books(0, lambda _: (), GUARD, DRAIN, shared=False)
+    books.slow.received(1, "p", 5)
+    books.settle(2**62)
+    assert books.slow.counts.after_all() == {"expected": 0, "delivered": 0, "lost": 0, "foreign": 1}
+
+
+def test_after_all():
+    """Of slow readers only what was due and came late makes good a loss; what was not due to them does not."""
+    ledger = Ledger(GUARD, DRAIN)
+    ledger.subscribed(1, "c", 0)
+    ledger.unsubscribed(1, 20 * S)
+    published(ledger, 20, every_ns=S)  # those of 2 s to 18 s are due
+    settle(ledger, 60 * S)
+    for number in (0, 1, 5, 19):
+        ledger.received(1, "p", number)
+    settled(ledger)
+    assert (ledger.counts.lost, ledger.counts.late, ledger.counts.belated) == (17, 4, 1)
+    assert ledger.counts.after_all() == {"expected": 17, "delivered": 1, "lost": 16, "foreign": 0}
 
 
 @pytest.mark.parametrize(
@@ -465,6 +510,7 @@ happenings = st.lists(
         st.tuples(st.just("unsubscribe"), st.integers(0, 2), st.booleans()),
         st.tuples(st.just("settle")),
         st.tuples(st.just("pass"), st.integers(0, 7 * S)),
+        st.tuples(st.just("pass"), st.integers(0, 2 * LOG_NS)),
     ),
     max_size=80,
 )
@@ -479,7 +525,7 @@ def test_identities(events):
     for what, *of in events:
         match what, of:
             case "pass", [ns]:
-                now += ns
+                now = min(now + ns, 100 * S + MEMORY_NS)
             case "settle", []:
                 for book in (ledger, slow):
                     list(book.settle(now))

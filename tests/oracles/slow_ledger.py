@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from loadtests.ledgercounts import Counts
 
 FOREVER = 2**63
+S = 1_000_000_000
 
 
 class SlowLedger:
@@ -15,8 +16,12 @@ class SlowLedger:
         self.windows = defaultdict(list)  # by subscriber and channel: [start, end, away until]
         self.sent = defaultdict(list)  # by stream: (message, channel)
         self.settled = Counter()  # by stream: how many
-        self.came = defaultdict(list)  # by subscriber, stream and number: (whether it was settled by then, live)
+        self.since = {}  # by stream and number: when it first came
+        self.came = defaultdict(list)  # by subscriber, stream and number: whether it was settled by then
+        self.foreign = []  # the same of what nobody published: who, and how often it came
         self.live = defaultdict(list)  # by subscriber and stream: the numbers of what came live, in order
+        self.over = []  # the same of streams that were forgotten
+        self.swept_ns = 0
 
     def published(self, stream, channel, first, messages):
         """A publisher's log."""
@@ -41,6 +46,7 @@ class SlowLedger:
     def received(self, subscriber, stream, sequence, at_ns=0, *, live=True):
         """A delivery came."""
         after = 0 <= sequence < self.settled[stream]
+        self.since.setdefault((stream, sequence), at_ns)
         came = self.came[subscriber, stream, sequence]
         if live and not after and not came:
             self.live[subscriber, stream].append(sequence)
@@ -53,18 +59,36 @@ class SlowLedger:
                 if max(message.sent_ns, message.until_ns) > now_ns - self.drain_ns:
                     break
                 self.settled[stream] += 1
+        if now_ns >= self.swept_ns + S:
+            self.swept_ns = now_ns
+            self._sweep(now_ns - self.drain_ns - 60 * S)
         return ()
+
+    def _sweep(self, before_ns):
+        """What came by then and no log has told of was published by nobody; when it comes again it is another."""
+        for (stream, sequence), at_ns in list(self.since.items()):
+            if at_ns < before_ns and sequence not in range(len(self.sent.get(stream, ()))):
+                del self.since[stream, sequence]
+                for key in [key for key in self.came if key[1:] == (stream, sequence)]:
+                    self.foreign.append((key[0], len(self.came.pop(key))))
+        for who, stream in list(self.live):
+            if stream not in self.sent and all(stream != name for name, _ in self.since):
+                self.over.append((who, self.live.pop((who, stream))))
 
     def counts(self, subscriber=None):
         """Everybody's, or those of one subscriber."""
-        everybody = {key[0] for key in (*self.windows, *self.came)}
+        everybody = {key[0] for key in (*self.windows, *self.came, *self.foreign)}
         counts = Counts()
         for who in everybody if subscriber is None else [subscriber]:
             for stream, sent in self.sent.items():
                 for sequence, (message, channel) in enumerate(sent):
                     self._judge(counts, self.windows[who, channel], message, self.came[who, stream, sequence])
-            self._count_foreign(counts, who)
-            for numbers in (live for (one, _), live in self.live.items() if one == who):
+            for times in (times for one, times in self.foreign if one == who and times):
+                counts.received += times
+                counts.foreign += 1
+                counts.duplicated += times - 1
+            live = [(one, numbers) for (one, _), numbers in self.live.items()]
+            for numbers in (numbers for one, numbers in self.over + live if one == who):
                 before = [numbers[:place] for place in range(len(numbers))]
                 far = [max(higher) - k for k, higher in zip(numbers, before, strict=True) if max(higher, default=k) > k]
                 counts.reordered += len(far)
@@ -85,12 +109,6 @@ class SlowLedger:
         counts.recovered += away and bool(came)
         counts.outside += in_time and not due and not away
         counts.late += bool(came) and not in_time and not away and (due or near)
+        counts.belated += bool(came) and not in_time and due
         copies = max(0, len(came) - 1)
         counts.duplicated += copies + (bool(came) and not in_time and not (due or near or away))
-
-    def _count_foreign(self, counts, who):
-        for (one, stream, sequence), came in self.came.items():
-            if one == who and came and not 0 <= sequence < len(self.sent.get(stream, ())):
-                counts.received += len(came)
-                counts.foreign += 1
-                counts.duplicated += len(came) - 1
