@@ -436,6 +436,16 @@ def test_away_for_good():
     assert ledger.counts.away == 100 * 1000
 
 
+@pytest.mark.parametrize("away", [True, False])
+def test_comes_back_for_hours(away):
+    """Of one that comes and goes no more is remembered than what messages can still ask for."""
+    ledger = Ledger(GUARD, DRAIN)
+    for second in range(0, 3 * 3600, 10):
+        ledger.subscribed(1, "c", second * S)
+        ledger.unsubscribed(1, (second + 5) * S, away=away)
+    assert len(ledger._channels["c"]._windows[0]) <= (MEMORY_NS + DRAIN) // (10 * S) + 2
+
+
 @pytest.mark.parametrize(
     ("until_ns", "away", "expected", "lost"),
     [
