@@ -79,8 +79,8 @@ class Books:
         self.asks_clock = False
         self.stamped = 0
         """Messages that bore a time of the target's clock."""
-        self.untimed: Counter[int] = Counter()
-        """Deliveries that nobody can time, by the second of CLOCK_MONOTONIC in which they came."""
+        self.untimed: Counter[tuple[str, int]] = Counter()
+        """Deliveries that have no time, by series and the second of CLOCK_MONOTONIC in which they came."""
         self.events: list[dict[str, str]] = []
         self.trouble, self.trouble_until_ns = 0, 0
         """Which of the planned troubles is on, and until when those that it spares are looked at."""
@@ -181,8 +181,8 @@ class Books:
         """Settle what is old enough; a lost delivery is a sample of its own."""
         self._log_heard()
         while self.untimed:
-            second, n = self.untimed.popitem()
-            self.recorder.note(DELIVER, second * NS_PER_S, partial(Interval.add_untimed, n=n))
+            (series, second), n = self.untimed.popitem()
+            self.recorder.note(series, second * NS_PER_S, partial(Interval.add_untimed, n=n))
         for settled in self.ledger.settle(now_ns):
             intended_ns, sent_ns, until_ns = settled.message
             for _ in settled.lost:

@@ -128,7 +128,7 @@ class Connection:
         self._books.availability.leave(self.number, now_ns)
         if self._socket is not None and not self._socket.closed:
             self._parting, self.publisher.away = why, True
-            self.reception.end(now_ns, away=False)
+            self.reception.leave(now_ns)
             self._closing = asyncio.ensure_future(self._socket.close())
 
     def finish(self) -> None:

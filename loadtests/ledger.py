@@ -99,7 +99,7 @@ class Ledger:
         arrivals = known.unsettled.get(sequence)
         if arrivals is None:
             if 0 <= sequence < known.settled:
-                return self._after_settlement(known, place, sequence)
+                return self._after_settlement(known, place, sequence, live)
             arrivals = known.unsettled[sequence] = Arrivals(len(known.channel.held), at_ns)
         if place >= len(arrivals.came):
             arrivals.came.extend(bytes(place + 1 - len(arrivals.came)))
@@ -153,8 +153,11 @@ class Ledger:
             known = self._streams[stream] = Stream()
         return known
 
-    def _after_settlement(self, stream: Stream, place: int, sequence: int) -> bool:
+    def _after_settlement(self, stream: Stream, place: int, sequence: int, live: bool) -> bool:
         counts, left = self.counts, stream.missing.get(sequence)
+        if not live and not (left and place in left.given_up) and stream.channel.newcomer(place):
+            counts.outside += 1
+            return True
         if left is None:
             late = sequence <= stream.forgotten
         elif late := place in left.given_up:

@@ -26,7 +26,7 @@ class Counts:
     belated: int = 0
     """Of the late ones, those that were due, and so are counted as lost."""
     outside: int = 0
-    """Came in time to a subscriber that was not (yet, or any more) eligible."""
+    """Came in time to a subscriber that was not (yet, or any more) eligible, or had been kept for who joined."""
     away: int = 0
     """Published while a subscriber's connection was lost; no class of its own either."""
     recovered: int = 0

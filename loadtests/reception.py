@@ -48,7 +48,7 @@ class Reception:
         listening: see :class:`Listening`.
 
     Attributes:
-        live_from_ns: what was sent before had been kept for it.
+        live_from_ns: when it was subscribed; what was sent before, or while it is not, has been kept for it.
         struck: in which trouble it was hit itself, so that it is none of those spared.
 
     """
@@ -64,6 +64,7 @@ class Reception:
         "_number",
         "_place",
         "_record",
+        "_recovers_from_ns",
         "_timed",
         "_waits",
         "ledger",
@@ -82,7 +83,7 @@ class Reception:
         *,
         timed: bool = True,
     ) -> None:
-        self.live_from_ns = 0
+        self.live_from_ns = self._recovers_from_ns = UNTIL_SUBSCRIBED
         self.struck = -1
         self.ledger = ledger
         self._books = books
@@ -108,11 +109,15 @@ class Reception:
         for channel in channels:
             self.ledger.subscribed(self._number, channel, now_ns)
 
+    def leave(self, now_ns: int) -> None:
+        """It goes, as planned: from now on nothing is due; what is under way comes as live as before."""
+        self.ledger.unsubscribed(self._number, now_ns)
+
     def end(self, now_ns: int, *, away: bool) -> None:
-        """Its connection is gone; ``away``: against its will."""
+        """Its connection is gone; ``away``: against its will, so that what it misses from here on can be recovered."""
         self.ledger.unsubscribed(self._number, now_ns, away=away)
-        if away:
-            self.live_from_ns = UNTIL_SUBSCRIBED
+        self._recovers_from_ns = min(self._recovers_from_ns, self.live_from_ns) if away else UNTIL_SUBSCRIBED
+        self.live_from_ns = UNTIL_SUBSCRIBED
 
     def received(self, frames: list[str | bytes], now_ns: int) -> None:
         """All that one read brought; runs in the transport's callback, so what the author's code raises ends here."""
@@ -163,13 +168,20 @@ class Reception:
         live = (now_ns if sent_ns is None else sent_ns) >= self.live_from_ns
         if not self.ledger.received(self._number, stream, sequence, now_ns, live=live) or not self._timed:
             return
-        if sent_ns is None:
-            self._books.untimed[now_ns // NS_PER_S] += 1
-            return
         if not live:
-            self._record(RECOVER, intended_ns, sent_ns, now_ns, 0, size_bytes)
+            self._enter_kept(intended_ns, sent_ns, now_ns, size_bytes)
+            return
+        if sent_ns is None:
+            self._books.untimed[DELIVER, now_ns // NS_PER_S] += 1
             return
         self._record(DELIVER, intended_ns, sent_ns, now_ns, 0, size_bytes)
         if now_ns < self._books.trouble_until_ns and self.struck != self._books.trouble:
             self._record(MEANWHILE, intended_ns, sent_ns, now_ns, 0, size_bytes)
         self._waits.enter(self._place, now_ns - intended_ns)
+
+    def _enter_kept(self, intended_ns: int, sent_ns: int | None, now_ns: int, size_bytes: int) -> None:
+        """Its time is how long it was missed; of what is older than that, the server's age is no time of anybody's."""
+        if sent_ns is None or sent_ns < self._recovers_from_ns:
+            self._books.untimed[RECOVER, now_ns // NS_PER_S] += 1
+        else:
+            self._record(RECOVER, intended_ns, sent_ns, now_ns, 0, size_bytes)

@@ -58,7 +58,7 @@ CONNECTED = "ws connected"
 FIRST, MEDIAN, LAST = "ws deliver first", "ws deliver median", "ws deliver last"
 """When the first, the middle and the last subscriber of a message had it: a sample a message."""
 RECOVER = "ws recover"
-"""Deliveries that a server had kept for a subscriber whose connection was lost."""
+"""Deliveries that a server had kept for a subscriber: timed where its connection had been lost meanwhile."""
 PUBLICATIONS = (PUBLISH, ROUND_TRIP)
 """What members do on a plan of their own."""
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 import pytest
 
 from loadtests.books import Books
+from loadtests.interval import Interval, merge
 from loadtests.member import Broadcast, Delivery, Member, Read
 from loadtests.reception import Reception
 
@@ -32,6 +33,16 @@ class AlikeReader(Reader):
 
     reads: ClassVar[list[str]] = []
     reads_alike = True
+
+
+class StampedReader(Member):
+    """Reads a broadcast's number and stamp."""
+
+    hears_broadcasts = True
+
+    def read(self, frame: str) -> Read:
+        """An array of both."""
+        return Broadcast("news", *json.loads(frame))
 
 
 def receptions(cls: type[Reader], count: int) -> tuple[Books, list[Reception]]:
@@ -81,3 +92,67 @@ def test_by_channel_or_all() -> None:
     other.received(["7"], 6 * S)
     books.settle(20 * S)
     assert {row.stream for row in books.take_fanned()} == {"*\tnews", "\tnews"}
+
+
+def messages(first: int, end: int) -> list[str | bytes]:
+    """The stamped messages of a server that sends number n in second n."""
+    return [json.dumps([n, n * S]) for n in range(first, end)]
+
+
+def joined(books: Books, number: int) -> Reception:
+    """A subscriber to come."""
+    return Reception(books, books.ledger, StampedReader(number, {}, {}, {}), number, "run.", None)  # type: ignore[arg-type]
+
+
+def told(books: Books) -> list[Interval]:
+    """What was recorded of deliveries: those that came live, and those that were kept."""
+    rows = books.recorder.fold()
+    return [merge([one for one in rows if one.series == name], series=name) for name in ("ws deliver", "ws recover")]
+
+
+def test_history_on_joining() -> None:
+    """A server sends its last 50 messages to whoever joins: none is live, whether settled before or not, nor a copy."""
+    books = Books(0, lambda _: (), S, 2 * S, shared=False)
+    first, second = joined(books, 0), joined(books, 1)
+    first.begin([""], 100 * S)
+    first.received(messages(50, 100), 100 * S)
+    for number in range(100, 120):
+        first.received(messages(number, number + 1), number * S + S // 100)
+    books.settle(120 * S)
+    second.begin([""], 120 * S)
+    second.received(messages(120, 121), 120 * S + S // 100)
+    second.received(messages(70, 120), 120 * S + S // 100)  # 70 to 118 are settled, and none of these is overtaken
+    first.received(messages(120, 121), 120 * S + S // 100)
+    for number in range(121, 130):
+        for one in (first, second):
+            one.received(messages(number, number + 1), number * S + S // 100)
+    books.settle(200 * S)
+    counts = books.ledger.counts
+    assert (counts.duplicated, counts.late, counts.lost, counts.reordered) == (0, 0, 0, 0)
+    assert counts.outside == 50 + 1 + 50 + 1, "and the first that is live, within the guard, of each"
+    assert counts.received == counts.delivered + counts.outside == 50 + 30 + 50 + 10
+    deliver, recover = told(books)
+    assert (deliver.ok, deliver.untimed) == (30 + 10, 0)
+    assert deliver.response.max_us == 10_000
+    assert (recover.ok, recover.untimed, recover.response.total) == (100, 100, 0)
+
+
+@pytest.mark.parametrize(("planned", "timed"), [(False, 5), (True, 0)])
+def test_kept_meanwhile(planned: bool, timed: int) -> None:
+    """What was sent while its connection was lost is recovered, and timed; one that left as planned missed none."""
+    books = Books(0, lambda _: (), S, 2 * S, shared=False)
+    one = joined(books, 0)
+    one.begin([""], 10 * S)
+    one.received(messages(12, 20), 19 * S)
+    if planned:
+        one.leave(20 * S)
+        one.received(messages(20, 21), 20 * S + 1)  # under way
+    one.end(21 * S, away=not planned)
+    one.end(23 * S, away=not planned)  # it came up, and was lost before it was subscribed
+    one.begin([""], 26 * S)
+    one.received(messages(21, 26), 26 * S + 1)
+    books.settle(26 * S)
+    deliver, recover = told(books)
+    assert (deliver.ok, deliver.untimed) == (8 + planned, 0)
+    assert (recover.ok, recover.untimed) == (5, 5 - timed)
+    assert recover.response.max_us == (5_000_001 if timed else 0)  # the one of second 21, rounded up
