@@ -13,7 +13,7 @@ from loadtests.clockoffset import ClockOffset
 from loadtests.duration import NS_PER_S
 from loadtests.fanout import FanOut
 from loadtests.framesample import FrameSample
-from loadtests.heardlog import HeardLog
+from loadtests.heardlogs import EVERY_CHANNEL, HeardLogs, stream_name
 from loadtests.interval import Interval
 from loadtests.ledger import Ledger, Message
 from loadtests.member import Broadcast, Member, Publication
@@ -25,10 +25,6 @@ from loadtests.waits import Waits
 
 __all__ = ["EVERY_CHANNEL", "Books", "Entry", "stream_name"]
 
-EVERY_CHANNEL = ""
-"""What those are subscribed to who hear broadcasts whatever their channel."""
-EVERYBODY = "*"
-"""Stands for the publisher of what they hear."""
 MOST_READ = 1024
 """Messages whose meaning is remembered, by kind of member."""
 
@@ -43,11 +39,6 @@ class Entry(NamedTuple):
     sequence: int
     intended_ns: int
     sent_ns: int | None
-
-
-def stream_name(publisher: str, channel: str) -> str:
-    """The ledger's name of what one publisher sends on one channel."""
-    return f"{publisher}\t{channel}"
 
 
 class Books:
@@ -70,6 +61,7 @@ class Books:
         self.slow = Ledger(guard_ns, drain_ns)
         """Of the members that are slow on purpose, where ``has_slow``."""
         self.has_slow = False
+        self.guard_ns = guard_ns
         self.waits = Waits()
         self.availability = Availability()
         self.closes: Counter[str] = Counter()
@@ -79,6 +71,8 @@ class Books:
         self.asks_clock = False
         self.stamped = 0
         """Messages that bore a time of the target's clock."""
+        self.unplaced = 0
+        """Deliveries of numbers from before the first heard, though they were sent long after it."""
         self.untimed: Counter[tuple[str, int]] = Counter()
         """Deliveries that have no time, by series and the second of CLOCK_MONOTONIC in which they came."""
         self.events: list[dict[str, str]] = []
@@ -93,8 +87,8 @@ class Books:
         self._fanned: list[FanOut] = []
         self._shared = shared
         self._published: dict[str, Any] = {}
-        self._heard: tuple[dict[str, HeardLog], dict[str, HeardLog]] = {}, {}
-        self._heard_streams: dict[str, HeardLog] = {}
+        self._heard = HeardLogs()
+        self._listeners = 0
         self._entries: defaultdict[tuple[type[Member], bool], Memo[str | bytes, Entry]] = defaultdict(
             lambda: Memo(MOST_READ)
         )
@@ -122,12 +116,25 @@ class Books:
         """What was read by members of one kind, who read alike."""
         return self._entries[reader, by_channel]
 
-    def hear(self, broadcast: Broadcast, now_ns: int, by_channel: bool) -> Entry | None:
-        """What the server itself published; None for what came before the first that anybody heard."""
-        stamp_ns, log = self._stamp_ns(broadcast), self._heard_on(broadcast, by_channel)
-        sent_ns = now_ns if stamp_ns is None else stamp_ns
-        place = log.heard(broadcast.sequence, sent_ns, stamped=stamp_ns is not None)
-        return Entry(log.stream, place, sent_ns, stamp_ns) if place >= 0 else None
+    def listens(self) -> None:
+        """One more connection is subscribed."""
+        self._listeners += 1
+
+    def listens_no_more(self, now_ns: int) -> None:
+        """One that was subscribed is gone; after the last, a number that was read may be read again as another's."""
+        self._listeners -= 1
+        if not self._listeners:
+            self._heard.silence(now_ns)
+            for known in self._entries.values():
+                known.clear()
+
+    def hear(self, broadcast: Broadcast, now_ns: int, by_channel: bool) -> Entry:
+        """What the server itself published; its number is negative of what came before the first that anybody heard."""
+        stamp_ns = self._stamp_ns(broadcast)
+        sent_ns, stamped = (now_ns, False) if stamp_ns is None else (stamp_ns, True)
+        channel, number = broadcast.channel, broadcast.sequence
+        log = self._heard.on(channel, number, sent_ns, by_channel=by_channel, stamped=stamped)
+        return Entry(log.stream, log.heard(number, sent_ns, stamped=stamped), sent_ns, stamp_ns)
 
     def _stamp_ns(self, broadcast: Broadcast) -> int | None:
         """When the server sent it, by our clock; None where it does not say, or its clock has not answered yet."""
@@ -136,20 +143,11 @@ class Books:
         self.stamped += 1
         return self.clock.ours_ns(broadcast.sent_ns) if self.asks_clock else broadcast.sent_ns
 
-    def _heard_on(self, broadcast: Broadcast, by_channel: bool) -> HeardLog:
-        """The log of what was heard on its channel, by those who subscribed to it by name or by those who hear all."""
-        channel, logs = broadcast.channel, self._heard[by_channel]
-        log = logs.get(channel)
-        if log is None:
-            stream = stream_name("" if by_channel else EVERYBODY, channel)
-            log = logs[channel] = self._heard_streams[stream] = HeardLog(stream, broadcast.sequence)
-        return log
-
-    def _log_heard(self) -> None:
-        for by_channel, logs in enumerate(self._heard):
-            for channel, log in logs.items():
-                first, messages = log.take()
-                self._log(log.stream, channel if by_channel else EVERY_CHANNEL, first, messages)
+    def take_events(self) -> list[dict[str, str]]:
+        """What is to be told since the last call."""
+        told, self.events = self.events, []
+        restarts, self._heard.restarts = self._heard.restarts, []
+        return told + [{"kind": "numbers", "text": text} for text in restarts]
 
     def _log(self, stream: str, channel: str, first: int, messages: Sequence[Message]) -> None:
         for ledger in (self.ledger, self.slow) if self.has_slow else (self.ledger,):
@@ -179,7 +177,9 @@ class Books:
 
     def settle(self, now_ns: int) -> None:
         """Settle what is old enough; a lost delivery is a sample of its own."""
-        self._log_heard()
+        for log in self._heard.all():
+            first, messages = log.take()
+            self._log(log.stream, log.channel, first, messages)
         while self.untimed:
             (series, second), n = self.untimed.popitem()
             self.recorder.note(series, second * NS_PER_S, partial(Interval.add_untimed, n=n))
@@ -187,7 +187,7 @@ class Books:
             intended_ns, sent_ns, until_ns = settled.message
             for _ in settled.lost:
                 self.recorder.record(DELIVER, intended_ns, sent_ns, sent_ns + self._drain_ns, int(Outcome.LOST))
-            heard = self._heard_streams.get(settled.stream)
+            heard = self._heard.of(settled.stream)
             untimed = until_ns == sent_ns and settled.reached  # one that nobody had lies between two of the same time
             if not untimed and (heard is None or heard.stamped):  # else nobody knows how long it took
                 self._fanned.append(FanOut.of(settled, heard.first if heard else 0))

@@ -140,13 +140,16 @@ def _deliveries(run: Run) -> Iterator[Check]:
         counted["expected"] == counted["delivered"] + counted["lost"]
         and in_time == counted["delivered"] + counted["outside"] + counted["recovered"] + counted["foreign"]
     )
+    text = f"{came:,} of {in_time:,} received and {lost:,} of {counted['lost']:,} lost ones found again"
+    text += "" if settled else "; the ledger does not add up"
+    if unplaced := run.swarm.unplaced:
+        text += f"; {unplaced:,} more bore numbers from before the first heard: what else was lost, nobody knows"
     yield Check(
         "deliveries",
         "Every delivery is accounted for",
-        f"{came:,} of {in_time:,} received and {lost:,} of {counted['lost']:,} lost ones found again"
-        + ("" if settled else "; the ledger does not add up"),
+        text,
         "exact",
-        settled and (came, lost) == (in_time, counted["lost"]),
+        settled and not unplaced and (came, lost) == (in_time, counted["lost"]),
         fatal=True,
     )
 

@@ -18,11 +18,21 @@ MOST_AHEAD = 1_000_000
 
 
 class HeardLog:
-    """One channel of one server, in one process: the ledger's ``stream``, counted from ``first``, the first heard."""
+    """One channel of one server, in one process: the ledger's ``stream``, counted from ``first``, the first heard.
 
-    def __init__(self, stream: str, first: int) -> None:
+    Args:
+        stream: its name.
+        first: see above.
+        channel: whose subscribers it is due to.
+        life: how often the server has begun its numbers again.
+
+    """
+
+    def __init__(self, stream: str, first: int, channel: str = "", life: int = 0) -> None:
         self.stream = stream
         self.first = first
+        self.channel = channel
+        self.life = life
         self.stamped = True
         """Whether the server said when it sent the last that was heard."""
         self._sent: dict[int, Message] = {}
@@ -48,6 +58,11 @@ class HeardLog:
         if place >= self._next and place not in self._sent:
             self._sent[place] = Message(sent_ns, sent_ns, 0 if stamped else sent_ns)
         return place
+
+    @property
+    def highest(self) -> int:
+        """The highest number heard."""
+        return self.first + max(self._next - 1, max(self._sent, default=-1))
 
     def take(self) -> tuple[int, list[Message]]:
         """Everything published since it was last taken, up to the highest number heard, and the place of the first."""

@@ -59,6 +59,7 @@ class Reception:
         "_by_channel",
         "_known",
         "_listening",
+        "_listens",
         "_mark",
         "_member",
         "_number",
@@ -93,7 +94,7 @@ class Reception:
         self._mark = mark
         self._listening = listening
         self._timed = timed
-        self._broken = False
+        self._broken = self._listens = False
         self.hears(by_channel=False)
         self._waits = books.waits
         self._place = books.waits.place()
@@ -105,6 +106,9 @@ class Reception:
 
     def begin(self, channels: Sequence[str], now_ns: int) -> None:
         """From now on it is due what is published on these channels."""
+        if channels and not self._listens:
+            self._listens = True
+            self._books.listens()
         self.live_from_ns = min(self.live_from_ns, now_ns)
         for channel in channels:
             self.ledger.subscribed(self._number, channel, now_ns)
@@ -116,6 +120,9 @@ class Reception:
     def end(self, now_ns: int, *, away: bool) -> None:
         """Its connection is gone; ``away``: against its will, so that what it misses from here on can be recovered."""
         self.ledger.unsubscribed(self._number, now_ns, away=away)
+        if self._listens:
+            self._listens = False
+            self._books.listens_no_more(now_ns)
         self._recovers_from_ns = min(self._recovers_from_ns, self.live_from_ns) if away else UNTIL_SUBSCRIBED
         self.live_from_ns = UNTIL_SUBSCRIBED
 
@@ -156,7 +163,11 @@ class Reception:
     def _entry(self, meaning: Delivery | Broadcast, now_ns: int) -> Entry | None:
         """Of messages of other runs nobody is accused, nor of what the server sent before anybody heard it."""
         if isinstance(meaning, Broadcast):
-            return self._books.hear(meaning, now_ns, self._by_channel)
+            heard = self._books.hear(meaning, now_ns, self._by_channel)
+            if heard.sequence >= 0:
+                return heard
+            self._books.unplaced += heard.intended_ns > self.live_from_ns + self._books.guard_ns
+            return None
         publisher, channel, sequence, intended_ns, sent_ns = meaning
         if not publisher.startswith(self._mark):
             return None

@@ -218,6 +218,7 @@ class Swarm:
             slow.after_all() if slow.received else {},
             self.books.stamped,
             self.books.clock.to_json(time.monotonic_ns()),
+            self.books.unplaced,
         )
 
     def _post(self, *, last: bool = False, **more: Any) -> None:
@@ -225,7 +226,7 @@ class Swarm:
             more["published"] = published
         load = self._load
         told = self._requests.answers.take(last=last)
-        events, self.books.events[:] = [*self.books.events, *told["events"]], []
+        events = [*self.books.take_events(), *told["events"]]
         if self.books.fault and not self._told_fault:
             self._told_fault = True
             events.append({"kind": "member error", "text": self.job.redactor()(self.books.fault)[:400]})

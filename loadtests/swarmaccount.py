@@ -22,6 +22,7 @@ class SwarmAccount:
         slow: the ledger of the members that were slow on purpose; empty without any.
         stamped: how many messages bore a stamp of the server's clock.
         clock: that clock, where it was asked: ``offset_ms``, ``uncertainty_us``, and ``drift_ppm`` once that is known.
+        unplaced: deliveries of numbers that begin again, where nobody knows what else was numbered so.
 
     """
 
@@ -30,6 +31,7 @@ class SwarmAccount:
     slow: Mapping[str, int] = field(default_factory=dict)
     stamped: int = 0
     clock: Mapping[str, float] = field(default_factory=dict)
+    unplaced: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -40,13 +42,14 @@ class SwarmAccount:
         """The account of all processes, from theirs in :meth:`to_json`'s form."""
         closes: Counter[str] = Counter()
         slow: Counter[str] = Counter()
-        fairness, stamped = [], 0
+        fairness, stamped, unplaced = [], 0, 0
         clocks: list[Mapping[str, float]] = []
         for row in rows:
             closes.update(row["closes"])
             slow.update(row["slow"])
             stamped += row["stamped"]
+            unplaced += row.get("unplaced", 0)
             clocks += [row["clock"]] if row["clock"] else []
             fairness.append(Fairness(**row["fairness"]))
         worst: Mapping[str, float] = max(clocks, key=lambda clock: float(clock["uncertainty_us"]), default={})
-        return cls(dict(closes), Fairness.together(fairness), dict(slow), stamped, worst)
+        return cls(dict(closes), Fairness.together(fairness), dict(slow), stamped, worst, unplaced)

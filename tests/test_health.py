@@ -10,6 +10,7 @@ from loadtests.health import check_run
 from loadtests.judge import judge
 from loadtests.run import Run
 from loadtests.sample import Outcome
+from loadtests.swarmaccount import SwarmAccount
 from loadtests.verdict import Status
 from tests.runs import accounting, parsed, remember_run, sample, stream, write_run
 
@@ -188,6 +189,16 @@ def test_deliveries(lost):
     assert not _checks(run)["deliveries"].ok
     assert judge(run).status is Status.INVALID
     assert "deliveries" not in _checks(remember_run(EVERYTHING, deliveries=ledger, state="running"))
+
+
+def test_deliveries_that_nobody_can_place():
+    """Numbers that begin again before somebody who stayed connected: that nothing was lost, nobody knows."""
+    run = remember_run(EVERYTHING, [P95], deliveries=LEDGER, phases=HALF_MINUTE)
+    assert _checks(run)["deliveries"].ok
+    run.swarm = SwarmAccount(unplaced=3)
+    check = _checks(run)["deliveries"]
+    assert (check.ok, check.fatal) == (False, True)
+    assert "3 more bore numbers from before the first heard" in check.value
 
 
 @pytest.mark.parametrize("kind", ["lost", "member error"])

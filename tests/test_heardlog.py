@@ -37,6 +37,19 @@ def test_the_first_hearer_tells_when() -> None:
     assert log.take() == (0, [Message(5, 5, 5)])
 
 
+def test_the_highest() -> None:
+    """Of those taken and those not taken yet; one that nobody has heard again is no higher."""
+    log = HeardLog("news", 100)
+    log.heard(100, 0)
+    assert log.highest == 100
+    log.heard(103, 0)
+    log.heard(102, 0)
+    assert log.highest == 103
+    log.take()
+    log.heard(101, 0)
+    assert log.highest == 103
+
+
 def test_a_jump_is_no_loss_of_a_billion() -> None:
     """A field that is no number of messages is refused, not counted."""
     log = HeardLog("news", 5)

@@ -36,9 +36,10 @@ class AlikeReader(Reader):
 
 
 class StampedReader(Member):
-    """Reads a broadcast's number and stamp."""
+    """Reads a broadcast's number, and its stamp if it has one."""
 
     hears_broadcasts = True
+    reads_alike = True
 
     def read(self, frame: str) -> Read:
         """An array of both."""
@@ -156,3 +157,66 @@ def test_kept_meanwhile(planned: bool, timed: int) -> None:
     assert (deliver.ok, deliver.untimed) == (8 + planned, 0)
     assert (recover.ok, recover.untimed) == (5, 5 - timed)
     assert recover.response.max_us == (5_000_001 if timed else 0)  # the one of second 21, rounded up
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+@pytest.mark.parametrize("first", [0, 1000])
+def test_a_server_that_begins_its_numbers_again(first: int, stamped: bool) -> None:
+    """Restarted after 100 messages it counts from 0, and loses every second one to both subscribers: that is seen."""
+    books = Books(0, lambda _: (), S, 2 * S, shared=False)
+    both = [joined(books, 0), joined(books, 1)]
+
+    def send(number: int, at_ns: int) -> None:
+        for one in both:
+            one.received([json.dumps([number, at_ns] if stamped else [number])], at_ns + 1)
+
+    for one in both:
+        one.begin([""], 0)
+    for k in range(100):
+        send(first + k, (10 + k) * S)
+        books.settle((10 + k) * S)
+    for one in both:
+        one.end(111 * S, away=True)
+    for one in both:
+        one.begin([""], 115 * S)
+    books.settle(116 * S)
+    for k in range(3, 104, 2):  # the first that it sent while nobody was there; 51 of 101 come
+        send(k, (117 + k) * S)
+    books.settle(400 * S)
+    counts = books.ledger.counts
+    assert (counts.expected, counts.lost) == (2 * (100 + 101), 2 * 50)
+    assert (counts.received, counts.duplicated, counts.reordered, counts.foreign) == (2 * (100 + 51), 0, 0, 0)
+    assert books.unplaced == 0
+    (told,) = books.take_events()
+    assert told["text"].startswith(f'the server began its numbers of "news" again at 3, after {first + 99:,};')
+
+
+def test_numbers_that_go_on() -> None:
+    """All connections are lost and come back, and get once more what they missed: the numbers are the same ones."""
+    books = Books(0, lambda _: (), S, 2 * S, shared=False)
+    one = joined(books, 0)
+    one.begin([""], 0)
+    one.received(messages(10, 60), 60 * S)
+    one.end(60 * S, away=True)
+    one.begin([""], 70 * S)
+    one.received(messages(55, 70), 70 * S)  # five too many
+    one.received(messages(70, 80), 80 * S)
+    books.settle(100 * S)
+    counts = books.ledger.counts
+    assert (counts.lost, counts.duplicated, counts.recovered) == (0, 5, 10)
+    assert not books.take_events()
+
+
+def test_numbers_begin_again_before_somebody_who_stayed() -> None:
+    """One connection alone is lost, to a server that counts from 0: what it brings is not passed over in silence."""
+    books = Books(0, lambda _: (), S, 2 * S, shared=False)
+    one, other = joined(books, 0), joined(books, 1)
+    for each in (one, other):
+        each.begin([""], 0)
+        each.received([json.dumps([k, k * S]) for k in range(1010, 1020)], 1020 * S)
+    one.end(1020 * S, away=True)
+    one.begin([""], 1030 * S)
+    one.received(["[0, 1031000000000]"], 1031 * S)  # within the guard it may be history
+    assert books.unplaced == 0
+    one.received([json.dumps([k - 1030, k * S]) for k in range(1033, 1040)], 1040 * S)
+    assert books.unplaced == 7
