@@ -87,6 +87,7 @@ class Books:
         self._fanned: list[FanOut] = []
         self._shared = shared
         self._published: dict[str, Any] = {}
+        self._doubts: list[tuple[str, int]] = []
         self._heard = HeardLogs()
         self._listeners = 0
         self._entries: defaultdict[tuple[type[Member], bool], Memo[str | bytes, Entry]] = defaultdict(
@@ -102,15 +103,25 @@ class Books:
             log = self._published.setdefault(stream, [publication.channel, publication.sequence, []])
             log[2].append(list(message))
 
+    def doubt(self, publisher: str, channel: str, sequence: int) -> None:
+        """Perhaps a message that left was never published, as we cut its publisher off; every ledger learns of it."""
+        doubt = stream_name(publisher, channel), sequence
+        self._doubt(*doubt)
+        if self._shared:
+            self._doubts.append(doubt)
+
     def published_elsewhere(self, published: dict[str, Any]) -> None:
-        """Publisher logs of other processes, as :meth:`take_published` gives them."""
-        for stream, (channel, first, messages) in published.items():
+        """What other processes know of publications, as :meth:`take_published` gives it."""
+        for stream, (channel, first, messages) in published.get("logs", {}).items():
             self._log(stream, channel, first, [Message(*m) for m in messages])
+        for stream, sequence in published.get("doubts", ()):
+            self._doubt(stream, sequence)
 
     def take_published(self) -> dict[str, Any]:
-        """What was published here since the last call."""
-        taken, self._published = self._published, {}
-        return taken
+        """What was published here since the last call, and what is in doubt of it; empty where there is nothing new."""
+        new = {"logs": self._published, "doubts": self._doubts}
+        self._published, self._doubts = {}, []
+        return {name: what for name, what in new.items() if what}
 
     def entries(self, reader: type[Member], by_channel: bool) -> Memo[str | bytes, Entry]:
         """What was read by members of one kind, who read alike."""
@@ -149,8 +160,15 @@ class Books:
         restarts, self._heard.restarts = self._heard.restarts, []
         return told + [{"kind": "numbers", "text": text} for text in restarts]
 
+    def _doubt(self, stream: str, sequence: int) -> None:
+        for ledger in self._ledgers():
+            ledger.doubt(stream, sequence)
+
+    def _ledgers(self) -> tuple[Ledger, ...]:
+        return (self.ledger, self.slow) if self.has_slow else (self.ledger,)
+
     def _log(self, stream: str, channel: str, first: int, messages: Sequence[Message]) -> None:
-        for ledger in (self.ledger, self.slow) if self.has_slow else (self.ledger,):
+        for ledger in self._ledgers():
             ledger.published(stream, channel, first, messages)
 
     def troubled(self, until_ns: int) -> int:

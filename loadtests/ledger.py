@@ -21,7 +21,7 @@ import numpy as np
 
 from loadtests.duration import NS_PER_S
 from loadtests.ledgercounts import Counts
-from loadtests.stream import Arrivals, Left, Message, Stream
+from loadtests.stream import DOUBTED, Arrivals, Left, Message, Stream
 from loadtests.subscriptions import Subscriptions
 
 __all__ = ["LOG_NS", "MEMORY_NS", "Ledger", "Message", "Settled"]
@@ -73,6 +73,12 @@ class Ledger:
         if first != known.known().stop:
             raise ValueError(f"the log of {stream} goes on at {first}, not at {known.known().stop}")
         known.waiting.extend(messages)
+
+    def doubt(self, stream: str, sequence: int) -> None:
+        """Perhaps it was never published: we cut its publisher off. If nobody here has it, it is due to nobody."""
+        known = self._stream(stream)
+        if 0 <= (at := sequence - known.settled) < len(known.waiting):
+            known.waiting[at] = known.waiting[at]._replace(until_ns=DOUBTED)
 
     def subscribed(self, subscriber: int, channel: str, at_ns: int) -> None:
         """A subscription was acknowledged."""
@@ -162,7 +168,9 @@ class Ledger:
             late = sequence <= stream.forgotten
         elif late := place in left.given_up:
             left.given_up.discard(place)
-            counts.belated += stream.channel.held_at(place, left.message.sent_ns, self._guard_ns, left.message.until_ns)
+            _, sent_ns, until_ns = left.message
+            was_due = until_ns != DOUBTED and stream.channel.held_at(place, sent_ns, self._guard_ns, until_ns)
+            counts.belated += was_due
         elif place not in left.had and stream.channel.away_at(place, left.message.sent_ns, left.message.until_ns):
             left.had.add(place)
             counts.recovered += 1
@@ -187,9 +195,10 @@ class Ledger:
         given_up: set[int] = set()
         had: set[int] = set()
         lost: list[int] = []
+        due = until_ns != DOUBTED or 1 in came
         for place in sorted(asked):
             got = place < len(came) and came[place]
-            if channel.held_at(place, sent_ns, self._guard_ns, until_ns):
+            if due and channel.held_at(place, sent_ns, self._guard_ns, until_ns):
                 counts.expected += 1
                 counts.delivered += got
                 if not got:

@@ -2,7 +2,8 @@
 
 A member publishes from the moment at which its connection could first have carried a message, or first failed to. From
 then to the end every due publication is recorded exactly once: acknowledged, failed, timed out, or never sent. What
-came due, or was owed an acknowledgement, while the scenario itself had its member away is nobody's: it is counted.
+came due, or was owed an acknowledgement, while the scenario itself had its member away is nobody's: it is counted. Of
+what had left and was not acknowledged by then nobody knows whether it was ever published.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class Publisher:
         self._socket: WebSocket | None = None
         self._sequences: dict[str, int] = defaultdict(int)
         self._unacknowledged: dict[tuple[str, int], tuple[int, int]] = {}
+        self._left: list[Publication] = []
+        """Those of the last moments, where none is acknowledged."""
 
     def opened(self, socket: WebSocket) -> None:
         """A connection can carry messages from now on."""
@@ -74,10 +77,21 @@ class Publisher:
         now = time.monotonic_ns()
         if away:
             self._excused += len(self._unacknowledged)
+            self._doubt(now)
             self._unacknowledged.clear()
         for intended_ns, sent_ns in self._unacknowledged.values():
             self._books.recorder.record(self._series, intended_ns, sent_ns, now, int(Outcome.ERROR), 0, kind)
         self._unacknowledged.clear()
+
+    def _doubt(self, now_ns: int) -> None:
+        """What may have been under way when we cut it off; an act over HTTP is none of the ledger's."""
+        if self._series == ROUND_TRIP:
+            return
+        recent = [each for each in self._left if each.sent_ns >= now_ns - self._books.guard_ns]
+        for channel, sequence in (*self._unacknowledged, *((each.channel, each.sequence) for each in recent)):
+            if sequence < self._sequences[channel]:  # else it has not left yet
+                self._books.doubt(self._name, channel, sequence)
+        self._left.clear()
 
     def acknowledged(self, channel: str, sequence: int, now_ns: int) -> None:
         """The server has it; an acknowledgement after the time-out changes nothing any more."""
@@ -177,7 +191,13 @@ class Publisher:
                 self._sequences[channel] = sequence + 1
                 self._books.publish_log(publication)
                 if not self._member.acknowledges:
+                    self._keep(publication)
                     record(self._series, due_ns, publication.sent_ns, time.monotonic_ns(), 0, len(frame))
+
+    def _keep(self, publication: Publication) -> None:
+        while self._left and self._left[0].sent_ns < publication.sent_ns - self._books.guard_ns:
+            del self._left[0]
+        self._left.append(publication)
 
     async def _act(self, member: RoundTrip, http: aiohttp.ClientSession, publication: Publication) -> None:
         """Over HTTP; the event ends it, or the refusal."""

@@ -9,13 +9,15 @@ from typing import NamedTuple
 
 from loadtests.subscriptions import Subscriptions
 
-__all__ = ["Arrivals", "Left", "Message", "Stream"]
+__all__ = ["DOUBTED", "Arrivals", "Left", "Message", "Stream"]
+
+DOUBTED = -1
 
 
 class Message(NamedTuple):
     """A published message, times in ns of CLOCK_MONOTONIC.
 
-    Where nobody knows when it was sent, ``until_ns`` is the latest that it can have been; else it is 0.
+    ``until_ns``: where nobody knows when it was sent, the latest that it can have been; or whether, DOUBTED; else 0.
     """
 
     intended_ns: int

@@ -639,3 +639,25 @@ def test_memory():
     for k in range(90, 90 + MEMORY_NS // S):
         second(k)
     assert not ledger._streams["p"].missing
+
+
+@pytest.mark.parametrize(("has_it", "expected", "lost"), [(0, 0, 0), (1, 3, 2)])
+def test_perhaps_published(has_it, expected, lost):
+    """Its publisher was cut off: nobody is due what none of three has; if one has it, so should the others have."""
+    ledger = Ledger(1, 2 * S)
+    for subscriber in range(3):
+        ledger.subscribed(subscriber, "c", 0)
+    ledger.published("p", "c", 0, [message(5 * S), message(6 * S)])
+    for subscriber in range(3):
+        ledger.received(subscriber, "p", 0, 5 * S)
+    for subscriber in range(has_it):
+        ledger.received(subscriber, "p", 1, 6 * S)
+    ledger.doubt("p", 0)
+    ledger.doubt("p", 1)
+    ledger.doubt("p", 2)  # never logged
+    settle(ledger, 8 * S)
+    assert (ledger.counts.expected, ledger.counts.lost) == (3 + expected, lost)
+    ledger.doubt("p", 1)  # too late to doubt
+    assert not ledger.received(2, "p", 1, 9 * S)
+    assert (ledger.counts.late, ledger.counts.duplicated) == (1, 0)
+    assert_identities(ledger.counts)

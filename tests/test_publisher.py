@@ -154,6 +154,66 @@ def test_nobody_is_blamed_for_what_the_scenario_does():
     assert publish.error_count > 3
 
 
+@pytest.mark.parametrize("away", [True, False])
+@pytest.mark.parametrize("acknowledges", [True, False])
+def test_perhaps_published(acknowledges, away):
+    """What left and was not acknowledged when we cut it off is missed by nobody if nobody has it, in any process.
+
+    Without acknowledgements that is what left within the guard. A connection that was lost otherwise excuses nothing.
+    """
+    publisher, books = made(acknowledges=acknowledges)
+    books._shared = True
+    elsewhere = Books(0, lambda _series: (), S, 2 * S, shared=True)
+    begun_ns = time.monotonic_ns()
+    for each in (books, elsewhere):
+        for subscriber in range(2):
+            each.ledger.subscribed(subscriber, "news", begun_ns - 60 * S)
+
+    async def main():
+        publisher.opened(Socket(takes=10))
+        for due_ns in range(4):
+            await publisher._publish(due_ns, None)
+
+    asyncio.run(main())
+    for each in (books, elsewhere):  # of four messages the server took one, and the last to one of four alone
+        for subscriber in range(2):
+            each.ledger.received(subscriber, "r1.0\tnews", 0)
+    publisher.acknowledged("news", 0, time.monotonic_ns())
+    elsewhere.ledger.received(0, "r1.0\tnews", 3)
+    publisher.closed("storm", away=away)
+    elsewhere.published_elsewhere(books.take_published())
+    assert not books.take_published()
+    for each in (books, elsewhere):
+        each.settle(2**62)
+    counts = books.ledger.counts, elsewhere.ledger.counts
+    assert [(each.expected, each.lost) for each in counts] == ([(2, 0), (4, 1)] if away else [(8, 6), (8, 5)])
+
+
+def test_one_that_has_not_left_is_not_in_doubt():
+    """Its number is the next one's, of which nobody doubts that it left: not here, nor where both are told at once."""
+    publisher, books = made()
+    books._shared = True
+    elsewhere = Books(0, lambda _series: (), S, 2 * S, shared=True)
+    for each in (books, elsewhere):
+        each.ledger.subscribed(0, "news", -(10**18))
+
+    class Struck(Socket):
+        async def send(self, frame):
+            publisher.closed("storm", away=True)
+            raise aiohttp.ClientConnectionResetError
+
+    async def main():
+        for socket in (Struck(0), Socket(1)):
+            publisher.opened(socket)
+            await publisher._publish(0, None)
+
+    asyncio.run(main())
+    elsewhere.published_elsewhere(books.take_published())
+    for each in (books, elsewhere):
+        each.settle(2**62)
+        assert (each.ledger.counts.expected, each.ledger.counts.lost) == (1, 1)
+
+
 def test_nothing_counts_before_the_first_connection():
     """A member that never came so far planned nothing; its connection's failure is what is recorded."""
     publisher, books = made()
