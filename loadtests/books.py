@@ -116,10 +116,14 @@ class Books:
             self._log(stream, channel, first, [Message(*m) for m in messages])
         for stream, sequence in published.get("doubts", ()):
             self._doubt(stream, sequence)
+        self._heard.learn(published.get("heard", ()))
 
     def take_published(self) -> dict[str, Any]:
-        """What was published here since the last call, and what is in doubt of it; empty where there is nothing new."""
-        new = {"logs": self._published, "doubts": self._doubts}
+        """What is known here of publications since the last call; empty where that is nothing.
+
+        ``logs`` of publishers, ``doubts`` about them, and what was ``heard`` of the server's own.
+        """
+        new = {"logs": self._published, "doubts": self._doubts, "heard": self._heard.news() if self._shared else ()}
         self._published, self._doubts = {}, []
         return {name: what for name, what in new.items() if what}
 
@@ -143,8 +147,8 @@ class Books:
         """What the server itself published; its number is negative of what came before the first that anybody heard."""
         stamp_ns = self._stamp_ns(broadcast)
         sent_ns, stamped = (now_ns, False) if stamp_ns is None else (stamp_ns, True)
-        channel, number = broadcast.channel, broadcast.sequence
-        log = self._heard.on(channel, number, sent_ns, by_channel=by_channel, stamped=stamped)
+        number = broadcast.sequence
+        log = self._heard.on((by_channel, broadcast.channel), number, sent_ns, stamped=stamped)
         return Entry(log.stream, log.heard(number, sent_ns, stamped=stamped), sent_ns, stamp_ns)
 
     def _stamp_ns(self, broadcast: Broadcast) -> int | None:
@@ -195,8 +199,7 @@ class Books:
 
     def settle(self, now_ns: int) -> None:
         """Settle what is old enough; a lost delivery is a sample of its own."""
-        for log in self._heard.all():
-            first, messages = log.take()
+        for log, first, messages in self._heard.taken(now_ns - self._drain_ns):
             self._log(log.stream, log.channel, first, messages)
         while self.untimed:
             (series, second), n = self.untimed.popitem()

@@ -24,15 +24,13 @@ class HeardLog:
         stream: its name.
         first: see above.
         channel: whose subscribers it is due to.
-        life: how often the server has begun its numbers again.
 
     """
 
-    def __init__(self, stream: str, first: int, channel: str = "", life: int = 0) -> None:
+    def __init__(self, stream: str, first: int, channel: str = "") -> None:
         self.stream = stream
         self.first = first
         self.channel = channel
-        self.life = life
         self.stamped = True
         """Whether the server said when it sent the last that was heard."""
         self._sent: dict[int, Message] = {}
@@ -62,7 +60,12 @@ class HeardLog:
     @property
     def highest(self) -> int:
         """The highest number heard."""
-        return self.first + max(self._next - 1, max(self._sent, default=-1))
+        return self.first + max(self._sent, default=self._next - 1)
+
+    @property
+    def highest_ns(self) -> int:
+        """When that was sent."""
+        return self._sent[max(self._sent)].sent_ns if self._sent else self._latest_ns
 
     def take(self) -> tuple[int, list[Message]]:
         """Everything published since it was last taken, up to the highest number heard, and the place of the first."""

@@ -220,3 +220,88 @@ def test_numbers_begin_again_before_somebody_who_stayed() -> None:
     assert books.unplaced == 0
     one.received([json.dumps([k - 1030, k * S]) for k in range(1033, 1040)], 1040 * S)
     assert books.unplaced == 7
+
+
+class Shares:
+    """Two subscribers in one process, or each in one of its own that learns once a second what the other knows."""
+
+    def __init__(self, processes: int) -> None:
+        self.all = [Books(0, lambda _: (), S, 2 * S, shared=processes > 1) for _ in range(processes)]
+        self.both = [joined(self.all[k % processes], k) for k in range(2)]
+
+    def second(self, at_ns: int) -> None:
+        """Settle, and exchange what is known, as it comes out of the pipe."""
+        for books in self.all:
+            books.settle(at_ns)
+        told = [json.loads(json.dumps(books.take_published())) for books in self.all]
+        for k, books in enumerate(self.all):
+            for j, published in enumerate(told):
+                if j != k:
+                    books.published_elsewhere(published)
+
+    def counts(self) -> tuple[int, int, int]:
+        """Received, expected, lost, of all."""
+        every = [books.ledger.counts for books in self.all]
+        return sum(c.received for c in every), sum(c.expected for c in every), sum(c.lost for c in every)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("heard", [0, 50])
+def test_a_loss_is_the_same_in_any_number_of_processes(heard: int, processes: int) -> None:
+    """Of 100 messages, one a second, one of two subscribers hears the first 50 alone, or none of them."""
+    shares = Shares(processes)
+    for one in shares.both:
+        one.begin([""], 0)
+    for number in range(10, 110):
+        for k, one in enumerate(shares.both):
+            if not k or number < 10 + heard:
+                one.received(messages(number, number + 1), number * S + k)
+        shares.second(number * S + S // 2)
+    for books in shares.all:
+        books.settle(200 * S)
+        assert books.take_fanned()
+    assert shares.counts() == (100 + heard, 200, 100 - heard)
+
+
+def test_a_restart_that_another_process_heard() -> None:
+    """Both come back to a server that counts from 0, and one of them never hears anything again: 41 are lost to it."""
+    shares = Shares(2)
+    for one in shares.both:
+        one.begin([""], 0)
+    for number in range(10, 60):
+        for one in shares.both:
+            one.received(messages(number, number + 1), number * S + 1)
+        if number < 59:
+            shares.second(number * S + S // 2)
+    for one in shares.both:
+        one.end(61 * S, away=True)
+    for one in shares.both:
+        one.begin([""], 62 * S)
+    for k in range(41):
+        shares.both[0].received([json.dumps([k, (64 + k) * S])], (64 + k) * S + 1)
+        shares.second((64 + k) * S + S // 2)  # at first of the end of the numbers of before
+    for books in shares.all:
+        books.settle(200 * S)
+    assert shares.counts() == (2 * 50 + 41, 2 * 50 + 2 * 41, 41)
+
+
+def test_news_of_before_the_numbers_began_again() -> None:
+    """It comes after the first of the new ones, and is no jump of these; what it tells of the old ones counts."""
+    shares = Shares(2)
+    one, other = shares.both
+    for each in shares.both:
+        each.begin([""], 0)
+        each.received(messages(1000, 1001), 1000 * S)
+    one.received(messages(1001, 1003), 1002 * S)  # the other loses these
+    for each in shares.both:
+        each.end(1004 * S, away=True)
+    for each in shares.both:
+        each.begin([""], 1005 * S)
+    other.received([json.dumps([0, 1008 * S])], 1008 * S)
+    told = shares.all[0].take_published()
+    one.received([json.dumps([0, 1008 * S])], 1008 * S)
+    shares.all[1].published_elsewhere(told)
+    for books in shares.all:
+        books.settle(1100 * S)
+    counts = shares.all[1].ledger.counts
+    assert (counts.received, counts.delivered, counts.expected, counts.lost) == (2, 2, 4, 2)
