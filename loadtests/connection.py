@@ -172,7 +172,7 @@ class Connection:
         for greeting in self._member.greetings():
             await socket.send(greeting)
         if channels:
-            self._subscribing.begin()
+            self._subscribing.begin(channels)
             if frame := self._member.subscribe_frame(channels):
                 await socket.send(frame)
         else:
@@ -217,10 +217,10 @@ class Connection:
             record(CONNECTION, now, now, now, int(Outcome.ERROR), 0, socket.ending)
 
     def subscribed(self, channels: Sequence[str], now_ns: int) -> None:
-        """The server acknowledged a subscription."""
-        self._subscribing.acknowledged(now_ns)
+        """The server acknowledged a subscription, to all that was asked for or to some of it."""
         self.reception.begin(channels, now_ns)
-        self._up(now_ns)
+        if self._subscribing.acknowledged(channels, now_ns):
+            self._up(now_ns)
 
     def acknowledged(self, channel: str, sequence: int, now_ns: int) -> None:
         """The server acknowledged a publication."""

@@ -70,7 +70,7 @@ class Delivery(NamedTuple):
 
 
 class Subscribed(NamedTuple):
-    """The server acknowledged a subscription."""
+    """The server acknowledged a subscription, to some or all of the channels, by the names that they were asked by."""
 
     channels: Sequence[str]
 

@@ -1,10 +1,10 @@
-"""Asking for a subscription, until the server has acknowledged it: one sample, whatever comes of it."""
+"""Asking for subscriptions, until the server has acknowledged them all: one sample, whatever comes of it."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
@@ -28,16 +28,22 @@ class Subscribing:
         self._timeout_s = timeout_s
         self._on_timeout = on_timeout
         self._started_ns = 0
+        self._outstanding: frozenset[str] = frozenset()
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self) -> None:
-        """It is asked for now."""
+    def begin(self, channels: Collection[str]) -> None:
+        """These are asked for now."""
+        self._outstanding = frozenset(channels)
         self._started_ns = time.monotonic_ns()
         self._timer = asyncio.get_running_loop().call_later(self._timeout_s, self._time_up)
 
-    def acknowledged(self, now_ns: int) -> None:
-        """It is there; what nobody waits for any more is recorded already."""
+    def acknowledged(self, channels: Collection[str], now_ns: int) -> bool:
+        """Some are there; whether all are. What nobody waits for any more is recorded already."""
+        self._outstanding = self._outstanding.difference(channels) or frozenset()
+        if self._outstanding:
+            return False
         self._record(now_ns, Outcome.OK)
+        return True
 
     def cut_short(self, now_ns: int, ending: str, *, planned: bool) -> None:
         """The connection is gone; where that was no plan, so is what was asked for."""

@@ -52,6 +52,10 @@ class Broken(Watcher):
     def read(self, frame):
         raise KeyError(f"{self.secrets['token']} and {frame}")
 
+class Reader(Watcher):
+    def channels(self):
+        return ["news", "weather"]
+
 class Homeless(Watcher):
     path = "/nowhere"
 
@@ -420,6 +424,25 @@ def test_server_closes_before_it_subscribes(tmp_path):
     subscribe, connection = posts.series("ws subscribe"), posts.series("ws connection")
     assert subscribe.errors == connection.errors == {"closed 1013": posts.series("ws connect").ok}
     assert subscribe.timeouts == 0
+
+
+@pytest.mark.parametrize("names", [["news", "weather"], ["news"]])
+def test_one_of_two_channels_is_never_acknowledged(tmp_path, names):
+    """Each in a frame of its own: it is subscribed with the last of them, and not with the first."""
+
+    async def serve(request):
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.receive()
+        for name in names:
+            await socket.send_str(json.dumps({"subscribed": [name]}))
+        await socket.receive()
+        return socket
+
+    posts = run(serve, tmp_path, [("Reader", 2)], duration="300ms", timeout="150ms")
+    subscribe = posts.series("ws subscribe")
+    assert (subscribe.count, subscribe.ok, subscribe.timeouts) == ((2, 2, 0) if len(names) == 2 else (2, 0, 2))
+    assert bool(posts.series("ws connected").errors.get("down")) == (len(names) < 2)
 
 
 def test_slow_handshake(tmp_path):
