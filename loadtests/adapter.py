@@ -62,9 +62,9 @@ def _of_json(places: Mapping[str, str]) -> Adapter:
 
     def flat(message: str | bytes) -> Broadcast | None:
         row = orjson.loads(message)
-        if type(row) is not dict or seq not in row:
+        if type(row) is not dict or (number := row.get(seq)) is None:
             return None
-        return Broadcast(str(row.get(channel, "")), int(row[seq]), _whole(row.get(sent)))
+        return Broadcast(str(row.get(channel, "")), int(number), _whole(row.get(sent)))
 
     def deep(message: str | bytes) -> Broadcast | None:
         row = orjson.loads(message)

@@ -73,6 +73,8 @@ class Books:
         """Messages that bore a time of the target's clock."""
         self.unplaced = 0
         """Deliveries of numbers from before the first heard, though they were sent long after it."""
+        self.unread, self.unread_example = 0, ""
+        """Messages that members could not make out; and the first of them, and why."""
         self.untimed: Counter[tuple[str, int]] = Counter()
         """Deliveries that have no time, by series and the second of CLOCK_MONOTONIC in which they came."""
         self.events: list[dict[str, str]] = []
@@ -150,6 +152,11 @@ class Books:
         number = broadcast.sequence
         log = self._heard.on((by_channel, broadcast.channel), number, sent_ns, stamped=stamped)
         return Entry(log.stream, log.heard(number, sent_ns, stamped=stamped), sent_ns, stamp_ns)
+
+    def passed_over(self, frame: str | bytes, why: str) -> None:
+        """A message that a member cannot make out."""
+        self.unread += 1
+        self.unread_example = self.unread_example or f"{why} in {frame[:120]!r}"
 
     def _stamp_ns(self, broadcast: Broadcast) -> int | None:
         """When the server sent it, by our clock; None where it does not say, or its clock has not answered yet."""

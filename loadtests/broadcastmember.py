@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from loadtests.adapter import parse_adapter
-from loadtests.errors import LoadtestsError
 from loadtests.feed import Feed
-from loadtests.member import Read
+from loadtests.member import Read, Unread
 from loadtests.settingsmember import SettingsMember
 
 __all__ = ["BroadcastMember"]
@@ -27,7 +26,7 @@ class BroadcastMember(SettingsMember):
         self._adapt = parse_adapter(settings["adapter"])
 
     def read(self, frame: str) -> Read:
-        """By the adapter."""
+        """By the adapter; what is no broadcast, such as a greeting, means nothing."""
         return self._read(frame)
 
     def read_bytes(self, frame: bytes) -> Read:
@@ -36,8 +35,6 @@ class BroadcastMember(SettingsMember):
 
     def _read(self, frame: str | bytes) -> Read:
         try:
-            return self._adapt(frame)
+            return self._adapt(frame) or Unread(f"the adapter {self.settings['adapter']} finds no number")
         except (ValueError, TypeError, KeyError) as error:
-            raise LoadtestsError(
-                f"the adapter {self.settings['adapter']} cannot read {frame[:120]!r}: {error}"
-            ) from None
+            return Unread(f"the adapter {self.settings['adapter']} finds no number ({error})")

@@ -43,6 +43,7 @@ def check_run(run: Run, objectives: Sequence[Objective]) -> Iterator[Check]:
         yield _lateness(evidence, objectives)
     yield from _accounting(run)
     yield from _deliveries(run)
+    yield from _unread(run)
     yield from _lost(run)
     yield from _user_code(run)
     yield from _clamped(run)
@@ -152,6 +153,15 @@ def _deliveries(run: Run) -> Iterator[Check]:
         settled and not unplaced and (came, lost) == (in_time, counted["lost"]),
         fatal=True,
     )
+
+
+def _unread(run: Run) -> Iterator[Check]:
+    """A server says much that is no delivery; but if nothing at all is one, then it was sought in the wrong place."""
+    account = run.swarm
+    if account.unread and not (run.deliveries.get("received") or account.slow):
+        text = f"of {account.unread:,} messages none was read: {account.example}"
+        mend = "name the fields as the server does (--adapter)"
+        yield Check("unread", "What came was read", text, "not all in vain", ok=False, fatal=True, remedy=mend)
 
 
 def _lost(run: Run) -> Iterator[Check]:

@@ -46,6 +46,7 @@ __all__ = [
     "Read",
     "RoundTrip",
     "Subscribed",
+    "Unread",
 ]
 
 
@@ -113,7 +114,13 @@ class Answer(NamedTuple):
     meaning: Delivery | Broadcast | Subscribed | Acknowledged | None = None
 
 
-Read = Delivery | Broadcast | Subscribed | Acknowledged | ClockAnswer | Answer | Ended | None
+class Unread(NamedTuple):
+    """A message that nobody can make out; ``why`` is told where no other was ever read."""
+
+    why: str
+
+
+Read = Delivery | Broadcast | Subscribed | Acknowledged | ClockAnswer | Answer | Ended | Unread | None
 
 
 class Member:

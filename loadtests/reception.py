@@ -9,7 +9,7 @@ from typing import Protocol
 from loadtests.books import Books, Entry, stream_name
 from loadtests.duration import NS_PER_S
 from loadtests.ledger import Ledger
-from loadtests.member import Acknowledged, Answer, Broadcast, Delivery, Ended, Member, Subscribed
+from loadtests.member import Acknowledged, Answer, Broadcast, Delivery, Ended, Member, Subscribed, Unread
 from loadtests.memo import Memo
 from loadtests.series import DELIVER, MEANWHILE, RECOVER
 from loadtests.websocket import WebSocket
@@ -158,6 +158,8 @@ class Reception:
             self._listening.subscribed(meaning.channels, now_ns)
         elif isinstance(meaning, Ended):
             self._listening.act(partial(WebSocket.fail, why=meaning.why))
+        elif isinstance(meaning, Unread):
+            self._books.passed_over(frame, meaning.why)
         return None
 
     def _entry(self, meaning: Delivery | Broadcast, now_ns: int) -> Entry | None:

@@ -219,6 +219,8 @@ class Swarm:
             self.books.stamped,
             self.books.clock.to_json(time.monotonic_ns()),
             self.books.unplaced,
+            self.books.unread,
+            self.job.redactor()(self.books.unread_example),
         )
 
     def _post(self, *, last: bool = False, **more: Any) -> None:

@@ -23,6 +23,8 @@ class SwarmAccount:
         stamped: how many messages bore a stamp of the server's clock.
         clock: that clock, where it was asked: ``offset_ms``, ``uncertainty_us``, and ``drift_ppm`` once that is known.
         unplaced: deliveries of numbers that begin again, where nobody knows what else was numbered so.
+        unread: messages that members could not make out.
+        example: one of them, and why.
 
     """
 
@@ -32,6 +34,8 @@ class SwarmAccount:
     stamped: int = 0
     clock: Mapping[str, float] = field(default_factory=dict)
     unplaced: int = 0
+    unread: int = 0
+    example: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -42,14 +46,16 @@ class SwarmAccount:
         """The account of all processes, from theirs in :meth:`to_json`'s form."""
         closes: Counter[str] = Counter()
         slow: Counter[str] = Counter()
-        fairness, stamped, unplaced = [], 0, 0
+        fairness, stamped, unplaced, unread, example = [], 0, 0, 0, ""
         clocks: list[Mapping[str, float]] = []
         for row in rows:
             closes.update(row["closes"])
             slow.update(row["slow"])
             stamped += row["stamped"]
             unplaced += row.get("unplaced", 0)
+            unread += row.get("unread", 0)
+            example = example or row.get("example", "")
             clocks += [row["clock"]] if row["clock"] else []
             fairness.append(Fairness(**row["fairness"]))
         worst: Mapping[str, float] = max(clocks, key=lambda clock: float(clock["uncertainty_us"]), default={})
-        return cls(dict(closes), Fairness.together(fairness), dict(slow), stamped, worst, unplaced)
+        return cls(dict(closes), Fairness.together(fairness), dict(slow), stamped, worst, unplaced, unread, example)

@@ -22,6 +22,8 @@ from loadtests.member import Broadcast
         ("json:seq=n,sent_ns=t", {"n": 1, "t": 7.0}, Broadcast("", 1, 7)),
         ("json:seq=n,sent_ns=a.t", {"n": 1, "a": {"t": 7.0}}, Broadcast("", 1, 7)),
         ("json:seq=n", {"hello": 1}, None),
+        ("json:seq=n", {"n": None}, None),
+        ("json:seq=a.n", {"a": {"n": None}}, None),
         ("json:seq=data.id", {"data": [1]}, None),
         ("json:seq=n", [7], None),
     ],

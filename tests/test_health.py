@@ -201,6 +201,18 @@ def test_deliveries_that_nobody_can_place():
     assert "3 more bore numbers from before the first heard" in check.value
 
 
+@pytest.mark.parametrize(("ledger", "told"), [({}, True), ({"received": 0}, True), (LEDGER, False)])
+def test_nothing_was_read(ledger, told):
+    """A field by another name than the server's: a run of which no message was read says which, and is INVALID."""
+    run = remember_run(EVERYTHING, [P95], deliveries=ledger, phases=HALF_MINUTE)
+    run.swarm = SwarmAccount.together([SwarmAccount(unread=2, example="no number in 'x'").to_json() for _ in range(2)])
+    checks = _checks(run)
+    assert ("unread" in checks) is told
+    if told:
+        assert (checks["unread"].ok, checks["unread"].fatal) == (False, True)
+        assert checks["unread"].value == "of 4 messages none was read: no number in 'x'"
+
+
 @pytest.mark.parametrize("kind", ["lost", "member error"])
 def test_a_lost_process(kind):
     """A process that was lost makes the run INVALID even where objectives fail."""
