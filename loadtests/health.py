@@ -44,6 +44,7 @@ def check_run(run: Run, objectives: Sequence[Objective]) -> Iterator[Check]:
     yield from _accounting(run)
     yield from _deliveries(run)
     yield from _unread(run)
+    yield from _unplaced(run)
     yield from _lost(run)
     yield from _user_code(run)
     yield from _clamped(run)
@@ -143,14 +144,12 @@ def _deliveries(run: Run) -> Iterator[Check]:
     )
     text = f"{came:,} of {in_time:,} received and {lost:,} of {counted['lost']:,} lost ones found again"
     text += "" if settled else "; the ledger does not add up"
-    if unplaced := run.swarm.unplaced:
-        text += f"; {unplaced:,} more bore numbers from before the first heard: what else was lost, nobody knows"
     yield Check(
         "deliveries",
         "Every delivery is accounted for",
         text,
         "exact",
-        settled and not unplaced and (came, lost) == (in_time, counted["lost"]),
+        settled and (came, lost) == (in_time, counted["lost"]),
         fatal=True,
     )
 
@@ -162,6 +161,14 @@ def _unread(run: Run) -> Iterator[Check]:
         text = f"of {account.unread:,} messages none was read: {account.example}"
         mend = "name the fields as the server does (--adapter)"
         yield Check("unread", "What came was read", text, "not all in vain", ok=False, fatal=True, remedy=mend)
+
+
+def _unplaced(run: Run) -> Iterator[Check]:
+    """Numbers that begin again before somebody who stayed, or two numberings of one stream: losses are not seen."""
+    if unplaced := run.swarm.unplaced:
+        text = f"{unplaced:,} deliveries bore numbers from before the first heard: what was lost of those, nobody knows"
+        mend = "tell numberings apart by their channels (--adapter)"
+        yield Check("numbers", "Every number had its place", text, "all", ok=False, fatal=True, remedy=mend)
 
 
 def _lost(run: Run) -> Iterator[Check]:
