@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
+import math
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import aiohttp
 
-from loadtests.backoff import Backoff
+from loadtests.attempts import Attempts
 from loadtests.books import EVERY_CHANNEL, Books
 from loadtests.duration import NS_PER_S
 from loadtests.heartbeat import Heartbeat
@@ -49,8 +49,8 @@ class Connection:
         self._member = member
         self._spec = spec
         self._timeout_s = job.scenario.load.timeout / NS_PER_S
-        self._seed = f"{job.scenario.seed} {number}"
-        self._draws, self._broken = 0, False
+        self._attempts = Attempts(spec, self._swarm.reconnect, f"{job.scenario.seed} {number}")
+        self._broken = False
         self._socket: WebSocket | None = None
         self._parting = Parting.NONE
         self._lost_ns = 0
@@ -72,12 +72,10 @@ class Connection:
                 self._slowness.cancel()
 
     async def _serve_again_and_again(self, http: aiohttp.ClientSession) -> None:
-        attempt = 0
         while not self._over():
-            attempt += 1
+            self._attempts.begin()
             try:
-                if await self._serve(http):
-                    attempt = 0
+                self._attempts.lasted(await self._serve(http))
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 self._not_connected(error)
             except Exception as error:
@@ -86,15 +84,10 @@ class Connection:
                 break
             self.publisher.begin()
             if not self._over():
-                draw, left = self._draw(), self._parting == Parting.LEFT
-                pause_s = draw.expovariate(1.0) if left else Backoff(self._swarm.reconnect, draw).pause_s(attempt)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._ending.wait(), pause_s)
-
-    def _draw(self) -> random.Random:
-        """Made when it is needed: it weighs more than all else that a connection keeps."""
-        self._draws += 1
-        return random.Random(f"{self._seed} {self._draws}")  # noqa: S311 -- jitter, no secret
+                    await asyncio.wait_for(
+                        self._ending.wait(), self._attempts.pause_s(left=self._parting == Parting.LEFT)
+                    )
 
     def _over(self) -> bool:
         return self._parting == Parting.END or self._ending.is_set()
@@ -131,14 +124,20 @@ class Connection:
             self.reception.leave(now_ns)
             self._closing = asyncio.ensure_future(self._socket.close())
 
-    def finish(self) -> None:
-        """The run is over: what was lost and never came back has run out of time."""
+    def finish(self) -> dict[str, int]:
+        """The run is over: what was lost and never came back has run out of time, if it ever tried to.
+
+        Returns ``restores_untried`` where it did not.
+        """
         lost_ns, self._lost_ns = self._lost_ns, 0
+        if lost_ns and self._connect_started_ns < lost_ns:
+            return {"restores_untried": 1}
         if lost_ns:
             self._books.recorder.record(RESTORE, lost_ns, lost_ns, time.monotonic_ns(), int(Outcome.TIMEOUT))
+        return {}
 
-    async def _serve(self, http: aiohttp.ClientSession) -> bool:
-        """One connection from its handshake to its end; whether it came up."""
+    async def _serve(self, http: aiohttp.ClientSession) -> float:
+        """One connection from its handshake to its end; for how many seconds it lasted, ever so many if we ended it."""
         self._connect_started_ns = time.monotonic_ns()
         await self._member.prepare(http)
         stages, member = Stages(), self._member
@@ -161,8 +160,9 @@ class Connection:
                 heartbeat.stop()
             for timer in timers:
                 timer.cancel()
+            ours = self._parting != Parting.NONE
             self._ended(socket)
-        return True
+        return math.inf if ours else (time.monotonic_ns() - upgraded_ns) / NS_PER_S
 
     async def _begin(self, socket: WebSocket, timers: list[asyncio.TimerHandle]) -> None:
         """Greet, subscribe; then wait what comes."""
@@ -180,8 +180,7 @@ class Connection:
             self.reception.begin(unasked, time.monotonic_ns())
             self._up(time.monotonic_ns())
         if self._spec.churn:
-            stay_s = self._draw().expovariate(self._spec.churn / self._spec.count)
-            timers.append(loop.call_later(stay_s, self._leave, Parting.LEFT))
+            timers.append(loop.call_later(self._attempts.stay_s(), self._leave, Parting.LEFT))
         if self._slowness:
             self._slowness.watch(socket)
 
@@ -199,7 +198,7 @@ class Connection:
         now, record, expected = time.monotonic_ns(), self._books.recorder.record, self._parting.planned
         self._books.connected, self._member.ws = self._books.connected - 1, None
         self._books.closes[who(socket.ending, self._parting)] += 1
-        self._subscribing.cut_short(now, socket.ending, planned=expected)
+        self._subscribing.cut_short(now, socket.ending, planned=self._parting != Parting.NONE)
         if self._parting != Parting.END:
             self.publisher.closed(socket.ending, away=self._parting != Parting.NONE)
         self.reception.end(now, away=not expected)

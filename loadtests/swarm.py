@@ -127,7 +127,7 @@ class Swarm:
         accounting: Counter[str] = Counter()
         for connection in self._connections:
             accounting.update(connection.publisher.finish(ended_ns, stopped_early))
-            connection.finish()
+            accounting.update(connection.finish())
         self.books.count_connected(time.monotonic_ns(), last=True)
         self.books.settle(time.monotonic_ns() if stopped_early else 2**62)
         accounting.update(self._requests.accounting())

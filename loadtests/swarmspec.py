@@ -35,7 +35,7 @@ class Member(Table):
     together: bool = False
     """Constant arrivals: all members publish at the same moments, in bursts; else they take turns."""
     churn: RatePerS | None = None
-    """How many of them leave in a second, as planned, each to come again after a second on average."""
+    """How many of them leave in a second, as planned, each to come again (see :class:`~loadtests.churn.Churn`)."""
     slow: Slow | None = None
 
 

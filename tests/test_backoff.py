@@ -13,8 +13,8 @@ S = 1_000_000_000
 
 def pauses(attempt, *, jitter=True, n=4000):
     """Draw pauses after so many failures: base .5 s, cap 4 s."""
-    backoff = Backoff(Reconnect(base=S // 2, cap=4 * S, jitter=jitter), random.Random(3))
-    return [backoff.pause_s(attempt) for _ in range(n)]
+    backoff, draw = Backoff(Reconnect(base=S // 2, cap=4 * S, jitter=jitter)), random.Random(3)
+    return [backoff.pause_s(attempt, draw) for _ in range(n)]
 
 
 @pytest.mark.parametrize(("attempt", "longest_s"), [(0, 0.5), (1, 1.0), (2, 2.0), (3, 4.0), (4, 4.0), (5000, 4.0)])

@@ -15,6 +15,7 @@ from loadtests.outbox import Outbox
 from loadtests.scenario import Scenario
 from loadtests.series import stray_of
 from loadtests.swarm import Swarm
+from loadtests.swarmaccount import SwarmAccount
 
 MEMBERS = """
 import asyncio
@@ -171,7 +172,7 @@ async def listening(serve, *routes):
         await runner.cleanup()
 
 
-def job(folder, url, members, *, shard=0, shards=1, duration="1s", guard="1ns", timeout="5s"):
+def job(folder, url, members, *, shard=0, shards=1, duration="1s", guard="1ns", timeout="5s", **swarm):
     """Return one process's share of a run with these members: (class, count) or (class, count, rate)."""
     (folder / "members.py").write_text(MEMBERS)
     specs = [
@@ -184,7 +185,7 @@ def job(folder, url, members, *, shard=0, shards=1, duration="1s", guard="1ns", 
             "target": {"url": url},
             "load": {"timeout": timeout},
             "phases": [{"kind": "steady", "duration": duration}],
-            "swarm": {"members": specs, "connect_rate": 1000.0, "drain": "400ms", "guard": guard},
+            "swarm": {"members": specs, "connect_rate": 1000.0, "drain": "400ms", "guard": guard, **swarm},
             "secrets": {"token": "hunter2"},
             "folder": folder,
         }
@@ -204,6 +205,11 @@ class Posts(list):
     def accounting(self):
         """The account that the last batch gives."""
         return self[-1]["accounting"]
+
+    @property
+    def account(self):
+        """What the swarm says of itself in the end."""
+        return SwarmAccount.together([self[-1]["swarm"]])
 
     @property
     def ledger(self):
@@ -443,6 +449,30 @@ def test_one_of_two_channels_is_never_acknowledged(tmp_path, names):
     subscribe = posts.series("ws subscribe")
     assert (subscribe.count, subscribe.ok, subscribe.timeouts) == ((2, 2, 0) if len(names) == 2 else (2, 0, 2))
     assert bool(posts.series("ws connected").errors.get("down")) == (len(names) < 2)
+
+
+def test_a_storm_of_ours_while_it_subscribes(tmp_path):
+    """What was asked for went with the connection, and is no error of the server's."""
+    posts = run(
+        Hub(acknowledges=()).serve, tmp_path, [("Watcher", 2)], duration="400ms", storms=[{"at": "200ms"}], guard="1ns"
+    )
+    assert posts.account.closes["we: storm"] == 2
+    assert posts.series("ws subscribe").errors == {}
+
+
+@pytest.mark.parametrize(("base", "tried"), [("60s", False), ("1ms", True)])
+def test_a_storm_at_the_end(tmp_path, base, tried):
+    """Nobody has failed to come back that had no time to try; who tried, and was not taken back by the end, has."""
+    hub = Hub()
+
+    async def serve(request):
+        return await hub.serve(request) if hub.connections < 2 else web.Response(status=503)
+
+    again = {"base": base, "cap": "60s", "jitter": False}
+    posts = run(serve, tmp_path, [("Watcher", 2)], duration="400ms", storms=[{"at": "300ms"}], reconnect=again)
+    restored = posts.series("ws restore")
+    assert (restored.count, restored.timeouts) == ((2, 2) if tried else (0, 0))
+    assert posts.accounting.get("restores_untried", 0) == (0 if tried else 2)
 
 
 def test_slow_handshake(tmp_path):
