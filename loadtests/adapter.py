@@ -1,8 +1,9 @@
 """How a message of somebody else's protocol tells its number: a small reading of its own for each kind of frame.
 
-json:seq=FIELD[,sent_ns=FIELD][,channel=FIELD]     fields of a JSON object; a.b is b within a
-bytes:seq=AT[,sent_ns=AT][,channel=AT]             numbers at an offset: 8 or 8:u64 (big-endian), 8:u32, 16:u64le
-python:MODULE:FUNCTION                             a function from the message to a Broadcast, or None
+json:seq=FIELD[,sent_ns=FIELD][,channel=FIELD][,publisher=FIELD]   fields of a JSON object; a.b is b within a
+bytes:seq=AT[,sent_ns=AT][,channel=AT][,publisher=AT]              numbers at an offset: 8 or 8:u64 (big-endian), 8:u32,
+                                                                   16:u64le
+python:MODULE:FUNCTION                                             a function from the message to a Broadcast, or None
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ __all__ = ["Adapter", "parse_adapter"]
 Adapter = Callable[[str | bytes], Broadcast | None]
 """From a message to what it says of itself; None when it is no broadcast."""
 
-_FIELDS = ("seq", "sent_ns", "channel")
+_FIELDS = ("seq", "sent_ns", "channel", "publisher")
+_MORE = "".join(f"[,{name}=...]" for name in _FIELDS[1:])
 _AT = re.compile(r"(\d+)(?::(u(?:8|16|32|64))(le)?)?")
 _WIDTHS = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
 
@@ -42,7 +44,7 @@ def parse_adapter(text: str) -> Adapter:
         raise UsageError(f'--adapter "{text}": expected json:..., bytes:... or python:MODULE:FUNCTION')
     places = {name: place for name, _, place in (part.partition("=") for part in rest.split(","))}
     if not places.get("seq") or not all(places.values()) or not places.keys() <= set(_FIELDS):
-        raise UsageError(f'--adapter "{text}": expected {kind}:seq=...[,sent_ns=...][,channel=...]')
+        raise UsageError(f'--adapter "{text}": expected {kind}:seq=...{_MORE}')
     return _of_json(places) if kind == "json" else _of_bytes(text, places)
 
 
@@ -58,22 +60,27 @@ def _function(text: str, rest: str) -> Adapter:
 def _of_json(places: Mapping[str, str]) -> Adapter:
     paths = {name: place.split(".") for name, place in places.items()}
     plain = all(len(path) == 1 for path in paths.values())
-    seq, sent, channel = (places.get(name, "") for name in _FIELDS)
+    seq, sent, channel, publisher = (places.get(name, "") for name in _FIELDS)
 
     def flat(message: str | bytes) -> Broadcast | None:
         row = orjson.loads(message)
         if type(row) is not dict or (number := row.get(seq)) is None:
             return None
-        return Broadcast(str(row.get(channel, "")), int(number), _whole(row.get(sent)))
+        return Broadcast(_name(row.get(channel)), int(number), _whole(row.get(sent)), _name(row.get(publisher)))
 
     def deep(message: str | bytes) -> Broadcast | None:
         row = orjson.loads(message)
         found = {name: _within(row, path) for name, path in paths.items()}
         if found["seq"] is None:
             return None
-        return Broadcast(str(found.get("channel") or ""), int(found["seq"]), _whole(found.get("sent_ns")))
+        channel, publisher = (_name(found.get(name)) for name in ("channel", "publisher"))
+        return Broadcast(channel, int(found["seq"]), _whole(found.get("sent_ns")), publisher)
 
     return flat if plain else deep
+
+
+def _name(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def _whole(value: Any) -> int | None:
@@ -100,6 +107,7 @@ def _of_bytes(text: str, places: Mapping[str, str]) -> Adapter:
         if isinstance(message, str) or len(message) < least:
             return None
         found = {name: reader.unpack_from(message, at)[0] for name, (reader, at) in readers.items()}
-        return Broadcast(str(found.get("channel", "")), found["seq"], found.get("sent_ns"))
+        channel, publisher = (_name(found.get(name)) for name in ("channel", "publisher"))
+        return Broadcast(channel, found["seq"], found.get("sent_ns"), publisher)
 
     return read

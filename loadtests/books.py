@@ -150,7 +150,8 @@ class Books:
         stamp_ns = self._stamp_ns(broadcast)
         sent_ns, stamped = (now_ns, False) if stamp_ns is None else (stamp_ns, True)
         number = broadcast.sequence
-        log = self._heard.on((by_channel, broadcast.channel), number, sent_ns, stamped=stamped)
+        source = by_channel, broadcast.channel, broadcast.publisher
+        log = self._heard.on(source, number, sent_ns, stamped=stamped)
         return Entry(log.stream, log.heard(number, sent_ns, stamped=stamped), sent_ns, stamp_ns)
 
     def passed_over(self, frame: str | bytes, why: str) -> None:

@@ -43,7 +43,7 @@ class GraphQLMember(Member):
         raise NotImplementedError(f"{type(self).__name__} must define operation()")
 
     def event(self, channel: str, data: Any) -> Delivery | Broadcast | Acknowledged | None:
-        """What a result means."""
+        """What a result means; numbers that are not the channel's alone need their ``Broadcast.publisher``."""
         raise NotImplementedError(f"{type(self).__name__} must define event()")
 
     def greetings(self) -> Sequence[str]:

@@ -1,8 +1,8 @@
-"""Which log a broadcast belongs to: one for each channel, and a new one where the server began its numbers again.
+"""Which log a broadcast belongs to: one for each source, and a new one where the server began its numbers again.
 
 A server that counts in memory begins again when it is started again, and every connection is lost then. So while
 somebody listens a number can only be a later one, or one kept or sent twice. After a *silence*, with nobody left that
-listens, the next number of each channel tells: above the highest heard the numbering goes on; at or below it, either
+listens, the next number of each source tells: above the highest heard the numbering goes on; at or below it, either
 the server had kept the message or the number is new. A stamp says which, being from before the silence or after.
 Without one a number is new when it lies below the middle of those heard: hardly a server keeps so many.
 
@@ -25,8 +25,8 @@ EVERY_CHANNEL = ""
 EVERYBODY = "*"
 """Stands for the publisher of what they hear."""
 
-Source = tuple[bool, str]
-"""Whether it is heard by those who subscribed to its channel by name, or by those who hear all; and the channel."""
+Source = tuple[bool, str, str]
+"""Whether it is heard by those who subscribed to its channel by name, or by those who hear all; channel; publisher."""
 
 
 class Heard(NamedTuple):
@@ -85,7 +85,8 @@ class HeardLogs:
     def learn(self, rows: Iterable[Sequence[Any]]) -> None:
         """The news of another process, each a :class:`Heard`'s fields."""
         for sent_ns, source, number, stamped in rows:
-            heapq.heappush(self._elsewhere, Heard(sent_ns, (source[0], source[1]), number, stamped))
+            by_channel, channel, publisher = source
+            heapq.heappush(self._elsewhere, Heard(sent_ns, (by_channel, channel, publisher), number, stamped))
 
     def taken(self, until_ns: int) -> Iterator[tuple[HeardLog, int, list[Message]]]:
         """What each log takes (:meth:`HeardLog.take`); of what others heard that which was sent until then counts."""
@@ -124,9 +125,10 @@ class HeardLogs:
         return self._begin(source, number, sent_ns)
 
     def _begin(self, source: Source, number: int, sent_ns: int) -> HeardLog:
-        by_channel, channel = source
+        by_channel, channel, publisher = source
         lives = self._lives.setdefault(source, [])
-        stream = stream_name("" if by_channel else EVERYBODY, channel) + (f"\t{len(lives)}" if lives else "")
+        whose = ("" if by_channel else EVERYBODY) + (f"/{publisher}" if publisher else "")
+        stream = stream_name(whose, channel) + (f"\t{len(lives)}" if lives else "")
         log = HeardLog(stream, number, channel if by_channel else EVERY_CHANNEL)
         self._current[source] = self._by_stream[stream] = log
         lives.append((sent_ns, log))

@@ -196,7 +196,8 @@ class Listener:
 
     def _received(self, meaning: Read, at_ns: int, by_kernel: bool) -> None:
         if isinstance(meaning, Broadcast) and meaning.sent_ns is not None:
-            meaning = Delivery(self._mark, meaning.channel, meaning.sequence, meaning.sent_ns, meaning.sent_ns)
+            publisher = f"{self._mark}{meaning.publisher}"
+            meaning = Delivery(publisher, meaning.channel, meaning.sequence, meaning.sent_ns, meaning.sent_ns)
         if isinstance(meaning, Subscribed):
             self._subscribed_ns = at_ns
         elif isinstance(meaning, Delivery) and meaning.publisher.startswith(self._mark):

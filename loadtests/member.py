@@ -91,6 +91,8 @@ class Broadcast(NamedTuple):
     sent_ns: int | None = None
     """CLOCK_MONOTONIC of this machine, or of one whose clock is asked (``Member.clock_question``). Without it
     nothing is known of latency, and it counts from its first arrival."""
+    publisher: str = ""
+    """Whose number it is, where several number their own on one channel; numbers are without gaps for each."""
 
 
 class ClockAnswer(NamedTuple):

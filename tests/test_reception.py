@@ -305,3 +305,29 @@ def test_news_of_before_the_numbers_began_again() -> None:
         books.settle(1100 * S)
     counts = shares.all[1].ledger.counts
     assert (counts.received, counts.delivered, counts.expected, counts.lost) == (2, 2, 4, 2)
+
+
+class PublishersReader(StampedReader):
+    """Reads whose number it is as well."""
+
+    def read(self, frame: str) -> Read:
+        """An array of all three."""
+        number, sent_ns, publisher = json.loads(frame)
+        return Broadcast("news", number, sent_ns, publisher)
+
+
+@pytest.mark.parametrize("by_channel", [False, True])
+def test_two_publishers_on_one_channel(by_channel: bool) -> None:
+    """Each has numbers of its own; one loses every tenth to everybody, the other every fifth."""
+    books = Books(0, lambda _: (), S, 2 * S, shared=False)
+    one = Reception(books, books.ledger, PublishersReader(0, {}, {}, {}), 0, "run.", None)  # type: ignore[arg-type]
+    one.hears(by_channel=by_channel)
+    one.begin(["news" if by_channel else ""], 0)
+    for second in range(10, 111):
+        for publisher, first, every in (("a", 0, 10), ("b", 57, 5)):
+            if (second - 10) % every or second in (10, 110):
+                one.received([json.dumps([first + second - 10, second * S, publisher])], second * S + 1)
+    books.settle(200 * S)
+    counts = books.ledger.counts
+    assert (counts.expected, counts.lost) == (2 * 101, 9 + 19)
+    assert (counts.duplicated, counts.reordered, counts.foreign) == (0, 0, 0)
