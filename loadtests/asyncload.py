@@ -57,7 +57,7 @@ class AsyncLoad:
         self._classes = member_classes(job)
         self._seats = list(seats(job))
         self._feeds = read_feeds(scenario)
-        self._secrets = {name: value.get_secret_value() for name, value in scenario.secrets.items()}
+        self._secrets = scenario.plain_secrets()
         self._members = self._taken_up = self._offered = 0
         self._population = self._model.stages[0].users if isinstance(self._model, ClosedModel) else 0
         self._closing = False

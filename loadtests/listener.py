@@ -97,7 +97,7 @@ class Listener:
         self, job: Job, seat: Seat, of: int, prepare: Callable[[Member], None], tell: Callable[[Answer], None]
     ) -> None:
         scenario = job.scenario
-        secrets = {name: value.get_secret_value() for name, value in scenario.secrets.items()}
+        secrets = scenario.plain_secrets()
         self._member = seat.cls(seat.index, read_feeds(scenario), scenario.settings, secrets)
         self._target, self._timeout_s = scenario.target, scenario.load.timeout / 1e9
         self._mark = f"{job.run_id}."

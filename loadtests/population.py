@@ -61,7 +61,7 @@ def _authors(job: Job) -> Iterator[tuple[type, float, dict[str, Any]]]:
         "requests": Requests(),
         "feeds": read_feeds(scenario),
         "settings": scenario.settings,
-        "secrets": {name: value.get_secret_value() for name, value in scenario.secrets.items()},
+        "secrets": scenario.plain_secrets(),
         "timeout_s": scenario.load.timeout / NS_PER_S,
         "tls_verify": scenario.target.tls_verify,
     }

@@ -189,6 +189,10 @@ class Scenario(Table):
         """How many WebSockets the witness may have; 0 without a swarm."""
         return self.witness.sockets if self.witness.enabled and self.swarm.members else 0
 
+    def plain_secrets(self) -> dict[str, str]:
+        """For the code of users and members alone."""
+        return {name: value.get_secret_value() for name, value in self.secrets.items()}
+
     def parsed_objectives(self) -> list[Objective]:
         """Every objective line, parsed and bound."""
         return [objective for group in self.objectives for objective in group.objectives()]

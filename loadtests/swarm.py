@@ -81,8 +81,7 @@ class Swarm:
 
     def _member(self, cls: type[Member], index: int) -> Member:
         scenario = self.job.scenario
-        secrets = {name: value.get_secret_value() for name, value in scenario.secrets.items()}
-        member = cls(index, self._feeds, scenario.settings, secrets)
+        member = cls(index, self._feeds, scenario.settings, scenario.plain_secrets())
         member.open_http = partial(self._requests.session, member)
         return member
 
