@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 
-def outcomes(module: str, timeout_s: float) -> dict[str, str]:
+def outcomes(module: str, timeout_s: float, *arguments: str) -> dict[str, str]:
     """What failed in each case of a module: nothing, or a traceback."""
     done = subprocess.run(
-        [sys.executable, "-m", module],
+        [sys.executable, "-m", module, *arguments],
         capture_output=True,
         text=True,
         timeout=timeout_s,

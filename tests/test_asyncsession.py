@@ -15,6 +15,7 @@ from loadtests.interval import merge
 from loadtests.job import Job
 from loadtests.recorder import Recorder
 from loadtests.scenario import Scenario
+from tests.casefile import outcomes
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 TIMEOUT_MS = 150
@@ -126,3 +127,10 @@ def test_each_fate(fate):
     assert counted["requests_begun"] == 3
     assert server.seen == 3 + (fate == "redirected")
     assert series.ok == 2 + (FATES[fate][2] == "ok")
+
+
+def test_every_case_holds():
+    """Of those in asynchttpcases.py none fails, and there are as many as were written."""
+    said = outcomes("tests.asynchttpcases", timeout_s=120)
+    assert {name: told for name, told in said.items() if told} == {}
+    assert len(said) >= 71

@@ -1,10 +1,10 @@
-"""What a hostile server's answers become; the cases are in httpcases.py, which Locust may patch."""
+"""What a Locust user's requests become; the cases are in locusthttpcases.py, whose process Locust patches."""
 
 from tests.casefile import outcomes
 
 
 def test_every_case_holds():
     """None fails, and there are as many as were written."""
-    said = outcomes("tests.httpcases", timeout_s=120)
+    said = outcomes("tests.locusthttpcases", timeout_s=120)
     assert {name: told for name, told in said.items() if told} == {}
-    assert len(said) >= 140
+    assert len(said) >= 74

@@ -1,0 +1,134 @@
+"""The HTTP cases for members and for aiohttp: a program, ``python -m tests.asynchttpcases``.
+
+Each request is asked from a thread and awaited in a loop beside it, and what is asserted is what was recorded.
+"""
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import aiohttp
+
+from loadtests.answerlog import AnswerLog
+from loadtests.asyncrequests import AsyncRequests
+from loadtests.job import Job
+from loadtests.recorder import Recorder
+from tests.hostilities import rows_of
+from tests.httpcases import cases_of, run_all
+from tests.recorded import METHODS, TIMEOUT_S, Recorded, scenario_of
+
+
+class Loop:
+    """Runs in a thread of its own."""
+
+    def __init__(self, make):
+        self.loop = make()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    def wait(self, coroutine):
+        """What it gives."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
+
+
+class Member(Recorded):
+    """A member's session and its record."""
+
+    intended_ns = cert = None
+    loop: Loop
+
+    def __init__(self, url, timeout_s=TIMEOUT_S):
+        job = Job(scenario_of(url, timeout_s), "r", "local", "s", 0, 1, Path())
+        self.recorder = Recorder(time.monotonic_ns())
+        self.requests = AsyncRequests(job, self.recorder)
+        self.session = self.requests.session(self)
+
+    def __getattr__(self, name):
+        asked = getattr(self.session, name)
+        return asked if name not in METHODS else lambda *args, **how: self.loop.wait(asked(*args, **how))
+
+    def taken(self):
+        """What was recorded since it was last asked."""
+        return self.recorder.fold()
+
+    def accounts(self):
+        """How many requests began, and how many are in flight."""
+        return self.requests.begun, self.requests.in_flight
+
+    def at_once(self, paths):
+        """Ask for all of them together."""
+
+        async def ask():
+            return await asyncio.gather(*map(self.session.get, paths))
+
+        return self.loop.wait(ask())
+
+    def cut(self, path, after_s):
+        """Ask, and be stopped meanwhile; what its own code cancels has failed."""
+
+        async def ask():
+            asked = asyncio.create_task(self.session.get(path))
+            await asyncio.sleep(after_s)
+            asked.cancel()
+            await asyncio.wait([asked])
+
+        self.loop.wait(ask())
+
+    def close(self):
+        """Close what is idle."""
+
+        async def close():
+            self.session.close()
+
+        self.loop.wait(close())
+
+
+class Aiohttp(Recorded):
+    """aiohttp's session in the same place."""
+
+    asks_again = True
+    loop: Loop
+
+    def __init__(self, url, timeout_s=TIMEOUT_S):
+        self.url, self.begun, self.recorder = url, 0, Recorder(time.monotonic_ns())
+        self.answers = AnswerLog(self.recorder, str)
+        self.session = self.loop.wait(self._made(timeout_s))
+
+    async def _made(self, timeout_s):
+        return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_s))
+
+    def get(self, path):
+        """Read to the end, as a request is."""
+        return self.loop.wait(self._ask("GET", path))
+
+    async def _ask(self, method, path):
+        status, body, error = 0, b"", None
+        self.begun += 1
+        started_ns = time.monotonic_ns()
+        try:
+            async with self.session.request(method, self.url + path) as response:
+                status, body = response.status, await response.read()
+                response.raise_for_status()
+        except (aiohttp.ClientError, OSError, TimeoutError) as problem:
+            error = problem
+        times_ns = started_ns, started_ns, time.monotonic_ns()
+        self.answers.file(method, path, times_ns, len(body), error, status, None, None)
+        return SimpleNamespace(status_code=status, content=body)
+
+    def taken(self):
+        """What was recorded since it was last asked."""
+        return self.recorder.fold()
+
+    def accounts(self):
+        """How many requests began; none is in flight."""
+        return self.begun, 0
+
+    def close(self):
+        """Close it."""
+        self.loop.wait(self.session.close())
+
+
+if __name__ == "__main__":
+    Member.loop = Aiohttp.loop = Loop(asyncio.new_event_loop)
+    run_all(rows_of(Member, Aiohttp) | cases_of(Member))

@@ -1,0 +1,39 @@
+"""A client of the HTTP cases, by what was recorded of its requests."""
+
+from collections import Counter
+
+from loadtests.scenario import Scenario
+
+METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
+STEADY = ({"kind": "steady", "duration": "1s"},)
+TIMEOUT_S = 0.3
+
+
+class Recorded:
+    """What clients share; ``taken`` gives the intervals since it was last asked."""
+
+    asks_again = False
+    """Whether it may ask once more by itself."""
+
+    def told(self):
+        """By series: how many were ok, timed out, or failed of each kind; and nothing beside that."""
+        found = {}
+        for row in self.taken():
+            kinds = found.setdefault(row.series, Counter())
+            kinds.update(row.errors)
+            kinds.update(ok=row.ok, timeout=row.timeouts)
+            assert row.count == row.ok + row.timeouts + row.error_count
+        return {series: dict(+kinds) for series, kinds in found.items()}
+
+    def became(self):
+        """What became of the one request since it was last asked."""
+        ((_, kinds),) = self.told().items()
+        ((kind, n),) = kinds.items()
+        assert n == 1
+        return kind
+
+
+def scenario_of(url, timeout_s=TIMEOUT_S, phases=STEADY, **more):
+    """The scenario of a load on that."""
+    rest = {"load": {"timeout": f"{round(timeout_s * 1000)}ms"}} | more
+    return Scenario.model_validate({"name": "x", "target": {"url": url}, "phases": list(phases), **rest})
