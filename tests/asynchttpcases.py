@@ -1,15 +1,17 @@
-"""The HTTP cases for members and for aiohttp: a program, ``python -m tests.asynchttpcases``.
+"""The HTTP cases for members and for aiohttp: a program, ``python -m tests.asynchttpcases asyncio`` or ``... uvloop``.
 
 Each request is asked from a thread and awaited in a loop beside it, and what is asserted is what was recorded.
 """
 
 import asyncio
+import sys
 import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import aiohttp
+import uvloop
 
 from loadtests.answerlog import AnswerLog
 from loadtests.asyncrequests import AsyncRequests
@@ -130,5 +132,5 @@ class Aiohttp(Recorded):
 
 
 if __name__ == "__main__":
-    Member.loop = Aiohttp.loop = Loop(asyncio.new_event_loop)
+    Member.loop = Aiohttp.loop = Loop({"asyncio": asyncio, "uvloop": uvloop}[sys.argv[1]].new_event_loop)
     run_all(rows_of(Member, Aiohttp) | cases_of(Member))

@@ -1,4 +1,4 @@
-"""An HTTP load of asyncio members against a server in the same loop: nothing is unaccounted for."""
+"""An HTTP load of members against a server in the same loop, uvloop's as in a run: nothing is unaccounted for."""
 
 import asyncio
 import subprocess
@@ -7,6 +7,7 @@ import time
 from collections import Counter
 
 import pytest
+import uvloop
 
 from loadtests.asyncload import AsyncLoad
 from loadtests.asyncrequests import AsyncRequests
@@ -16,6 +17,8 @@ from loadtests.plan import Plan
 from loadtests.recorder import Recorder
 from loadtests.scenario import Scenario
 from loadtests.series import raised_in
+
+LOOPS = pytest.mark.parametrize("loop", [asyncio, uvloop], ids=lambda loop: loop.__name__)
 
 MEMBERS = """
 import asyncio
@@ -141,7 +144,7 @@ class Shop:
             writer.close()
 
 
-def run(shop, folder, cls, duration="1s", shard=0, shards=1, stop_after_s=None, **load):
+def run(shop, folder, cls, duration="1s", shard=0, shards=1, stop_after_s=None, loop=uvloop, **load):
     """Drive a share to its end; the load, the sum of each series, and the job."""
     (folder / "members.py").write_text(MEMBERS)
     found = {}
@@ -179,15 +182,17 @@ def run(shop, folder, cls, duration="1s", shard=0, shards=1, stop_after_s=None, 
             name: merge([row for row in rows if row.series == name], series=name) for name in {r.series for r in rows}
         }
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=loop.new_event_loop) as runner:
+        runner.run(main())
     return found
 
 
+@LOOPS
 @pytest.mark.parametrize("arrivals", ["constant", "poisson"])
-def test_open(tmp_path, arrivals):
+def test_open(tmp_path, arrivals, loop):
     """Each planned arrival starts one task, on time; each member signs in once and has headers of its own."""
     shop = Shop()
-    found = run(shop, tmp_path, "Reader", rate="200/s", users=10, arrivals=arrivals)
+    found = run(shop, tmp_path, "Reader", rate="200/s", users=10, arrivals=arrivals, loop=loop)
     counted, page = found["counted"], found["series"]["GET /page"]
     planned = Plan(found["job"].scenario.load_model(), 1, 0, 1).fingerprint()[0]
     assert (counted["planned"], counted["offered"], counted["started"]) == (planned,) * 3
@@ -257,9 +262,10 @@ def test_code_that_raises(tmp_path):
     assert found["events"][0] == {"kind": "user error", "text": "Broken raised KeyError: 'mine'"}
 
 
-def test_code_that_cancels_its_request(tmp_path):
+@LOOPS
+def test_code_that_cancels_its_request(tmp_path, loop):
     """It has failed, under a kind of its own, and is no more under way; its connection answers nobody else."""
-    found = run(Shop(0.1), tmp_path, "Hasty", rate="50/s", users=5, arrivals="constant")
+    found = run(Shop(0.1), tmp_path, "Hasty", rate="50/s", users=5, arrivals="constant", loop=loop)
     page = found["series"]["GET /page"]
     assert page.errors == {"cancelled": 50}
     assert (found["counted"]["requests_begun"], found["counted"]["requests_in_flight"]) == (50, 0)

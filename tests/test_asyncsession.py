@@ -1,4 +1,7 @@
-"""Whatever a server does to them, each request is reported once, under the right outcome, and sent once."""
+"""Whatever a server does to them, each request is reported once, under the right outcome, and sent once.
+
+On both loops: production has uvloop's, whose transports are not those of asyncio.
+"""
 
 import asyncio
 import socket
@@ -7,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +23,7 @@ from tests.casefile import outcomes
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 TIMEOUT_MS = 150
+LOOPS = pytest.mark.parametrize("loop", [asyncio, uvloop], ids=lambda loop: loop.__name__)
 
 # What the server sends to a request, whether it closes or resets then, and what becomes of the request.
 FATES = {
@@ -69,7 +74,7 @@ class Asker:
     intended_ns = cert = None
 
 
-def ask(fates, at_once):
+def ask(fates, at_once, loop):
     """Ask for each fate, so many at a time; the server, what was counted, and the recorded series."""
     found = {}
 
@@ -101,15 +106,17 @@ def ask(fates, at_once):
         rows = [row for row in recorder.fold() if row.series == "GET /"]
         found.update(server=server, counted=requests.accounting(), series=merge(rows, series="GET /"))
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=loop.new_event_loop) as runner:
+        runner.run(main())
     return found["server"], found["counted"], found["series"]
 
 
+@LOOPS
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(fates=st.lists(st.sampled_from(sorted(FATES)), min_size=1, max_size=12), at_once=st.sampled_from([1, 3]))
-def test_exactly_once(fates, at_once):
+def test_exactly_once(loop, fates, at_once):
     """As many begun, ended, recorded and seen by the server as were asked; and each became what its fate says."""
-    server, counted, series = ask(fates, at_once)
+    server, counted, series = ask(fates, at_once, loop)
     n, wanted = len(fates), [FATES[fate][2] for fate in fates]
     assert (counted["requests_begun"], counted["requests_in_flight"]) == (n, 0)
     assert server.seen == n + fates.count("redirected")
@@ -120,17 +127,19 @@ def test_exactly_once(fates, at_once):
     assert series.errors == kinds
 
 
+@LOOPS
 @pytest.mark.parametrize("fate", sorted(FATES))
-def test_each_fate(fate):
+def test_each_fate(loop, fate):
     """Between two that are well: neither suffers."""
-    server, counted, series = ask(["well", fate, "well"], 1)
+    server, counted, series = ask(["well", fate, "well"], 1, loop)
     assert counted["requests_begun"] == 3
     assert server.seen == 3 + (fate == "redirected")
     assert series.ok == 2 + (FATES[fate][2] == "ok")
 
 
-def test_every_case_holds():
+@LOOPS
+def test_every_case_holds(loop):
     """Of those in asynchttpcases.py none fails, and there are as many as were written."""
-    said = outcomes("tests.asynchttpcases", timeout_s=120)
+    said = outcomes("tests.asynchttpcases", 120, loop.__name__)
     assert {name: told for name, told in said.items() if told} == {}
     assert len(said) >= 71
