@@ -4,9 +4,13 @@ Sockets and threads, as Python has them: so they serve in a process that Locust 
 greenlets, and beside members on a loop.
 """
 
+import _socket
 import contextlib
+import fcntl
+import os
 import socket
 import struct
+import termios
 import threading
 import time
 
@@ -93,6 +97,42 @@ def sends(*pieces, pause_s=0.0):
     return answer
 
 
+def apart(*pieces):
+    """Send these so that each is a read of its own: the next once the client has taken the one before."""
+
+    def answer(sock):
+        client = _other_end(sock)
+        for piece in pieces:
+            sock.sendall(piece)
+            while _unread_bytes(client):
+                time.sleep(0.0003)
+
+    return answer
+
+
+def each_byte(data):
+    """Send it byte by byte, each a read of its own."""
+    return apart(*(data[k : k + 1] for k in range(len(data))))
+
+
+def _other_end(sock):
+    """The client's descriptor: its socket is of this process, too."""
+    for fd in map(int, os.listdir("/dev/fd")):
+        with contextlib.suppress(OSError):
+            one = _socket.socket(fileno=fd)
+            name = one.getsockname()
+            one.detach()
+            if name == sock.getpeername():
+                return fd
+    raise AssertionError("the client is elsewhere")
+
+
+def _unread_bytes(fd):
+    with contextlib.suppress(OSError):  # closed meanwhile
+        return struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4))[0]
+    return 0
+
+
 def closes(*pieces):
     """Send these, then close."""
 
@@ -139,3 +179,18 @@ class Hostile(Listening):
             self.requests += 1
             (self.does if self.requests == 1 else whole)(sock)
             heard.body(fields)
+
+
+class Cutting(Listening):
+    """Gives the same answer every time, cut in two: after its first byte, its second, and so on."""
+
+    def __init__(self, data):
+        self.data, self.requests = data, 0
+        super().__init__()
+
+    def serve(self, sock, heard):
+        """Answer each request."""
+        while True:
+            heard.head()
+            self.requests += 1
+            apart(self.data[: self.requests], self.data[self.requests :])(sock)

@@ -10,14 +10,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from tests.hostile import OK, Hostile, closes, half_closes, hangs, resets, sends, whole
+from tests.hostile import OK, Cutting, Hostile, closes, each_byte, half_closes, hangs, resets, sends, whole
 
 
 def _head(*fields):
     return b"HTTP/1.1 200 OK\r\n" + b"".join(field + b"\r\n" for field in fields) + b"\r\n"
 
 
+CHUNKS = _head(b"Transfer-Encoding: chunked") + b"1;a=b\r\no\r\n1\r\nk\r\n0\r\nDigest: z\r\n\r\n"
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
 PACKED = gzip.compress(b"ok")
+GZIP = _head(b"Content-Encoding: gzip", b"Content-Length: %d" % len(PACKED)) + PACKED
 
 
 class Row(NamedTuple):
@@ -35,7 +38,7 @@ ASKED_AGAIN = {"Aiohttp": ("asked again", b"ok")}
 
 ROWS = {
     "whole": Row(whole, ("ok", b"ok")),
-    "byte by byte": Row(sends(*(OK[k : k + 1] for k in range(len(OK)))), ("ok", b"ok")),
+    "byte by byte": Row(each_byte(OK), ("ok", b"ok")),
     "junk after the body": Row(
         sends(OK + b"junk\r\n"), ("ok", b"ok"), {"FastHttpUser": ("bad answer", b"")} | BY_ITS_NAME
     ),
@@ -45,7 +48,7 @@ ROWS = {
     "chunks": Row(sends(_head(b"Transfer-Encoding: chunked"), b"1\r\no\r\n", b"1\r\nk\r\n0\r\n\r\n"), ("ok", b"ok")),
     "an interim reply": Row(sends(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", OK), ("ok", b"ok")),
     "no content": Row(sends(b"HTTP/1.1 204 No Content\r\n\r\n"), ("ok", b"")),
-    "gzip": Row(sends(_head(b"Content-Encoding: gzip", b"Content-Length: %d" % len(PACKED)), PACKED), ("ok", b"ok")),
+    "gzip": Row(sends(GZIP), ("ok", b"ok")),
     "an encoding that nobody knows": Row(
         sends(_head(b"Content-Encoding: wat", b"Content-Length: 2"), b"ok"),
         ("ok", b"ok"),
@@ -84,6 +87,15 @@ ROWS = {
 }
 
 
+CUT = {
+    "a length": (OK, {}),
+    "chunks": (CHUNKS, {}),
+    "an interim reply": (INTERIM + OK, {"FastHttpUser": len(INTERIM + OK) - 2}),  # its body is lost
+    "gzip": (GZIP, {}),
+}
+"""Cut in two, at each place once; and at which it is another answer to a peer."""
+
+
 def met(client, row):
     """What such a client makes of it; and it goes on afterwards, with as many samples as it asked for."""
     hostile = Hostile(row.does)
@@ -107,6 +119,21 @@ def met(client, row):
     return kind, body or b""
 
 
+def cut(client, data):
+    """The first place at which it is another answer when it is cut there; None where there is no such."""
+    cutting = Cutting(data)
+    user = client(cutting.url)
+    try:
+        for place in range(1, len(data)):
+            if user.get("/").content != b"ok":
+                return place
+        assert user.told() == {"GET /": {"ok": len(data) - 1}}
+        assert (cutting.requests, cutting.connections) == (len(data) - 1, 1)
+    finally:
+        user.close()
+        cutting.stop()
+
+
 def rows_of(*clients):
     """A case for each row and client, by name."""
 
@@ -118,5 +145,11 @@ def rows_of(*clients):
             found = type(error)
         assert found == expected, f"{found}, expected {expected}"
 
-    pairs = ((name, client) for name in ROWS for client in clients)
-    return {f"{name} / {client.__name__}": partial(case, ROWS[name], client) for name, client in pairs}
+    def case_cut(data, peers, client):
+        assert cut(client, data) == peers.get(client.__name__)
+
+    cases = {}
+    for client in clients:
+        cases |= {f"{name} / {client.__name__}": partial(case, row, client) for name, row in ROWS.items()}
+        cases |= {f"{name} in two / {client.__name__}": partial(case_cut, *what, client) for name, what in CUT.items()}
+    return cases

@@ -142,4 +142,4 @@ def test_every_case_holds(loop):
     """Of those in asynchttpcases.py none fails, and there are as many as were written."""
     said = outcomes("tests.asynchttpcases", 120, loop.__name__)
     assert {name: told for name, told in said.items() if told} == {}
-    assert len(said) >= 71
+    assert len(said) >= 79
