@@ -17,7 +17,8 @@ from loadtests.answerlog import AnswerLog
 from loadtests.asyncrequests import AsyncRequests
 from loadtests.job import Job
 from loadtests.recorder import Recorder
-from tests.hostilities import rows_of
+from loadtests.tls import tls_context
+from tests.conformance import rows_of
 from tests.httpcases import cases_of, run_all
 from tests.recorded import METHODS, TIMEOUT_S, Recorded, scenario_of
 
@@ -98,18 +99,23 @@ class Aiohttp(Recorded):
         self.session = self.loop.wait(self._made(timeout_s))
 
     async def _made(self, timeout_s):
-        return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_s))
+        connector = aiohttp.TCPConnector(ssl=tls_context(True))
+        return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=timeout_s))
 
     def get(self, path):
         """Read to the end, as a request is."""
-        return self.loop.wait(self._ask("GET", path))
+        return self.request("GET", path)
 
-    async def _ask(self, method, path):
+    def request(self, method, path, data=None):
+        """The same by a method's name."""
+        return self.loop.wait(self._ask(method, path, data))
+
+    async def _ask(self, method, path, data):
         status, body, error = 0, b"", None
         self.begun += 1
         started_ns = time.monotonic_ns()
         try:
-            async with self.session.request(method, self.url + path) as response:
+            async with self.session.request(method, self.url + path, data=data) as response:
                 status, body = response.status, await response.read()
                 response.raise_for_status()
         except (aiohttp.ClientError, OSError, TimeoutError) as problem:

@@ -1,8 +1,4 @@
-"""Servers on loopback, also ones that behave badly.
-
-Sockets and threads, as Python has them: so they serve in a process that Locust has patched, where threads are
-greenlets, and beside members on a loop.
-"""
+"""What a server may do to its clients, and servers that do it."""
 
 import _socket
 import contextlib
@@ -14,71 +10,9 @@ import termios
 import threading
 import time
 
+from tests.listening import Heard, Listening, tls_of_server
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-class Listening:
-    """Serves each connection in a thread, until it is stopped."""
-
-    def __init__(self):
-        self.connections = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                sock, _ = self._listener.accept()
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self.connections += 1
-                threading.Thread(target=self._hold, args=(sock,), daemon=True).start()
-
-    def _hold(self, sock):
-        with contextlib.suppress(OSError, EOFError), sock:
-            self.serve(sock, Heard(sock))
-
-    def stop(self):
-        """Take no more connections."""
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # closing alone wakes nobody who waits for one
-        self._listener.close()
-
-
-class Heard:
-    """What comes over a connection; EOFError where it ends before."""
-
-    def __init__(self, sock):
-        self._sock, self._rest = sock, b""
-
-    def head(self):
-        """A request's head: method, target, and fields by their names in small letters."""
-        while b"\r\n\r\n" not in self._rest:
-            self._more()
-        head, _, self._rest = self._rest.partition(b"\r\n\r\n")
-        line, *fields = head.decode("latin-1").split("\r\n")
-        method, target, _ = line.split(" ")
-        return method, target, {name.lower(): value for name, value in (field.split(": ", 1) for field in fields)}
-
-    def body(self, fields):
-        """The body after a head with such fields."""
-        length = int(fields.get("content-length", 0))
-        pieces, have = [self._rest], len(self._rest)
-        while have < length:
-            self._rest = b""
-            self._more()
-            pieces.append(self._rest)
-            have += len(self._rest)
-        whole = b"".join(pieces)
-        self._rest = whole[length:]
-        return whole[:length]
-
-    def _more(self):
-        data = self._sock.recv(1 << 18)
-        if not data:
-            raise EOFError
-        self._rest += data
 
 
 def whole(sock):
@@ -120,8 +54,10 @@ def _other_end(sock):
     for fd in map(int, os.listdir("/dev/fd")):
         with contextlib.suppress(OSError):
             one = _socket.socket(fileno=fd)
-            name = one.getsockname()
-            one.detach()
+            try:
+                name = one.getsockname()
+            finally:
+                one.detach()
             if name == sock.getpeername():
                 return fd
     raise AssertionError("the client is elsewhere")
@@ -143,21 +79,38 @@ def closes(*pieces):
     return answer
 
 
+def closes_in_peace(*pieces):
+    """Send these, say that nothing more will come, and read to the end before closing (RFC 9112, section 9.6)."""
+
+    def answer(sock):
+        sends(*pieces)(sock)
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(1 << 20):
+            pass
+
+    return answer
+
+
 def resets(*pieces):
     """Send these, then reset the connection."""
 
     def answer(sock):
-        sends(*pieces, pause_s=0.02)(sock)
+        apart(*pieces)(sock)
+        time.sleep(0.02)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.close()
 
     return answer
 
 
-def half_closes(sock):
-    """Answer, and say that nothing more will come."""
-    sock.sendall(OK)
-    sock.shutdown(socket.SHUT_WR)
+def half_closes(*pieces):
+    """Send these, and say that nothing more will come; the connection stays open in the other direction."""
+
+    def answer(sock):
+        sends(*pieces)(sock)
+        sock.shutdown(socket.SHUT_WR)
+
+    return answer
 
 
 def hangs(sock):
@@ -166,18 +119,39 @@ def hangs(sock):
 
 
 class Hostile(Listening):
-    """Does to the first request what it is told, and answers every other as one should."""
+    """Does to one request what it is told, and answers every other as one should.
 
-    def __init__(self, does):
-        self.does, self.requests = does, 0
+    Args:
+        does: to the connection, when the request's head has come.
+        at: which request that is.
+        secure: whether there is TLS.
+        shakes: what it does instead of shaking hands for that on its first connection.
+
+    """
+
+    def __init__(self, does, at=1, secure=False, shakes=None):
+        self.requests, self.did = 0, threading.Event()
+        self._does, self._at, self._shakes, self._context = does, at, shakes, tls_of_server() if secure else None
         super().__init__()
+        if secure:
+            self.url = self.url.replace("http:", "https:")
 
     def serve(self, sock, heard):
         """Answer each request."""
+        if self._shakes and self.connections == 1:
+            sock.recv(1 << 16)
+            self._shakes(sock)
+        elif self._context:
+            sock = self._context.wrap_socket(sock, server_side=True)
+            heard = Heard(sock)
         while True:
             _, _, fields = heard.head()
             self.requests += 1
-            (self.does if self.requests == 1 else whole)(sock)
+            if self.requests == self._at:
+                self._does(sock)
+                self.did.set()
+            else:
+                whole(sock)
             heard.body(fields)
 
 

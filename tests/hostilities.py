@@ -5,12 +5,13 @@ many requests as the server counts, or what the row says of a peer that differs.
 """
 
 import gzip
-import time
+import zlib
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import NamedTuple
 
-from tests.hostile import OK, Cutting, Hostile, closes, each_byte, half_closes, hangs, resets, sends, whole
+import brotli
+
+from tests.hostile import OK, closes, closes_in_peace, each_byte, half_closes, hangs, resets, sends, whole
 
 
 def _head(*fields):
@@ -27,65 +28,162 @@ class Row(NamedTuple):
     """What the server does to the first request, and what that becomes: the record's word for it, and the body."""
 
     does: Callable
-    becomes: tuple[str, bytes]
+    becomes: tuple[str, object]
+    """With the error's name for a body that cannot be decoded."""
     peers: Mapping[str, object] = {}
-    """What Locust's FastHttpUser and aiohttp make of it, where that is something else."""
+    """What Locust's FastHttpUser and aiohttp make of it, where that is something else; an exception that is raised
+    into the user's code by its name."""
+    method: str = "GET"
+    data: bytes | None = None
+    warm: bool = False
+    """Whether the connection has carried a request before."""
+    secure: bool = False
+    shakes: Callable | None = None
+    """What the server does instead of shaking hands for TLS."""
+    kept: bool = False
+    """Whether the connection must carry the next request too."""
 
 
+WELL, EMPTY, BAD = ("ok", b"ok"), ("ok", b""), ("bad answer", b"")
+UNDECODED = ("ok", "BadAnswerError")
+"""Only who reads the body is told."""
+RESET, CLOSED = ("connection reset", b""), ("connection closed", b"")
 BY_ITS_NAME = {"Aiohttp": ("ClientResponseError", b"")}
 ASKED_AGAIN = {"Aiohttp": ("asked again", b"ok")}
 """aiohttp tries once more where a server hangs up or resets before the answer, and tells nobody."""
+UNREAD = ("error", b"")
+"""FastHttpUser decodes every body, and says so of what it cannot."""
+TWICE = brotli.compress(PACKED)
+UPLOAD = b"x" * 20_000_000
+TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n"
+
+
+def _coded(coding, body):
+    return sends(_head(b"Content-Encoding: %b" % coding, b"Content-Length: %d" % len(body)) + body)
+
+
+def _chunked(rest):
+    return sends(_head(b"Transfer-Encoding: chunked") + rest)
+
 
 ROWS = {
-    "whole": Row(whole, ("ok", b"ok")),
-    "byte by byte": Row(each_byte(OK), ("ok", b"ok")),
-    "junk after the body": Row(
-        sends(OK + b"junk\r\n"), ("ok", b"ok"), {"FastHttpUser": ("bad answer", b"")} | BY_ITS_NAME
+    "whole": Row(whole, WELL, kept=True),
+    "byte by byte": Row(each_byte(OK), WELL, kept=True),
+    "junk after the body": Row(sends(OK + b"junk\r\n"), WELL, {"FastHttpUser": BAD} | BY_ITS_NAME),
+    "a second answer after it": Row(sends(OK + OK), WELL, {"FastHttpUser": ("ok", b"okok")}),
+    "until it closes": Row(closes(_head(), b"ok"), WELL),
+    "half-closed": Row(half_closes(OK), WELL),
+    "chunks": Row(sends(CHUNKS), WELL, kept=True),
+    "chunks byte by byte": Row(each_byte(CHUNKS), WELL, kept=True),
+    "an interim reply": Row(sends(INTERIM, OK), WELL, kept=True),
+    "an interim reply byte by byte": Row(
+        each_byte(INTERIM + OK), WELL, kept=True, peers={"FastHttpUser": ("ok, not kept", b"")}
     ),
-    "a second answer after it": Row(sends(OK + OK), ("ok", b"ok"), {"FastHttpUser": ("ok", b"okok")}),
-    "until it closes": Row(closes(_head(), b"ok"), ("ok", b"ok")),
-    "half-closed": Row(half_closes, ("ok", b"ok")),
-    "chunks": Row(sends(_head(b"Transfer-Encoding: chunked"), b"1\r\no\r\n", b"1\r\nk\r\n0\r\n\r\n"), ("ok", b"ok")),
-    "an interim reply": Row(sends(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", OK), ("ok", b"ok")),
-    "no content": Row(sends(b"HTTP/1.1 204 No Content\r\n\r\n"), ("ok", b"")),
-    "gzip": Row(sends(GZIP), ("ok", b"ok")),
+    "no content": Row(sends(b"HTTP/1.1 204 No Content\r\n\r\n"), EMPTY, kept=True),
+    "not modified": Row(sends(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"), EMPTY, kept=True),
+    "an answer to HEAD": Row(sends(_head(b"Content-Length: 9")), EMPTY, method="HEAD", kept=True),
+    "gzip": Row(sends(GZIP), WELL, kept=True),
+    "br": Row(_coded(b"br", brotli.compress(b"ok")), WELL),
+    "deflate": Row(_coded(b"deflate", zlib.compress(b"ok")), WELL),
+    "deflate without its frame": Row(_coded(b"deflate", zlib.compress(b"ok", wbits=-15)), WELL),
+    "gzip, then br": Row(_coded(b"gzip, br", TWICE), WELL, {"FastHttpUser": "ValueError", "Aiohttp": ("ok", TWICE)}),
+    "gzip cut short": Row(_coded(b"gzip", PACKED[:-4]), UNDECODED, {"FastHttpUser": UNREAD, "Aiohttp": WELL}),
+    "gzip that is none": Row(
+        _coded(b"gzip", b"ok"),
+        UNDECODED,
+        {"FastHttpUser": UNREAD, "Aiohttp": ("ClientPayloadError", b"")},
+    ),
+    "br that is none": Row(
+        _coded(b"br", b"\xff\xff\xff"),
+        UNDECODED,
+        {"FastHttpUser": "error", "Aiohttp": ("ClientPayloadError", b"")},
+    ),
     "an encoding that nobody knows": Row(
         sends(_head(b"Content-Encoding: wat", b"Content-Length: 2"), b"ok"),
-        ("ok", b"ok"),
-        {"FastHttpUser": ValueError},  # raised into the user's code
+        WELL,
+        {"FastHttpUser": "ValueError"},  # raised into the user's code
     ),
     "not there": Row(sends(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"), ("http 404", b"no")),
     "broken": Row(sends(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"), ("http 503", b"")),
-    "closed at once": Row(closes(), ("connection closed", b""), ASKED_AGAIN),
-    "closed in the header": Row(closes(b"HTTP/1.1 200 OK\r\nConte"), ("connection closed", b""), ASKED_AGAIN),
+    "closed at once": Row(closes(), CLOSED, ASKED_AGAIN),
+    "closed in the header": Row(closes(b"HTTP/1.1 200 OK\r\nConte"), CLOSED, ASKED_AGAIN),
     "closed in the body": Row(
         closes(_head(b"Content-Length: 9"), b"ok"),
-        ("connection closed", b""),
-        {"FastHttpUser": ("bad answer", b""), "Aiohttp": ("ClientPayloadError", b"")},
+        CLOSED,
+        {"FastHttpUser": BAD, "Aiohttp": ("ClientPayloadError", b"")},
     ),
-    "reset at once": Row(
-        resets(), ("connection reset", b""), {"FastHttpUser": ("connection closed", b"")} | ASKED_AGAIN
-    ),
-    "reset in the header": Row(resets(b"HTTP/1.1 200 OK\r\nConte"), ("connection reset", b""), ASKED_AGAIN),
-    "reset in the body": Row(resets(_head(b"Content-Length: 9"), b"ok"), ("connection reset", b"")),
-    "no HTTP": Row(sends(b"SSH-2.0-OpenSSH_9\r\n\r\n"), ("bad answer", b""), BY_ITS_NAME),
-    "a bad chunk": Row(sends(_head(b"Transfer-Encoding: chunked") + b"zz\r\nok\r\n"), ("bad answer", b""), BY_ITS_NAME),
-    "two lengths": Row(
-        sends(_head(b"Content-Length: 2", b"Content-Length: 3") + b"ok"), ("bad answer", b""), BY_ITS_NAME
-    ),
+    "reset at once": Row(resets(), RESET, {"FastHttpUser": CLOSED} | ASKED_AGAIN),
+    "reset in the header": Row(resets(b"HTTP/1.1 200 OK\r\nConte"), RESET, ASKED_AGAIN),
+    "reset in the body": Row(resets(_head(b"Content-Length: 9"), b"ok"), RESET),
+    "no HTTP": Row(sends(b"SSH-2.0-OpenSSH_9\r\n\r\n"), BAD, BY_ITS_NAME),
+    "a bad chunk": Row(sends(_head(b"Transfer-Encoding: chunked") + b"zz\r\nok\r\n"), BAD, BY_ITS_NAME),
+    "two lengths": Row(sends(_head(b"Content-Length: 2", b"Content-Length: 3") + b"ok"), BAD, BY_ITS_NAME),
     "a header without end": Row(
         sends(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 400_000),
-        ("bad answer", b""),
+        BAD,
         {"FastHttpUser": ("timeout", b"")} | BY_ITS_NAME,
     ),
     "no answer": Row(hangs, ("timeout", b"")),
     "a slow loris": Row(
         sends(*(OK[k : k + 1] for k in range(len(OK))), pause_s=0.05),
         ("timeout", b""),
-        {"FastHttpUser": ("ok", b"ok")},  # its time-out is of each read
+        {"FastHttpUser": WELL},  # its time-out is of each read
     ),
+    "a 408 on the idle connection": Row(
+        sends(OK, b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", pause_s=0.02),
+        WELL,
+        {"Aiohttp": ("ok, and the next: http 408", b"ok")},
+    ),
+    "a length below zero": Row(sends(_head(b"Content-Length: -1") + b"ok"), BAD, BY_ITS_NAME),
+    "a length that is no number": Row(sends(_head(b"Content-Length: two") + b"ok"), BAD, BY_ITS_NAME),
+    "a length, and chunks": Row(
+        sends(_head(b"Content-Length: 2", b"Transfer-Encoding: chunked") + b"2\r\nok\r\n0\r\n\r\n"),
+        BAD,
+        BY_ITS_NAME,
+    ),
+    "chunks, and a length": Row(
+        sends(_head(b"Transfer-Encoding: chunked", b"Content-Length: 2") + b"2\r\nok\r\n0\r\n\r\n"),
+        BAD,
+        BY_ITS_NAME,
+    ),
+    "a header of 300 KB": Row(
+        sends(_head(b"X: " + b"a" * 300_000, b"Content-Length: 2") + b"ok"),
+        BAD,
+        {"FastHttpUser": WELL} | BY_ITS_NAME,
+    ),
+    "10,000 fields": Row(
+        sends(_head(*(b"X-%d: a" % k for k in range(10_000)), b"Content-Length: 2") + b"ok"),
+        WELL,
+        BY_ITS_NAME,
+    ),
+    "a chunk without a size": Row(_chunked(b"\r\nok\r\n0\r\n\r\n"), BAD, BY_ITS_NAME),
+    "a chunk of a size below zero": Row(_chunked(b"-2\r\nok\r\n0\r\n\r\n"), BAD, BY_ITS_NAME),
+    "a chunk of over 64 bits": Row(_chunked(b"1%032x\r\nok\r\n0\r\n\r\n" % 2), BAD, BY_ITS_NAME),
+    "a chunk that is longer than its size": Row(_chunked(b"2\r\nokay\r\n0\r\n\r\n"), BAD, BY_ITS_NAME),
+    "a trailer that is none": Row(_chunked(b"2\r\nok\r\n0\r\nno trailer\r\n\r\n"), BAD, BY_ITS_NAME),
+    "nothing more, before the answer": Row(half_closes(), CLOSED, ASKED_AGAIN),
+    "closed on a connection that was kept": Row(closes(), CLOSED, warm=True, peers=ASKED_AGAIN),
+    "reset on a connection that was kept": Row(
+        resets(), RESET, warm=True, peers={"FastHttpUser": CLOSED} | ASKED_AGAIN
+    ),
+    "reset during an upload": Row(resets(), RESET, method="POST", data=UPLOAD, peers={"FastHttpUser": CLOSED}),
+    "a 413 during an upload, closed in peace": Row(
+        closes_in_peace(TOO_LARGE + b"Connection: close\r\n\r\n"), ("http 413", b""), method="POST", data=UPLOAD
+    ),
+    "a 413 during an upload, then a reset": Row(
+        resets(TOO_LARGE + b"Connection: close\r\n\r\n"),
+        ("http 413", b""),
+        method="POST",
+        data=UPLOAD,
+        peers={"FastHttpUser": ("timeout", b"")},
+    ),
+    "over TLS": Row(whole, WELL, secure=True, kept=True),
+    "closed in the TLS handshake": Row(
+        whole, CLOSED, secure=True, shakes=closes(), peers={"Member": RESET, "Aiohttp": RESET}
+    ),
+    "reset in the TLS handshake": Row(whole, RESET, secure=True, shakes=resets()),
+    "no TLS": Row(whole, ("tls", b""), secure=True, shakes=closes(b"HTTP/1.1 400 Bad Request\r\n\r\n")),
 }
-
 
 CUT = {
     "a length": (OK, {}),
@@ -94,62 +192,3 @@ CUT = {
     "gzip": (GZIP, {}),
 }
 """Cut in two, at each place once; and at which it is another answer to a peer."""
-
-
-def met(client, row):
-    """What such a client makes of it; and it goes on afterwards, with as many samples as it asked for."""
-    hostile = Hostile(row.does)
-    user = client(hostile.url)
-    began_s = time.monotonic()
-    response = user.get("/first")
-    assert time.monotonic() - began_s < 3, "it hung"
-    kind = user.became()
-    body = response.content if kind == "ok" or kind.startswith("http ") else b""
-    time.sleep(0.01)
-    again = user.get("/second")
-    assert (again.status_code, again.content) == (200, b"ok"), "the next request must not suffer"
-    assert user.told() == {"GET /second": {"ok": 1}}
-    if user.asks_again and hostile.requests == 3:
-        kind = "asked again"
-    else:
-        assert hostile.requests == 2, f"the server saw {hostile.requests} requests"
-    assert user.accounts() == (2, 0), "begun, in flight"
-    user.close()
-    hostile.stop()
-    return kind, body or b""
-
-
-def cut(client, data):
-    """The first place at which it is another answer when it is cut there; None where there is no such."""
-    cutting = Cutting(data)
-    user = client(cutting.url)
-    try:
-        for place in range(1, len(data)):
-            if user.get("/").content != b"ok":
-                return place
-        assert user.told() == {"GET /": {"ok": len(data) - 1}}
-        assert (cutting.requests, cutting.connections) == (len(data) - 1, 1)
-    finally:
-        user.close()
-        cutting.stop()
-
-
-def rows_of(*clients):
-    """A case for each row and client, by name."""
-
-    def case(row, client):
-        expected = row.peers.get(client.__name__, row.becomes)
-        try:
-            found = met(client, row)
-        except ValueError as error:
-            found = type(error)
-        assert found == expected, f"{found}, expected {expected}"
-
-    def case_cut(data, peers, client):
-        assert cut(client, data) == peers.get(client.__name__)
-
-    cases = {}
-    for client in clients:
-        cases |= {f"{name} / {client.__name__}": partial(case, row, client) for name, row in ROWS.items()}
-        cases |= {f"{name} in two / {client.__name__}": partial(case_cut, *what, client) for name, what in CUT.items()}
-    return cases

@@ -10,7 +10,8 @@ import traceback
 from functools import partial
 
 from loadtests.allowance import guard
-from tests.hostile import OK, Listening
+from tests.hostile import OK
+from tests.listening import Listening
 
 CASES = []
 

@@ -21,7 +21,7 @@ from loadtests.locustload import LocustLoad
 from loadtests.locustuser import ClosedUser, Requests, subclass
 from loadtests.population import user_classes
 from loadtests.requestlog import RequestLog
-from tests.hostilities import rows_of
+from tests.conformance import rows_of
 from tests.httpcases import Shop, cases_of, run_all
 from tests.recorded import METHODS, TIMEOUT_S, Recorded, scenario_of
 
