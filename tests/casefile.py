@@ -21,3 +21,8 @@ def outcomes(module: str, timeout_s: float, *arguments: str, **environment: str)
     assert done.returncode == 0, done.stderr
     told: dict[str, str] = json.loads(done.stdout)
     return told
+
+
+def skipped(said: dict[str, str]) -> dict[str, str]:
+    """The cases that could not be tried here, and why."""
+    return {name: told for name, told in said.items() if told.startswith("skipped: ")}

@@ -8,10 +8,11 @@ import sys
 import time
 import traceback
 from functools import partial
+from unittest import SkipTest
 
 from loadtests.allowance import guard
 from tests.hostile import OK
-from tests.listening import Listening
+from tests.listening import Heard, Listening, tls_of_server
 
 CASES = []
 
@@ -19,9 +20,9 @@ CASES = []
 class Shop(Listening):
     """A server that behaves, and keeps every request: what it does goes by the path."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1"):
         self.heads, self.bodies = [], []
-        super().__init__()
+        super().__init__(host)
 
     def serve(self, sock, heard):
         """Answer each request."""
@@ -30,7 +31,8 @@ class Shop(Listening):
             body = heard.body(fields)
             self.heads.append((method, target, fields))
             self.bodies.append(body)
-            sock.sendall(self.answer(target, body))
+            answer = self.answer(target, body)
+            sock.sendall(answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if method == "HEAD" else answer)
             if target == "/leaves":
                 return
 
@@ -45,6 +47,20 @@ class Shop(Listening):
         body = body or json.dumps({"target": target, "name": "\u00e9"}, ensure_ascii=False).encode()
         kind = b"Content-Type: application/json\r\n"
         return b"HTTP/1.1 200 OK\r\n%b%bContent-Length: %d\r\n\r\n%b" % (more, kind, len(body), body)
+
+
+class Named(Shop):
+    """A shop with TLS, that keeps the names it is asked for."""
+
+    def __init__(self):
+        self.names, self._context = [], tls_of_server()
+        self._context.sni_callback = lambda sock, name, context: self.names.append(name)
+        super().__init__()
+
+    def serve(self, sock, heard):
+        """Shake hands first."""
+        secure = self._context.wrap_socket(sock, server_side=True)
+        super().serve(secure, Heard(secure))
 
 
 def with_shop(case):
@@ -327,6 +343,46 @@ def case_nobody_there(shop, user):
     assert user.became() == "connection refused"
 
 
+@with_shop
+def case_head_and_options(shop, user):
+    """Of a head no body is awaited, whatever its length says, and its connection carries the next request."""
+    head = user.head("/a")
+    options = user.options("/b")
+    assert [(method, target) for method, target, _ in shop.heads] == [("HEAD", "/a"), ("OPTIONS", "/b")]
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", "30")
+    assert options.json()["target"] == "/b"
+    assert user.told() == {"HEAD /a": {"ok": 1}, "OPTIONS /b": {"ok": 1}}
+    assert shop.connections == 1
+
+
+@with_shop
+def case_ipv6(shop, user):
+    """An address in brackets, which are in the Host field too (RFC 3986, section 3.2.2)."""
+    try:
+        six = Shop("::1")
+    except OSError as error:
+        raise SkipTest(f"no IPv6 on loopback: {error}") from error
+    other = type(user)(six.url)
+    assert other.get("/a").url == f"http://[::1]:{six.port}/a"
+    assert six.heads[0][2]["host"] == f"[::1]:{six.port}"
+    assert other.told() == {"GET /a": {"ok": 1}}
+    other.close()
+    six.stop()
+
+
+@with_shop
+def case_the_name_in_the_handshake(shop, user):
+    """A server is told the name it is asked for before it shows a certificate; an address is none (RFC 6066, 3)."""
+    named = Named()
+    for host, name in (("localhost", "localhost"), ("127.0.0.1", None)):
+        other = type(user)(f"https://{host}:{named.port}")
+        other.get("/a")
+        assert other.told() == {"GET /a": {"ok": 1}}
+        assert named.names.pop() == name
+        other.close()
+    named.stop()
+
+
 def cases_of(client):
     """Each with that client, by name."""
     return {f"{name} / {client.__name__}": partial(case, client) for name, case in CASES}
@@ -339,6 +395,8 @@ def run_all(cases):
         try:
             case()
             said[name] = ""
+        except SkipTest as why:
+            said[name] = f"skipped: {why}"
         except BaseException:
             said[name] = traceback.format_exc()
     json.dump(said, sys.stdout)

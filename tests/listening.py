@@ -16,11 +16,12 @@ import trustme
 class Listening:
     """Serves each connection in a thread, until it is stopped."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1"):
         self.connections = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
         self.port = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -81,7 +82,8 @@ def papers(folder):
     """What a process needs in its environment so that its servers speak TLS and its clients trust them."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "authority.pem"))
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
+    server = authority.issue_cert("127.0.0.1", "localhost")
+    server.private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
     return {"SSL_CERT_FILE": str(folder / "authority.pem"), "SERVER_PEM": str(folder / "server.pem")}
 
 
