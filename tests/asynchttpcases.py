@@ -18,8 +18,9 @@ from loadtests.asyncrequests import AsyncRequests
 from loadtests.job import Job
 from loadtests.recorder import Recorder
 from loadtests.tls import tls_context
+from tests import httpcases, redirectcases
+from tests.caserun import cases_of, run_all
 from tests.conformance import rows_of
-from tests.httpcases import cases_of, run_all
 from tests.recorded import METHODS, TIMEOUT_S, Recorded, scenario_of
 
 
@@ -139,4 +140,4 @@ class Aiohttp(Recorded):
 
 if __name__ == "__main__":
     Member.loop = Aiohttp.loop = Loop({"asyncio": asyncio, "uvloop": uvloop}[sys.argv[1]].new_event_loop)
-    run_all(rows_of(Member, Aiohttp) | cases_of(Member))
+    run_all(rows_of(Member, Aiohttp) | cases_of(httpcases, redirectcases, client=Member))

@@ -21,8 +21,10 @@ from loadtests.locustload import LocustLoad
 from loadtests.locustuser import ClosedUser, Requests, subclass
 from loadtests.population import user_classes
 from loadtests.requestlog import RequestLog
+from tests import httpcases, redirectcases
+from tests.caserun import cases_of, run_all
 from tests.conformance import rows_of
-from tests.httpcases import Shop, cases_of, run_all
+from tests.httpservers import Shop
 from tests.recorded import METHODS, TIMEOUT_S, Recorded, scenario_of
 
 
@@ -154,4 +156,8 @@ def locusts_own_figures():
 OURS = [what_begins_after_the_end_is_not_counted, others_who_listen, locusts_own_figures]
 
 if __name__ == "__main__":
-    run_all(rows_of(LoadUser, FastHttpUser) | cases_of(LoadUser) | {case.__name__: case for case in OURS})
+    run_all(
+        rows_of(LoadUser, FastHttpUser)
+        | cases_of(httpcases, redirectcases, client=LoadUser)
+        | {case.__name__: case for case in OURS}
+    )
