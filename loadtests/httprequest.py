@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-__all__ = ["RequestWriter", "basic_auth", "request_body", "request_target", "with_params"]
+__all__ = ["Chunks", "RequestWriter", "basic_auth", "request_body", "request_target", "with_params"]
 
 _READY = re.compile(r"[!$%&'()*+,./0-9:;=?@A-Z_a-z~-]*")
 """A target that needs no quoting; a fragment never goes to the server."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BREAKS = re.compile(r"[\r\n\0]")
+_FRAMING = {"content-length", "transfer-encoding"}
+_BYTES = bytes | bytearray | memoryview
 
 
 def with_params(url: str, params: Mapping[str, object] | Iterable[tuple[str, object]] | None) -> str:
@@ -31,13 +33,45 @@ def request_target(path: str, query: str) -> str:
     return target if _READY.fullmatch(target) else quote(target, safe="!$%&'()*+,./:;=?@_~-")
 
 
+class Chunks(bytes):
+    """A body as it goes on the wire in chunks (RFC 9112, section 7.1), so that a redirect can have it again."""
+
+    @classmethod
+    def of(cls, pieces: Iterable[Any]) -> Chunks:
+        """A chunk for each piece, which are read to their end before anything is sent.
+
+        Raises:
+            ValueError: when one is no bytes.
+
+        """
+        framed: list[bytes] = []
+        for piece in pieces:
+            if not isinstance(piece, _BYTES):
+                raise ValueError(f"{piece!r:.40}: a body in pieces is an iterable of bytes")
+            if piece := bytes(piece):  # one of no bytes would be the end
+                framed += b"%x\r\n" % len(piece), piece, b"\r\n"
+        return cls(b"".join((*framed, b"0\r\n\r\n")))
+
+
 def request_body(data: Any, json: Any, headers: dict[str, str]) -> bytes | None:
-    """The body's bytes: ``data``, or else ``json``; its type is added to the headers unless they have one."""
+    """The body's bytes: ``data``, or else ``json``; its type is added to the headers unless they have one.
+
+    Raises:
+        ValueError: when ``data`` is neither text, bytes, a mapping, nor an iterable of bytes.
+
+    """
     kind = None
     if data:
         if isinstance(data, Mapping):
             data, kind = urlencode(list(data.items()), doseq=True), "application/x-www-form-urlencoded"
-        body: bytes | None = data.encode() if isinstance(data, str) else bytes(data)
+        if isinstance(data, str):
+            body: bytes | None = data.encode()
+        elif isinstance(data, _BYTES):
+            body = bytes(data)
+        elif isinstance(data, Iterable):
+            body = Chunks.of(data)
+        else:
+            raise ValueError(f"{data!r:.40}: a body is text, bytes, a mapping, or an iterable of bytes")
     else:
         body, kind = (None, None) if json is None else (json_of.dumps(json).encode(), "application/json")
     if kind and not any(name.lower() == "content-type" for name in headers):
@@ -58,13 +92,16 @@ class RequestWriter:
         headers: that every request has; a request's own win over them.
 
     Raises:
-        ValueError: when a header's name is no token, or its value would end the line.
+        ValueError: when a header's name is no token, its value would end the line, or it says how a body is framed that
+            it is not of.
 
     """
 
     def __init__(self, host: str, headers: Mapping[str, str]) -> None:
         self._host = host.encode("ascii")
         self._headers = {name.lower(): _line(name, value) for name, value in headers.items()}
+        if framing := _FRAMING & self._headers.keys():
+            raise ValueError(f"{', '.join(sorted(framing))}: of one body, and these headers are of every request")
         self._usual = b"".join(self._headers.values())
 
     def write(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
@@ -76,7 +113,8 @@ class RequestWriter:
         """
         if not _TOKEN.fullmatch(method):
             raise ValueError(f"{method!r} is no HTTP method")
-        usual, own, host, sized = self._usual, b"", b"Host: %b\r\n" % self._host, False
+        usual, own, host = self._usual, b"", b"Host: %b\r\n" % self._host
+        framing: dict[str, str] | None = None
         if headers:
             left = self._headers
             for name, value in headers.items():
@@ -86,13 +124,24 @@ class RequestWriter:
                     usual = b"".join(left.values())
                 if lower == "host":
                     host = b""
-                sized |= lower in ("content-length", "transfer-encoding")
+                if lower in _FRAMING:
+                    framing = {**(framing or {}), lower: str(value).lower()}
                 own += _line(name, value)
-        if body is not None or method in ("POST", "PUT", "PATCH"):
-            body = body or b""
-            length = b"" if sized else b"Content-Length: %d\r\n" % len(body)
-            own += length
+        if framing or type(body) is Chunks:
+            own += _framed(framing or {}, type(body) is Chunks)
+        elif body is not None or method in ("POST", "PUT", "PATCH"):
+            own += b"Content-Length: %d\r\n" % len(body or b"")
         return b"%b %b HTTP/1.1\r\n%b%b%b\r\n%b" % (method.encode(), target.encode(), host, usual, own, body or b"")
+
+
+def _framed(given: Mapping[str, str], in_chunks: bool) -> bytes:
+    """What a request's own headers leave to be said of its body's frame; ValueError where they are not of that body."""
+    coding = given.get("transfer-encoding")
+    if in_chunks and ("content-length" in given or not (coding or "chunked").endswith("chunked")):
+        raise ValueError("a body in pieces is sent in chunks, which are its last coding, and has no Content-Length")
+    if coding is not None and not in_chunks:
+        raise ValueError("Transfer-Encoding is of a body in pieces: give data as an iterable of bytes")
+    return b"Transfer-Encoding: chunked\r\n" if in_chunks and coding is None else b""
 
 
 def _line(name: str, value: str) -> bytes:

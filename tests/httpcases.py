@@ -10,7 +10,7 @@ import pytest
 
 from tests.caserun import with_shop
 from tests.hostile import OK
-from tests.httpservers import Named, Shop
+from tests.httpservers import Named, Shop, Strict
 
 
 @with_shop
@@ -197,6 +197,35 @@ def case_nobody_there(shop, user):
     user.close()
     user.get("/a")
     assert user.became() == "connection refused"
+
+
+@with_shop
+def case_a_body_in_chunks(shop, user):
+    """Framed so that a parser finds it whole, and what follows; a redirect has it again, or drops it, frame and all."""
+    strict = Strict()
+    other = type(user)(strict.url)
+    body = b"ab" + b"c" * 70_000
+    for path in ("/up", "/308", "/303"):
+        other.post(path, data=(piece for piece in (b"a", b"", b"b", b"c" * 70_000)))
+    assert other.get("/then").content == b"ok"
+    assert strict.bodies == [body, body, body, body, b"", b""]
+    assert [target for target, _ in strict.heads] == ["/up", "/308", "/on", "/303", "/on", "/then"]
+    framed = ["transfer-encoding" in fields for _, fields in strict.heads]
+    assert framed == [True, True, True, True, False, False]
+    assert not any("content-length" in fields for _, fields in strict.heads)
+    assert strict.connections == 1
+    assert other.told() == {"POST /up": {"ok": 1}, "POST /{id}": {"ok": 2}, "GET /then": {"ok": 1}}
+    other.close()
+    strict.stop()
+
+
+@with_shop
+def case_a_body_that_is_not_in_chunks(shop, user):
+    """Its header may not say so: the server would wait for chunks."""
+    for how in ({"data": "ab"}, {"json": {}}, {}):
+        with pytest.raises(ValueError, match="iterable of bytes"):
+            user.post("/a", headers={"Transfer-Encoding": "chunked"}, **how)
+    assert user.accounts() == (0, 0)
 
 
 @with_shop

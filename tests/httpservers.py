@@ -2,6 +2,9 @@
 
 import json
 
+import httptools
+
+from tests.hostile import OK
 from tests.listening import Heard, Listening, tls_of_server
 
 
@@ -49,3 +52,42 @@ class Named(Shop):
         """Shake hands first."""
         secure = self._context.wrap_socket(sock, server_side=True)
         super().serve(secure, Heard(secure))
+
+
+class Strict(Listening):
+    """Reads requests as a server's parser does, and sends on whoever asks for that."""
+
+    def __init__(self):
+        self.heads, self.bodies = [], []
+        super().__init__()
+
+    def serve(self, sock, heard):
+        """Answer each request that is whole."""
+        parser = httptools.HttpRequestParser(self)
+        self._head, self._body = [], b""
+        self._target, self._sock = "", sock
+        while data := sock.recv(1 << 16):
+            parser.feed_data(data)
+
+    def on_url(self, url):
+        """Called by the parser, as all of these are."""
+        self._target = url.decode()
+
+    def on_header(self, name, value):
+        """Keep it."""
+        self._head.append(name.decode().lower())
+
+    def on_body(self, body):
+        """Keep it."""
+        self._body += body
+
+    def on_message_complete(self):
+        """Answer."""
+        self.heads.append((self._target, {*self._head}))
+        self.bodies.append(self._body)
+        self._head, self._body = [], b""
+        status = self._target.strip("/").encode()
+        if status.isdigit():
+            self._sock.sendall(b"HTTP/1.1 %b On\r\nLocation: /on\r\nContent-Length: 0\r\n\r\n" % status)
+        else:
+            self._sock.sendall(OK)

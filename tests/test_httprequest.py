@@ -2,9 +2,12 @@
 
 from urllib.parse import urlsplit
 
+import httptools
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from loadtests.httprequest import RequestWriter, request_target, with_params
+from loadtests.httprequest import Chunks, RequestWriter, request_body, request_target, with_params
 
 WRITER = RequestWriter("api.test:8000", {"Accept": "*/*"})
 
@@ -72,3 +75,91 @@ def test_no_params():
     """The URL stays what it was, to the letter."""
     assert with_params("/a?b=%26#c", None) == with_params("/a?b=%26#c", {}) == "/a?b=%26#c"
     assert with_params("/a?b=%26#c", {"d": 1}) == "/a?b=%26&d=1"
+
+
+class Parsed:
+    """A request as a server's parser takes it."""
+
+    def __init__(self, data):
+        self.pieces, self.fields, self.whole = [], [], 0
+        httptools.HttpRequestParser(self).feed_data(data)
+
+    def on_header(self, name, value):
+        """Keep it."""
+        self.fields.append((name.lower(), value))
+
+    def on_chunk_header(self):
+        """A piece begins."""
+        self.pieces.append(b"")
+
+    def on_body(self, body):
+        """Add to it."""
+        self.pieces[-1] += body
+
+    def on_message_complete(self):
+        """Count them."""
+        self.whole += 1
+
+
+@given(st.lists(st.binary(max_size=300) | st.sampled_from([bytes(4095), bytes(4096), bytes(70_000)]), max_size=8))
+def test_a_body_in_chunks(pieces):
+    """A chunk for each piece (RFC 9112, 7.1), but for one of no bytes, which would be its end; and no length (6.2)."""
+    body = request_body(iter(pieces), None, {})
+    parsed = Parsed(WRITER.write("POST", "/", {"X-A": "1"}, body))
+    assert parsed.fields[2:] == [(b"x-a", b"1"), (b"transfer-encoding", b"chunked")]
+    assert parsed.pieces == [*filter(None, pieces), b""]
+    assert parsed.whole == 1
+
+
+@pytest.mark.parametrize("coding", ["chunked", "Chunked", "gzip, chunked"])
+def test_a_coding_by_hand(coding):
+    """It stands as it is, where chunks are the last of it (RFC 9112, 6.1)."""
+    sent = WRITER.write("POST", "/", {"Transfer-Encoding": coding}, Chunks.of([b"ab"]))
+    assert sent.partition(b"*/*\r\n")[2] == b"Transfer-Encoding: %b\r\n\r\n2\r\nab\r\n0\r\n\r\n" % coding.encode()
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"Transfer-Encoding": "chunked"}, None),
+        ({"transfer-encoding": "chunked"}, b"ab"),
+        ({"Transfer-Encoding": "gzip"}, Chunks.of([b"ab"])),
+        ({"Content-Length": "2"}, Chunks.of([b"ab"])),
+        ({"Content-Length": "2", "Transfer-Encoding": "chunked"}, Chunks.of([b"ab"])),
+    ],
+)
+def test_a_frame_that_is_not_the_bodys(headers, body):
+    """It would be read as another request, or never end."""
+    with pytest.raises(ValueError, match="a body in pieces"):
+        WRITER.write("POST", "/", headers, body)
+
+
+@pytest.mark.parametrize("name", ["Transfer-Encoding", "content-length"])
+def test_a_frame_for_every_request(name):
+    """The headers of a session say nothing of a body."""
+    with pytest.raises(ValueError, match=f"{name.lower()}: of one body"):
+        RequestWriter("a", {name: "2"})
+
+
+@pytest.mark.parametrize(
+    ("data", "body"),
+    [
+        ("\u00e9", b"\xc3\xa9"),
+        (b"ab", b"ab"),
+        (bytearray(b"ab"), b"ab"),
+        (memoryview(b"ab"), b"ab"),
+        ({"a": 1}, b"a=1"),
+        ("", None),
+    ],
+)
+def test_bodies_of_a_length(data, body):
+    """Text, bytes and forms go as they are."""
+    made = request_body(data, None, {})
+    assert (made, type(made)) == (body, type(body))
+
+
+@pytest.mark.parametrize("data", [7, ["ab"], [("a", "1")], iter([b"ab", 7])])
+def test_what_is_no_body(data):
+    """It is said before anything is sent."""
+    with pytest.raises(ValueError, match="iterable of bytes"):
+        request_body(data, None, {})
