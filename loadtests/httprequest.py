@@ -7,9 +7,9 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
-__all__ = ["Chunks", "RequestWriter", "basic_auth", "request_body", "request_target", "with_params"]
+__all__ = ["Chunks", "RequestWriter", "basic_auth", "origin", "request_body", "request_target", "with_params"]
 
 _READY = re.compile(r"[!$%&'()*+,./0-9:;=?@A-Z_a-z~-]*")
 """A target that needs no quoting; a fragment never goes to the server."""
@@ -17,6 +17,17 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BREAKS = re.compile(r"[\r\n\0]")
 _FRAMING = {"content-length", "transfer-encoding"}
 _BYTES = bytes | bytearray | memoryview
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a URL.
+
+    Raises:
+        ValueError: when it is no URL.
+
+    """
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def with_params(url: str, params: Mapping[str, object] | Iterable[tuple[str, object]] | None) -> str:
@@ -92,8 +103,8 @@ class RequestWriter:
         headers: that every request has; a request's own win over them.
 
     Raises:
-        ValueError: when a header's name is no token, its value would end the line, or it says how a body is framed that
-            it is not of.
+        ValueError: when a header's name is no token, its value more than a line, or what it says of a
+            body's frame is not of that body.
 
     """
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import httptools
 
-from loadtests.proberequest import ProbeRequest, origin
+from loadtests.httprequest import origin
+from loadtests.proberequest import ProbeRequest
 from loadtests.stampedsocket import StampedSocket
 from loadtests.tls import tls_context
 

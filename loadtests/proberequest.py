@@ -9,25 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from loadtests.httprequest import origin
 from loadtests.job import Job
 
-__all__ = ["GetSample", "ProbeRequest", "origin"]
+__all__ = ["GetSample", "ProbeRequest"]
 
 _OURS = frozenset(
     ("host", "connection", "keep-alive", "content-length", "transfer-encoding", "expect", "upgrade", "te")
 )
 """Headers that belong to a connection or a body, not to what is asked for."""
-
-
-def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of a URL.
-
-    Raises:
-        ValueError: when it is no URL.
-
-    """
-    parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
 
 
 @dataclass(frozen=True)

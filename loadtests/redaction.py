@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
-__all__ = ["Redactor"]
+__all__ = ["Redactor", "is_secret"]
 
 _NAME = r"(?i)(?<![\w-])([\w-]*(?:{}))"
 _SIGN = r"(\\?[\"']?\s*[:=]\s*|[\"'],\s*)b?(\\?[\"'])?"
@@ -15,8 +15,10 @@ _SIGN = r"(\\?[\"']?\s*[:=]\s*|[\"'],\s*)b?(\\?[\"'])?"
 _QUOTED = r"(?(3)(?:(?!\3)\\?.)*"
 """Up to the quote that was opened, if one was; else what follows the bar."""
 
-_HEADER = _NAME.format("authorization|cookie")
-_FIELD = _NAME.format("passw(?:or)?d|secret|token|credential|(?:api|access|private|master)[_-]?key")
+_HEADERS = "authorization|cookie"
+_FIELDS = "passw(?:or)?d|secret|token|credential|(?:api|access|private|master)[_-]?key"
+_HEADER, _FIELD = _NAME.format(_HEADERS), _NAME.format(_FIELDS)
+_SECRET = re.compile(rf"(?i)[\w-]*(?:{_HEADERS}|{_FIELDS})")
 _PATTERNS = (
     re.compile(rf"{_HEADER}{_SIGN}{_QUOTED}|[^\r\n]+)"),
     re.compile(rf"{_FIELD}{_SIGN}{_QUOTED}|[^\s&,;\"'}})]+)"),
@@ -24,6 +26,11 @@ _PATTERNS = (
     re.compile(r"(://)([^/\s:@]*:)()[^\s/]+(?=@)"),
 )
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,8000}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+
+
+def is_secret(name: str) -> bool:
+    """Whether what goes by that name, such as a header's, is a credential."""
+    return _SECRET.fullmatch(name) is not None
 
 
 class Redactor:

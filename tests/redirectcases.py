@@ -32,17 +32,20 @@ def case_redirects_without_end(shop, user):
 
 @with_shop
 def case_secrets_stay_at_home(shop, user):
-    """A redirect to another origin takes no password along, and no cookie."""
+    """A redirect to another origin takes no password along, no key, and no cookie."""
     other = Shop()
     shop.answer = lambda target, body: (
         f"HTTP/1.1 302 Moved\r\nLocation: {other.url}/x\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n".encode()
     )
-    user.get("/a", auth=("me", "s3"), headers={"Cookie": "mine=1"})
-    user.headers["Authorization"] = "Bearer T0KEN"
+    user.get("/a", auth=("me", "s3"), headers={"Cookie": "mine=1", "X-API-Key": "k"})
+    user.headers.update({"Authorization": "Bearer T0KEN", "X-Auth-Token": "t", "X-Tenant": "a"})
     user.get("/b")
+    user.get(f"{other.url}/c")
     other.stop()
-    assert shop.heads[1][2]["authorization"] == "Bearer T0KEN"
-    assert all("authorization" not in fields for _, _, fields in other.heads)
+    assert shop.heads[1][2]["authorization"] == other.heads[2][2]["authorization"] == "Bearer T0KEN"
+    led = [fields for _, target, fields in other.heads if target == "/x"]
+    assert not any({"authorization", "x-api-key", "x-auth-token"} & fields.keys() for fields in led)
+    assert [fields.get("x-tenant") for fields in led] == [None, "a"]
     assert other.heads[0][2]["cookie"] == "a=b", "cookies know no ports (RFC 6265, 8.5); the user's own stays behind"
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.httprequest import Chunks, RequestWriter, request_body, request_target, with_params
+from loadtests.httprequest import Chunks, RequestWriter, origin, request_body, request_target, with_params
 
 WRITER = RequestWriter("api.test:8000", {"Accept": "*/*"})
 
@@ -75,6 +75,11 @@ def test_no_params():
     """The URL stays what it was, to the letter."""
     assert with_params("/a?b=%26#c", None) == with_params("/a?b=%26#c", {}) == "/a?b=%26#c"
     assert with_params("/a?b=%26#c", {"d": 1}) == "/a?b=%26&d=1"
+
+
+def test_origin():
+    """A scheme's own port may be left out, and names are of any case (RFC 3986, section 6.2.2)."""
+    assert origin("https://Shop.test/a") == origin("https://shop.test:443") == ("https", "shop.test", 443)
 
 
 class Parsed:

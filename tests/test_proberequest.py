@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from loadtests.proberequest import GetSample, ProbeRequest, origin
+from loadtests.proberequest import GetSample, ProbeRequest
 
 TARGET = "http://shop.test:8000/api"
 
@@ -55,11 +55,6 @@ def test_nothing_is_slipped_in(text):
 def test_secrets_do_not_print():
     """Neither headers nor path, which may hold a token, are in a traceback."""
     assert repr(made()) == "ProbeRequest(series='GET /a')"
-
-
-def test_origin():
-    """A scheme's own port may be left out, and names are of any case (RFC 3986, section 6.2.2)."""
-    assert origin("https://Shop.test/a") == origin("https://shop.test:443") == ("https", "shop.test", 443)
 
 
 def test_sample_is_fair():

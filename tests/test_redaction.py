@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.redaction import Redactor
+from loadtests.redaction import Redactor, is_secret
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 
@@ -143,3 +143,15 @@ def test_no_password_survives(around, password):
 def test_long_lines(text):
     """A page of anything is redacted in time that grows with its length, so that a test of it ends."""
     assert Redactor()(text).count("***") <= 1
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Proxy-Authorization", "cookie", "X-API-Key", "X-Auth-Token"])
+def test_secret_names(name):
+    """Whose values are credentials."""
+    assert is_secret(name)
+
+
+@pytest.mark.parametrize("name", ["Accept", "X-Request-ID", "Idempotency-Key", "Token-Kind", "If-Match"])
+def test_names_that_are_no_secrets(name):
+    """And whose are not."""
+    assert not is_secret(name)
