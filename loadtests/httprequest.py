@@ -103,13 +103,13 @@ class RequestWriter:
         headers: that every request has; a request's own win over them.
 
     Raises:
-        ValueError: when a header's name is no token, its value more than a line, or what it says of a
+        ValueError: when the host is no name, a header's name no token, its value more than a line, or what it says of a
             body's frame is not of that body.
 
     """
 
     def __init__(self, host: str, headers: Mapping[str, str]) -> None:
-        self._host = host.encode("ascii")
+        self._host = _in_ascii(host)
         self._headers = {name.lower(): _line(name, value) for name, value in headers.items()}
         if framing := _FRAMING & self._headers.keys():
             raise ValueError(f"{', '.join(sorted(framing))}: of one body, and these headers are of every request")
@@ -143,6 +143,14 @@ class RequestWriter:
         elif body is not None or method in ("POST", "PUT", "PATCH"):
             own += b"Content-Length: %d\r\n" % len(body or b"")
         return b"%b %b HTTP/1.1\r\n%b%b%b\r\n%b" % (method.encode(), target.encode(), host, usual, own, body or b"")
+
+
+def _in_ascii(authority: str) -> bytes:
+    """A host and its port as they stand in a field: a name of other letters as the DNS knows it (RFC 3490)."""
+    if authority.isascii():
+        return authority.encode()
+    name, colon, port = authority.partition(":")
+    return b"%b%b%b" % (name.encode("idna"), colon.encode(), port.encode("ascii"))
 
 
 def _framed(given: Mapping[str, str], in_chunks: bool) -> bytes:

@@ -266,3 +266,12 @@ def case_the_name_in_the_handshake(shop, user):
         assert named.names.pop() == name
         other.close()
     named.stop()
+
+
+@with_shop
+def case_a_host_of_other_letters(shop, user):
+    """Its name is written as the DNS knows it, and found so: full-width letters are the plain ones (RFC 3491, 4)."""
+    response = user.get(f"http://\uff4c\uff4f\uff43\uff41\uff4c\uff48\uff4f\uff53\uff54:{shop.port}/a")
+    assert response.json()["target"] == "/a"
+    assert shop.heads[0][2]["host"] == f"localhost:{shop.port}"
+    assert user.became() == "ok"

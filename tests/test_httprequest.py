@@ -82,6 +82,27 @@ def test_origin():
     assert origin("https://Shop.test/a") == origin("https://shop.test:443") == ("https", "shop.test", 443)
 
 
+@pytest.mark.parametrize(
+    ("host", "sent"),
+    [
+        ("b\u00fccher.example:8000", b"xn--bcher-kva.example:8000"),  # RFC 3492's encoding, as in RFC 3490
+        ("b\u00fccher.example", b"xn--bcher-kva.example"),
+        ("[::1]:8000", b"[::1]:8000"),
+        ("A.test", b"A.test"),
+    ],
+)
+def test_hosts(host, sent):
+    """A name of other letters goes as the DNS knows it."""
+    assert b"\r\nHost: %b\r\n" % sent in RequestWriter(host, {}).write("GET", "/", {}, None)
+
+
+@pytest.mark.parametrize("host", ["b\u00fc..example", "b\u00fc" * 40])
+def test_no_host(host):
+    """What can be no name is refused as anything else that cannot be written."""
+    with pytest.raises(ValueError, match="label"):
+        RequestWriter(host, {})
+
+
 class Parsed:
     """A request as a server's parser takes it."""
 
