@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from loadtests.contentcoding import OversizeError
 from loadtests.contract import Contract
 from loadtests.graphqlcontract import GraphQLContract
 from loadtests.httpreply import BadAnswerError
+from loadtests.httpresponse import Response
 from loadtests.job import Job
 from loadtests.promises import Promises
 from loadtests.scenario import ContractCheck
@@ -61,11 +63,8 @@ class AnswerSample:
         if self._draw() >= self._share or len(self._waiting) >= MOST_WAITING:
             return
         status = getattr(response, "status_code", 0)
-        try:
-            body = getattr(response, "content", None) or b""
-        except BadAnswerError:  # it is not what its Content-Encoding says, and so nothing that was promised
-            body = b""
-        if url and status and len(body) <= MOST_BYTES:
+        body = _body(response)
+        if url and status and body is not None:
             path, kind = urlsplit(url).path or "/", response.headers.get("content-type") or ""
             sent = _sent(response) if path == self._graphql_path else b""
             self._waiting.append(_Answer(series, intended_ns, method, path, status, kind, sent, body))
@@ -81,6 +80,19 @@ class AnswerSample:
             elif self._openapi is not None and self._openapi.covers(one.path):
                 broken = self._openapi.violation(one.method, one.path, one.status, one.content_type, one.body)
                 yield one.series, one.intended_ns, broken
+
+
+def _body(response: Any) -> bytes | None:
+    """The answer's body, decoded; None where that is too much."""
+    try:
+        if isinstance(response, Response):
+            return response.decoded(MOST_BYTES) if response.size_bytes <= MOST_BYTES else None
+        body: bytes = getattr(response, "content", None) or b""
+    except OversizeError:
+        return None
+    except BadAnswerError:  # it is not what its Content-Encoding says, and so nothing that was promised
+        return b""
+    return body if len(body) <= MOST_BYTES else None
 
 
 def _sent(response: Any) -> bytes:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from email.message import Message
 from typing import Any, ClassVar, NamedTuple
 
-import brotli
-
+from loadtests.contentcoding import MOST_CONTENT_BYTES, decoded
 from loadtests.httpheaders import Headers
-from loadtests.httpreply import BadAnswerError, Reply
+from loadtests.httpreply import Reply
 
 __all__ = ["BadStatusError", "CheckFailedError", "Request", "Response"]
 
@@ -104,17 +101,15 @@ class Response:
         """The body, decoded.
 
         Raises:
-            BadAnswerError: when it is not what its Content-Encoding says.
+            BadAnswerError: when it is not what its Content-Encoding says, or is decoded to over 256 MiB.
 
         """
+        return self.decoded(MOST_CONTENT_BYTES)
+
+    def decoded(self, most_bytes: int) -> bytes:
+        """The same within another limit; OversizeError where it is more."""
         body = self._reply.body if self._reply else b""
-        for coding in reversed(self.headers.get("content-encoding", "").lower().split(",")):
-            decode = _DECODERS.get(coding.strip())
-            try:
-                body = decode(body) if decode and body else body
-            except (OSError, EOFError, zlib.error, brotli.error) as error:
-                raise BadAnswerError(f"the body is not {coding.strip()}: {error}") from error
-        return body
+        return decoded(body, self.headers.get("content-encoding", ""), most_bytes)
 
     @property
     def text(self) -> str:
@@ -200,19 +195,3 @@ class Response:
         report, self.report = self.report, None
         if report is not None:
             report(error)
-
-
-def _inflate(body: bytes) -> bytes:
-    """``deflate`` is zlib by the standard (RFC 9110, section 8.4.1.2), but some send it without its frame."""
-    try:
-        return zlib.decompress(body)
-    except zlib.error:
-        return zlib.decompress(body, -zlib.MAX_WBITS)
-
-
-_DECODERS: dict[str, Callable[[bytes], bytes]] = {
-    "gzip": gzip.decompress,
-    "x-gzip": gzip.decompress,
-    "deflate": _inflate,
-    "br": brotli.decompress,
-}

@@ -1,8 +1,12 @@
 """Which answers are drawn, and what becomes of them."""
 
+import gzip
+import tracemalloc
 from types import SimpleNamespace
 
 from loadtests.answersample import MOST_BYTES, MOST_WAITING, AnswerSample
+from loadtests.httpreply import Reply
+from loadtests.httpresponse import Request, Response
 from loadtests.promises import Promises
 from loadtests.scenario import ContractCheck
 
@@ -59,6 +63,36 @@ def test_let_go():
     for _ in range(MOST_WAITING + 50):
         sample.offer("GET /a", 5, "GET", "http://h/a", _answer())
     assert len(list(sample.judged())) == MOST_WAITING
+
+
+def _encoded(body, coding=b"gzip"):
+    reply = Reply(200, [(b"Content-Encoding", coding), (b"Content-Type", b"application/json")], body, True)
+    return Response(Request("GET", "http://h/a", {}, None, {}), reply, None, 0, 0)
+
+
+def test_encoded():
+    """What is small on the wire and a giant without its coding is let go as any giant; what is no gzip is no JSON."""
+    sample = _sample(1)
+    for body in (gzip.compress(b"[]"), gzip.compress(b" " * (MOST_BYTES - 1) + b"{"), b"junk"):
+        sample.offer("GET /a", 5, "GET", "http://h/a", _encoded(body))
+    said = [violation for _, _, violation in sample.judged()]
+    assert said[0] == 'status 200: the value is not of type "object"'
+    assert said[1] == said[2] == "status 200: the body is not JSON"
+    sample.offer("GET /a", 5, "GET", "http://h/a", _encoded(gzip.compress(b" " * (MOST_BYTES + 1))))
+    sample.offer("GET /a", 5, "GET", "http://h/a", _encoded(gzip.compress(b"") * (MOST_BYTES // 20 + 1)))
+    sample.offer("GET /a", 5, "GET", "http://h/a", _encoded(b" " * (MOST_BYTES + 1), b"identity"))
+    assert list(sample.judged()) == []
+
+
+def test_unasked():
+    """Of 20 MB in 20 KB no more is made than may be kept, for nobody has asked for it."""
+    sample, bomb = _sample(1), _encoded(gzip.compress(bytes(20 * MOST_BYTES)))
+    tracemalloc.start()
+    sample.offer("GET /a", 5, "GET", "http://h/a", bomb)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 8 * MOST_BYTES
+    assert list(sample.judged()) == []
 
 
 def _asked(sent, content=b'{"data": {"a": null}}', **more):
