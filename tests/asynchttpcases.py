@@ -122,7 +122,7 @@ class Aiohttp(Recorded):
         except (aiohttp.ClientError, OSError, TimeoutError) as problem:
             error = problem
         times_ns = started_ns, started_ns, time.monotonic_ns()
-        self.answers.file(method, path, times_ns, len(body), error, status, None, None)
+        self.answers.file(method, path, *times_ns, len(body), error, status, None, None)
         return SimpleNamespace(status_code=status, content=body)
 
     def taken(self):

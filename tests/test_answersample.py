@@ -66,7 +66,8 @@ def test_let_go():
 
 
 def _encoded(body, coding=b"gzip"):
-    reply = Reply(200, [(b"Content-Encoding", coding), (b"Content-Type", b"application/json")], body, True)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %b\r\nContent-Type: application/json\r\n\r\n" % coding
+    reply = Reply(200, head, body, True)
     return Response(Request("GET", "http://h/a", {}, None, {}), reply, None, 0, 0)
 
 
