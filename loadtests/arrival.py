@@ -43,6 +43,9 @@ class ArrivalLine(Generic[Waiter]):
         wake: called with an idle user's token and the intended start that is now its own.
         drop: called with class index and intended start of an arrival that the cap refused.
 
+    Attributes:
+        waiting: arrivals in line.
+
     """
 
     def __init__(
@@ -60,13 +63,9 @@ class ArrivalLine(Generic[Waiter]):
         self._random = random.Random(seed)  # noqa: S311 -- a reproducible choice, no secret
         self._wake = wake
         self._drop = drop
+        self.waiting = 0
         self._waiting: list[deque[int]] = [deque() for _ in weights]
         self._idle: list[deque[Waiter]] = [deque() for _ in weights]
-
-    @property
-    def waiting(self) -> int:
-        """Arrivals in line."""
-        return sum(map(len, self._waiting))
 
     @property
     def in_service(self) -> int:
@@ -78,19 +77,21 @@ class ArrivalLine(Generic[Waiter]):
         which = self._random.choices(self._classes, self._weights)[0] if len(self._weights) > 1 else 0
         self.accounting.offered += 1
         idle = self._idle[which]
-        if self.waiting + self.in_service >= self._cap:
+        if self.waiting + self.accounting.started - self.accounting.finished >= self._cap:
             self.accounting.dropped += 1
             self._drop(which, intended_ns)
         elif idle:
             self.accounting.started += 1
             self._wake(idle.popleft(), intended_ns)
         else:
+            self.waiting += 1
             self._waiting[which].append(intended_ns)
 
     def take(self, which: int, waiter: Waiter) -> int | None:
         """An idle user asks for its next arrival: the longest waiting one, or None when it must wait to be woken."""
         if self._waiting[which]:
             self.accounting.started += 1
+            self.waiting -= 1
             return self._waiting[which].popleft()
         self._idle[which].append(waiter)
         return None
@@ -109,5 +110,6 @@ class ArrivalLine(Generic[Waiter]):
         left = [(which, intended) for which, line in enumerate(self._waiting) for intended in line]
         for line in self._waiting:
             line.clear()
+        self.waiting = 0
         self.accounting.unsent += len(left)
         return left

@@ -10,7 +10,7 @@ import time
 from typing import cast
 from weakref import WeakKeyDictionary
 
-from loadtests.connections import LATELY_NS, NEVER_S, Connections
+from loadtests.connections import NEVER_S, Connections
 from loadtests.httpreply import Reply, ReplyReader, TruncatedError
 
 __all__ = ["AsyncConnection"]
@@ -70,13 +70,10 @@ class AsyncConnection(asyncio.Protocol):
         self._transport.write(request)
         return waiting
 
-    def usable(self, now_ns: int) -> bool:
-        """Whether it may carry another request: its socket is asked, where the loop may be behind."""
-        if now_ns - self._all.read_ns > LATELY_NS and not self.closed:
-            looked = select.poll()
-            looked.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-            if looked.poll(0):  # nothing was asked for, so it is the end, or junk
-                self.close()
+    def usable(self) -> bool:
+        """Whether it may carry another request: the kernel is asked, for the loop may not have come to it yet."""
+        if not self.closed and self._looked.poll(0):  # nothing was asked for, so it is the end, or junk
+            self.close()
         return not self.closed
 
     def close(self) -> None:
@@ -89,10 +86,12 @@ class AsyncConnection(asyncio.Protocol):
         """Called by the loop."""
         self._transport = cast(asyncio.Transport, transport)
         self._all.watch(self)
+        self._looked = select.poll()
+        self._looked.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         """Called by the loop."""
-        self.ended_ns = self._all.read_ns = time.monotonic_ns()
+        self.ended_ns = time.monotonic_ns()
         try:
             reply = self._reader.feed(data)
         except Exception as error:
@@ -103,7 +102,7 @@ class AsyncConnection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """Called by the loop: a body without a length ends here."""
-        self.ended_ns = self._all.read_ns = time.monotonic_ns()
+        self.ended_ns = time.monotonic_ns()
         try:
             reply = self._reader.finish()
         except TruncatedError as error:

@@ -1,4 +1,4 @@
-"""The connections of one event loop: who has waited long enough, and how lately the loop has looked at its sockets."""
+"""The connections of one event loop: who of them has waited long enough."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-__all__ = ["LATELY_NS", "NEVER_S", "Connections"]
+__all__ = ["NEVER_S", "Connections"]
 
 NEVER_S: Final = float("inf")
 LOOKED_S = 0.02
 """From one look at all of them to the next, at least."""
-LATELY_NS: Final = 1_000_000
-"""A loop that has read nothing for so long may not have seen yet what its sockets have to tell."""
 
 
 class Waiting(Protocol):
@@ -40,7 +38,6 @@ class Connections:
 
     Attributes:
         next_s: when the next look is due; whoever begins to wait for less calls :meth:`look_at`.
-        read_ns: CLOCK_MONOTONIC when last something was read; each connection sets it.
 
     """
 
@@ -49,7 +46,6 @@ class Connections:
         self._all: set[Waiting] = set()
         self._timer: Handle | None = None
         self.next_s = NEVER_S
-        self.read_ns = 0
 
     def watch(self, connection: Waiting) -> None:
         """It is open."""

@@ -14,15 +14,17 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import gevent
+from gevent import monkey
 from gevent import socket as gsocket
 
-from loadtests.connections import LATELY_NS, NEVER_S, Connections
+from loadtests.connections import NEVER_S, Connections
 from loadtests.httpreply import Reply, ReplyReader
 
 __all__ = ["Connection"]
 
 _READ_BYTES = 1 << 18
 _READ, _WRITE = 1, 2
+_poll, _POLLIN = monkey.get_original("select", "poll"), 1
 _of_hubs: WeakKeyDictionary[Any, Connections] = WeakKeyDictionary()
 
 
@@ -64,6 +66,8 @@ class Connection:
         self._readable = self._hub.loop.io(self._socket.fileno(), _READ)
         self._readable.start(self._on_readable)
         self._all.watch(self)
+        self._looked = _poll()
+        self._looked.register(self._socket.fileno(), _POLLIN)
 
     def exchange(self, method: str, request: bytes, deadline_s: float) -> Reply:
         """Send a request and wait for its reply until that time of ``time.monotonic``.
@@ -98,9 +102,9 @@ class Connection:
             self.close()
         return reply
 
-    def usable(self, now_ns: int) -> bool:
-        """Whether it may carry another request: its socket is asked, where the loop may be behind."""
-        if now_ns - self._all.read_ns > LATELY_NS and not self.closed:
+    def usable(self) -> bool:
+        """Whether it may carry another request: the kernel is asked, for the loop may not have come to it yet."""
+        if not self.closed and self._looked.poll(0):
             self._on_readable()
         return not self.closed
 
@@ -162,7 +166,7 @@ class Connection:
         except OSError as error:
             self._broken(error)
             return
-        self.ended_ns = self._all.read_ns = time.monotonic_ns()
+        self.ended_ns = time.monotonic_ns()
         try:
             if data and self._tls:
                 data = self._tls.decrypt(data)

@@ -46,7 +46,7 @@ class HttpSession(HttpClient[Response]):
             while True:
                 (method, *_), parts, wire, idle = asked.written
                 connection = idle.pop() if idle else None
-                while connection is not None and not connection.usable(asked.started_ns):
+                while connection is not None and not connection.usable():
                     connection = idle.pop() if idle else None
                 if connection is None:
                     connection = self._connect(parts, asked.deadline_s)

@@ -53,7 +53,6 @@ class Offering:
             now_ns = self._wait_busily(now_ns)
             if now_ns < self._due_ns:
                 return  # the timer stays readable: the loop reads what has come, and is here again at once
-        self._timer.clear()
         for _ in range(AT_ONCE):
             if self._due_ns > now_ns:
                 break

@@ -5,7 +5,6 @@ timerfd_create(2); Python has it from 3.13 on.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import sys
@@ -42,15 +41,10 @@ class TimerFd:
         self._reference = ctypes.byref(self._setting)
 
     def arm(self, due_ns: int) -> None:
-        """Be readable once CLOCK_MONOTONIC shows this; at once where it does already."""
+        """Be readable once CLOCK_MONOTONIC shows this, and not before; at once where it does already."""
         self._setting.value[0], self._setting.value[1] = divmod(max(1, due_ns), _NS_PER_S)
         if self._libc.timerfd_settime(self.fd, _ABSOLUTE, self._reference, None) < 0:
             raise OSError(ctypes.get_errno(), "the kernel's timer cannot be set")
-
-    def clear(self) -> None:
-        """It was seen; readable no more until it is armed and due again."""
-        with contextlib.suppress(BlockingIOError):
-            os.read(self.fd, 8)
 
     def close(self) -> None:
         """Give it back."""

@@ -21,7 +21,7 @@ from loadtests.tls import tls_context
 from tests import httpcases, redirectcases
 from tests.caserun import cases_of, run_all
 from tests.conformance import rows_of
-from tests.recorded import METHODS, TIMEOUT_S, Recorded, scenario_of
+from tests.recorded import METHODS, TIMEOUT_S, Recorded, compute, scenario_of
 
 
 class Loop:
@@ -67,6 +67,16 @@ class Member(Recorded):
             return await asyncio.gather(*map(self.session.get, paths))
 
         return self.loop.wait(ask())
+
+    def in_turn(self, asks):
+        """One after the other, computing for so long after each, so that no loop goes on meanwhile."""
+
+        async def ask():
+            for path, busy_s in asks:
+                await self.session.get(path)
+                compute(busy_s)
+
+        self.loop.wait(ask())
 
     def cut(self, path, after_s):
         """Ask, and be stopped meanwhile; what its own code cancels has failed."""

@@ -124,6 +124,23 @@ def case_an_idle_connection_that_the_server_closed(shop, user):
 
 
 @with_shop
+def case_a_connection_that_is_closed_before_the_loop_comes_to_it(shop, user):
+    """The user's code computes meanwhile, so that no loop has seen its end."""
+    user.in_turn([("/leaves", 0.02)] * 4)
+    assert user.told() == {"GET /leaves": {"ok": 4}}
+    assert len(shop.heads) == 4
+
+
+@with_shop
+def case_a_context_of_the_author_s_own(shop, user):
+    """Whatever its keys are called, the engine's own stand."""
+    for key in ("request", "intended_ns", "started_ns"):
+        assert user.get("/a", context={key: 1}).ok
+    assert user.told() == {"GET /a": {"ok": 3}}
+    assert user.accounts() == (3, 0)
+
+
+@with_shop
 def case_a_large_upload(shop, user):
     """More than fits into the socket at once."""
     body = bytes(range(256)) * 40_000

@@ -25,7 +25,7 @@ from tests import httpcases, redirectcases
 from tests.caserun import cases_of, run_all
 from tests.conformance import rows_of
 from tests.httpservers import Shop
-from tests.recorded import METHODS, TIMEOUT_S, Recorded, scenario_of
+from tests.recorded import METHODS, TIMEOUT_S, Recorded, compute, scenario_of
 
 
 class LoadUser(Recorded):
@@ -70,6 +70,12 @@ class LoadUser(Recorded):
         jobs = [gevent.spawn(self.session.get, path) for path in paths]
         gevent.joinall(jobs, raise_error=True)
         return [job.value for job in jobs]
+
+    def in_turn(self, asks):
+        """One after the other, computing for so long after each, so that no loop goes on meanwhile."""
+        for path, busy_s in asks:
+            self.session.get(path)
+            compute(busy_s)
 
     def cut(self, path, after_s):
         """Ask, and be stopped meanwhile."""

@@ -1,5 +1,6 @@
 """A client of the HTTP cases, by what was recorded of its requests."""
 
+import time
 from collections import Counter
 
 from loadtests.scenario import Scenario
@@ -37,3 +38,10 @@ def scenario_of(url, timeout_s=TIMEOUT_S, phases=STEADY, **more):
     """The scenario of a load on that."""
     rest = {"load": {"timeout": f"{round(timeout_s * 1000)}ms"}} | more
     return Scenario.model_validate({"name": "x", "target": {"url": url}, "phases": list(phases), **rest})
+
+
+def compute(busy_s):
+    """Keep the processor, and whatever loop runs on it, for so long."""
+    until_s = time.monotonic() + busy_s
+    while time.monotonic() < until_s:
+        pass
