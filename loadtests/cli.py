@@ -33,9 +33,8 @@ from loadtests.scenariofile import read_scenario
 from loadtests.swarmscenario import DEFAULT_ADAPTER, parse_headers, swarm_scenario
 from loadtests.trial import Intent, Trials
 from loadtests.urlscenario import url_scenario
-from loadtests.verdicttable import print_verdict
-from loadtests.wholerun import ERR, fail, whole_run, wide
-from reports import write_report, write_trend
+from loadtests.wholerun import ERR, fail, tell, whole_run, wide
+from reports import render_ledger, write_report, write_trend
 
 __all__ = ["app", "main"]
 
@@ -131,7 +130,7 @@ def run(
     command = shlex.join(["loadtests", *sys.argv[1:]])
     citation = calibration.citation if calibration else {}
     options = Options(directory, command, processes, swarm_processes, ui_port if ui else None, citation)
-    raise typer.Exit(whole_run(made, options, write_report))
+    raise typer.Exit(whole_run(made, options, write_report, render_ledger))
 
 
 @app.command()
@@ -174,7 +173,7 @@ def swarm(
     directory = out or Path("runs") / f"swarm-{datetime.now():%Y%m%d-%H%M%S}"
     command = shlex.join(["loadtests", *sys.argv[1:]])
     options = Options(directory, command, swarm_processes=processes)
-    raise typer.Exit(whole_run(made, options, write_report))
+    raise typer.Exit(whole_run(made, options, write_report, render_ledger))
 
 
 @app.command()
@@ -213,7 +212,7 @@ def judge(
     """Judge a run again, from what is on disk."""
     stored = Run(run)
     verdict = judge_run(stored, [parse_objective(line) for line in objective or ()])
-    print_verdict(wide(), stored, verdict)
+    tell(stored, verdict, render_ledger)
     raise typer.Exit(verdict.status.exit_code)
 
 

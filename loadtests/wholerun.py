@@ -15,12 +15,15 @@ from loadtests.orchestrator import Conducted, Options, conduct
 from loadtests.run import Run
 from loadtests.scenario import Scenario
 from loadtests.summary import summarise
+from loadtests.verdict import RunVerdict
 from loadtests.verdicttable import print_verdict
 
-__all__ = ["ERR", "Pages", "fail", "whole_run", "wide"]
+__all__ = ["ERR", "Account", "Pages", "fail", "tell", "whole_run", "wide"]
 
 Pages = Callable[[Run, Path], Iterable[Path]]
 """Writes a run's pages into a directory, and says which."""
+Account = Callable[[Run], str]
+"""What came of a swarm's deliveries, as lines; empty without a swarm."""
 
 ERR = Console(stderr=True)
 
@@ -36,7 +39,7 @@ def wide() -> Console:
     return console if console.is_terminal else Console(width=160)
 
 
-def whole_run(scenario: Scenario, options: Options, write_pages: Pages) -> ExitCode:
+def whole_run(scenario: Scenario, options: Options, write_pages: Pages, account: Account) -> ExitCode:
     """Make it, judge it, let its pages be written; what the command is to say to the shell.
 
     Raises:
@@ -48,13 +51,20 @@ def whole_run(scenario: Scenario, options: Options, write_pages: Pages) -> ExitC
     except (KeyboardInterrupt, asyncio.CancelledError):
         fail(f"interrupted before any load; nothing was measured ({options.out})")
         return ExitCode.INTERRUPTED
-    return _close(conducted, options.out, write_pages)
+    return _close(conducted, options.out, write_pages, account)
 
 
-def _close(conducted: Conducted, directory: Path, write_pages: Pages) -> ExitCode:
+def tell(run: Run, verdict: RunVerdict, account: Account) -> None:
+    """Print what became of a run: its deliveries, where it had any, and its verdict."""
+    if deliveries := account(run):
+        print(deliveries, end="\n\n")
+    print_verdict(wide(), run, verdict)
+
+
+def _close(conducted: Conducted, directory: Path, write_pages: Pages, account: Account) -> ExitCode:
     finished = Run(directory)
     finished.verdict = verdict = judge(finished)
-    print_verdict(wide(), finished, verdict)
+    tell(finished, verdict, account)
     code = ExitCode.INTERRUPTED if conducted.interrupted else verdict.status.exit_code
     try:
         conducted.writer.verdict(verdict)

@@ -8,10 +8,19 @@ from pathlib import Path
 from loadtests.run import Run
 from reports.html import render_report
 from reports.junit import render_junit
+from reports.ledger import render_ledger
 from reports.summary import render_summary
 from reports.trend import render_trend
 
-__all__ = ["render_junit", "render_report", "render_summary", "render_trend", "write_report", "write_trend"]
+__all__ = [
+    "render_junit",
+    "render_ledger",
+    "render_report",
+    "render_summary",
+    "render_trend",
+    "write_report",
+    "write_trend",
+]
 
 
 def write_report(run: Run, directory: Path) -> list[Path]:

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from loadtests.run import Run
 from loadtests.series import PUBLISH
 from reports.figures import count, percent, significant
 
-__all__ = ["ledger"]
+__all__ = ["ledger", "ledger_sentence", "render_ledger"]
 
 _MEANING: Final = {
     "expected": "due to subscribers",
     "delivered": "arrived",
     "lost": "never came",
-    "duplicated": "came more than once",
-    "reordered": "overtook another",
-    "displacement": "numbers that one was overtaken by, at most",
     "late": "came after it was given up",
     "belated": "of these had been due, and count as lost",
+    "duplicated": "came more than once",
+    "reordered": "came after a higher number",
+    "foreign": "nobody published it",
+    "outside": "came beside a subscription",
     "away": "published while a subscriber's connection was lost",
     "recovered": "of these came afterwards",
-    "outside": "came beside a subscription",
-    "foreign": "nobody published it",
     "received": "in all",
 }
-_MUST_BE_ZERO: Final = frozenset({"lost", "duplicated", "reordered", "late", "foreign"})
-_ONLY_IF_ANY: Final = frozenset({"late", "belated", "outside", "foreign", "displacement", "away", "recovered"})
+_MUST_BE_ZERO: Final = frozenset({"lost", "late", "duplicated", "reordered", "foreign"})
 
 
 def ledger(run: Run) -> list[tuple[str, str, str, bool]]:
@@ -34,14 +33,16 @@ def ledger(run: Run) -> list[tuple[str, str, str, bool]]:
     kept = run.deliveries
     expected = kept.get("expected", 0)
     rows = []
-    for word, n in kept.items():
-        if word in _ONLY_IF_ANY and not n and not (word == "recovered" and kept.get("away")):
+    for word, meaning in _MEANING.items():
+        if word not in kept:
             continue
+        n, said = kept[word], [meaning]
         wrong = word in _MUST_BE_ZERO and n > 0
-        meaning = _MEANING.get(word, "")
+        if word == "reordered" and kept.get("displacement"):
+            said.append(f"displacement {count(kept['displacement'])} at most")
         if wrong and expected:
-            meaning += f": {percent(n / expected)}"
-        rows.append((word.replace("_", " "), count(n), meaning, wrong))
+            said.append(percent(n / expected))
+        rows.append((word, count(n), "; ".join(said), wrong))
     published = sum(interval.ok for interval in run.intervals.get(PUBLISH, {}).values())
     if published and expected:
         rows.append(("fan-out", significant(expected / published), "deliveries per publish", False))
@@ -53,3 +54,48 @@ def ledger(run: Run) -> list[tuple[str, str, str, bool]]:
             meaning += f"; {count(slow['foreign'])} more came that nobody published"
         rows.append(("slow readers", count(slow["lost"]), meaning, False))
     return rows
+
+
+def ledger_sentence(run: Run) -> str:
+    """What came of the deliveries, plainly; empty without a swarm."""
+    kept = run.deliveries
+    expected, wrong = kept.get("expected", 0), list(_wrongs(kept))
+    if not kept:
+        return ""
+    if not (expected or wrong):
+        return "Nothing was due to any subscriber."
+    said = "; ".join(wrong) or f"All {count(expected)} due deliveries arrived, each once, in order and in time"
+    if wrong and not kept.get("lost"):
+        said = f"None of {count(expected)} due deliveries was lost; {said}"
+    if away := kept.get("away", 0):
+        said += f". While connections were lost {count(away)} more were published, of which"
+        said += f" {count(kept.get('recovered', 0))} were recovered"
+    return f"{said}."
+
+
+def _wrongs(kept: dict[str, int]) -> Iterator[str]:
+    """``10 of 1,000 due deliveries were lost (1.00 %)``, and so on for each thing that must not be."""
+    if lost := kept.get("lost", 0):
+        due = kept.get("expected", 0)
+        yield f"{count(lost)} of {count(due)} due deliveries were lost ({percent(lost / due)})"
+    for word, said in (
+        ("late", "came late, after they were given up"),
+        ("duplicated", "came more than once"),
+        ("reordered", f"came out of order (displacement {count(kept.get('displacement', 0))} at most)"),
+        ("foreign", "came that nobody had published"),
+    ):
+        if n := kept.get(word, 0):
+            yield f"{count(n)} {said}"
+
+
+def render_ledger(run: Run) -> str:
+    """The ledger as lines for a terminal, its sentence last; empty without a swarm."""
+    if not run.deliveries:
+        return ""
+    rows = ledger(run)
+    words, figures = max(len(row[0]) for row in rows), max(len(row[1]) for row in rows)
+    lines = [
+        f"  {word:<{words}}  {figure:>{figures}}  {meaning}{'  ✗' if wrong else ''}"
+        for word, figure, meaning, wrong in rows
+    ]
+    return "\n".join(["Deliveries", *lines, f"  {ledger_sentence(run)}"])

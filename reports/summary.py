@@ -8,6 +8,7 @@ from typing import Final
 
 from loadtests.run import Run
 from reports.headline import headline
+from reports.ledger import ledger, ledger_sentence
 from reports.objectiverow import ObjectiveRow, objective_rows
 from reports.seriestable import worst_series
 from reports.timeline import Steady
@@ -27,7 +28,7 @@ def escaped(text: str) -> str:
 
 
 def render_summary(run: Run) -> str:
-    """Verdict, objectives, trust, and the five slowest series."""
+    """Verdict, objectives, trust, the swarm's ledger, and the five slowest series."""
     head = headline(run)
     lines = [f"### {_SIGN[head.status.shape]} {head.status.word}: {escaped(head.sentence)}", ""]
     tested = "; ".join(f"{term.lower()} {escaped(value)}" for term, value in head.tested)
@@ -48,11 +49,22 @@ def render_summary(run: Run) -> str:
         for check in head.trust.checks
     )
     lines += [f"**Can this run be trusted?** {head.trust.answer} {evidence}".rstrip(), ""]
+    lines += _deliveries(run)
     worst = worst_series(Steady(run), _WORST)
     if worst:
         slowest = ", ".join(f"{escaped(name)} {p} {figure}" for name, p, figure in worst)
         lines += [f"**Slowest:** {slowest}", ""]
     return "\n".join(lines)
+
+
+def _deliveries(run: Run) -> list[str]:
+    """The swarm's ledger, a column for each word; nothing without a swarm."""
+    if not run.deliveries:
+        return []
+    words, figures, _, wrong = zip(*ledger(run), strict=True)
+    cells = [f"**{figure} ✗**" if bad else figure for figure, bad in zip(figures, wrong, strict=True)]
+    rows = [f"| {' | '.join(row)} |" for row in (words, ["--:"] * len(words), cells)]
+    return [f"**Deliveries:** {escaped(ledger_sentence(run))}", "", *rows, ""]
 
 
 def _table(rows: Sequence[ObjectiveRow]) -> list[str]:
