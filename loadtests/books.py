@@ -87,6 +87,7 @@ class Books:
         """Where received frames are held against the contract."""
         self._drain_ns = drain_ns
         self._fanned: list[FanOut] = []
+        self._streams: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
         self._shared = shared
         self._published: dict[str, Any] = {}
         self._doubts: list[tuple[str, int]] = []
@@ -212,7 +213,12 @@ class Books:
         while self.untimed:
             (series, second), n = self.untimed.popitem()
             self.recorder.note(series, second * NS_PER_S, partial(Interval.add_untimed, n=n))
+        counts, expected = self.ledger.counts, self.ledger.counts.expected
         for settled in self.ledger.settle(now_ns):
+            stream = self._streams[settled.stream]
+            stream[0] += counts.expected - expected
+            stream[1] += len(settled.lost)
+            expected = counts.expected
             intended_ns, sent_ns, until_ns = settled.message
             for _ in settled.lost:
                 self.recorder.record(DELIVER, intended_ns, sent_ns, sent_ns + self._drain_ns, int(Outcome.LOST))
@@ -227,6 +233,11 @@ class Books:
         """What was settled since the last call."""
         taken, self._fanned = self._fanned, []
         return taken
+
+    def take_streams(self) -> dict[str, list[int]]:
+        """Of each stream: how many deliveries were due of what was settled since the last call, and how many lost."""
+        taken, self._streams = self._streams, defaultdict(lambda: [0, 0])
+        return dict(taken)
 
     def broke(self, member: Member, error: BaseException) -> None:
         """An author's member raised: the planned load is not being made."""

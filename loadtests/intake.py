@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from loadtests.earlystop import EarlyStop, Stop
 from loadtests.fanout import FanOuts
 from loadtests.interval import Interval
 from loadtests.ledgercounts import Counts
+from loadtests.losses import Losers
 from loadtests.outbox import Inbox, read_spool
 from loadtests.runwriter import RunWriter
 from loadtests.series import is_request
@@ -58,6 +60,7 @@ class Intake:
         self._inbox = Inbox()
         self._ledgers: dict[str, dict[str, int]] = {}
         self._swarms: dict[str, dict[str, Any]] = {}
+        self._streams: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
         self._ok: Counter[int] = Counter()
         self._unreachable: Counter[int] = Counter()
         self._disk_refuses = False
@@ -94,9 +97,13 @@ class Intake:
             total = Counts.together(self._ledgers.values())
             self._progress.ledger = total
             self.write(lambda: self._writer.deliveries(total))
+        for stream, (due, lost) in batch.get("streams", {}).items():
+            self._streams[stream][0] += due
+            self._streams[stream][1] += lost
         if "swarm" in batch:
             self._swarms[batch["source"]] = batch["swarm"]
             account = SwarmAccount.together(self._swarms.values())
+            account = replace(account, streams=Losers.of(self._streams))
             self.write(lambda: self._writer.swarm(account.to_json()))
         self.accounting.update(batch.get("accounting", {}))
         if "locust" in batch:

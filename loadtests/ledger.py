@@ -21,6 +21,7 @@ import numpy as np
 
 from loadtests.duration import NS_PER_S
 from loadtests.ledgercounts import Counts
+from loadtests.losses import Losses
 from loadtests.stream import DOUBTED, Arrivals, Left, Message, Stream
 from loadtests.subscriptions import Subscriptions
 
@@ -57,6 +58,7 @@ class Ledger:
         self._guard_ns = guard_ns
         self._drain_ns = drain_ns
         self._subscribed_to: defaultdict[int, set[Subscriptions]] = defaultdict(set)
+        self.losses = Losses()
         self._channels: dict[str, Subscriptions] = {}
         self._streams: dict[str, Stream] = {}
         self._swept_ns = 0
@@ -83,12 +85,14 @@ class Ledger:
     def subscribed(self, subscriber: int, channel: str, at_ns: int) -> None:
         """A subscription was acknowledged."""
         known = self._channel(channel)
+        self.losses.changes(known)
         known.begin(subscriber, at_ns, at_ns - self._drain_ns - MEMORY_NS)
         self._subscribed_to[subscriber].add(known)
 
     def unsubscribed(self, subscriber: int, at_ns: int, *, away: bool = False) -> None:
         """All of a subscriber's subscriptions ended; ``away``: against its will, and it will try to come back."""
         for channel in self._subscribed_to.pop(subscriber, ()):
+            self.losses.changes(channel)
             channel.end(subscriber, at_ns, away=away)
 
     def received(self, subscriber: int, stream: str, sequence: int, at_ns: int = 0, *, live: bool = True) -> bool:
@@ -190,17 +194,21 @@ class Ledger:
         away = len(channel.away - asked)
         counts.expected += agreeing
         counts.delivered += agreeing
+        if agreeing:
+            self.losses.due_to_holders(channel, asked)
         if not (asked or away):
             return []
         given_up: set[int] = set()
         had: set[int] = set()
         lost: list[int] = []
+        due_to: list[int] = []
         due = until_ns != DOUBTED or 1 in came
         for place in sorted(asked):
             got = place < len(came) and came[place]
             if due and channel.held_at(place, sent_ns, self._guard_ns, until_ns):
                 counts.expected += 1
                 counts.delivered += got
+                due_to.append(place)
                 if not got:
                     given_up.add(place)
                     lost.append(channel.subscribers[place])
@@ -214,6 +222,8 @@ class Ledger:
             elif channel.held_at(place, sent_ns, -2 * self._guard_ns):  # not due, but it may still come
                 given_up.add(place)
         counts.lost += len(lost)
+        if due_to:
+            self.losses.due_to(channel, due_to, lost)
         counts.away += away
         if away or given_up:
             stream.missing[sequence] = Left(message, given_up, had)

@@ -10,12 +10,14 @@
                        "throughput_per_s", "response_ms": TIMES, "service_ms": TIMES, "lateness_ms": TIMES,
                        "failed_response_ms": TIMES}},
      "deliveries": {COUNT: n},
-     "swarm": {"closes": {WHY: n}, "fairness", "connected": {"wanted_s", "down_s"}},
+     "swarm": {"closes": {WHY: n}, "fairness", "connected": {"wanted_s", "down_s"},
+               "subscribers": LOSERS, "streams": LOSERS},
      "contract": {NAME: {"checked", "checked_unloaded", "breaches": [{"kind", "broken", "broken_unloaded", "when"}]}},
      "objectives": [as in verdict.json],
      "locust_says": {PROCESS: {NAME: Locust's own figures}}}
 
-with TIMES ``{"p50", "p90", "p95", "p99", "p99.9", "max"}`` in milliseconds, null where there is nothing to measure.
+with LOSERS ``{"n", "worst": [{"of", "lost", "due"}]}``, how many lost something and the worst few of them, and
+TIMES ``{"p50", "p90", "p95", "p99", "p99.9", "max"}`` in milliseconds, null where there is nothing to measure.
 ``stopped`` is there when the run was ended because it was certainly failing, ``settled`` where a steady state was
 looked for: from which second of the run on, by which signal, ``drift`` (the factor, null without one) and the course of
 p50. ``throughput_per_s`` is of the settled seconds.
@@ -92,7 +94,11 @@ def summarise(run: Run, verdict: RunVerdict, locust: Mapping[str, Any] | None = 
 def _swarm(run: Run) -> dict[str, Any]:
     account, connected = run.swarm, run.steady(CONNECTED)
     times = {"wanted_s": connected.count, "down_s": connected.failed}
-    return {"closes": dict(account.closes), "fairness": account.fairness.index, "connected": times}
+    losers = {
+        kind: {"n": found.n, "worst": [{"of": name, "lost": lost, "due": due} for name, lost, due in found.worst]}
+        for kind, found in (("subscribers", account.subscribers), ("streams", account.streams))
+    }
+    return {"closes": dict(account.closes), "fairness": account.fairness.index, "connected": times, **losers}
 
 
 def _settled(run: Run) -> dict[str, Any] | None:

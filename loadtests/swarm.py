@@ -220,6 +220,7 @@ class Swarm:
             self.books.unplaced,
             self.books.unread,
             self.job.redactor()(self.books.unread_example),
+            self.books.ledger.losses.losers(),
         )
 
     def _post(self, *, last: bool = False, **more: Any) -> None:
@@ -235,6 +236,8 @@ class Swarm:
             more["events"] = events
         if self._connections:
             more |= {"ledger": self.books.ledger.counts.to_json(), "swarm": self._account().to_json()}
+        if streams := self.books.take_streams():
+            more["streams"] = streams
         if fanned := self.books.take_fanned():
             more["fanned"] = fanned
         if self._requests.gets and (probes := self._requests.gets.take()):

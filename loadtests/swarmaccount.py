@@ -1,4 +1,4 @@
-"""What a swarm says of itself beside its series and its ledger: how connections ended, and how evenly it was served."""
+"""What a swarm says of itself beside its series and its ledger: how connections ended, who was served how."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from loadtests.fairness import Fairness
+from loadtests.losses import Losers
 
 __all__ = ["SwarmAccount"]
 
@@ -25,6 +26,8 @@ class SwarmAccount:
         unplaced: deliveries of numbers that begin again, where nobody knows what else was numbered so.
         unread: messages that members could not make out.
         example: one of them, and why.
+        subscribers: which lost most, by number.
+        streams: of which most was lost; only of all processes, since each has subscribers of all of them.
 
     """
 
@@ -36,6 +39,8 @@ class SwarmAccount:
     unplaced: int = 0
     unread: int = 0
     example: str = ""
+    subscribers: Losers = field(default_factory=Losers)
+    streams: Losers = field(default_factory=Losers)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -48,6 +53,7 @@ class SwarmAccount:
         slow: Counter[str] = Counter()
         fairness, stamped, unplaced, unread, example = [], 0, 0, 0, ""
         clocks: list[Mapping[str, float]] = []
+        subscribers, streams = [], []
         for row in rows:
             closes.update(row["closes"])
             slow.update(row["slow"])
@@ -57,5 +63,10 @@ class SwarmAccount:
             example = example or row.get("example", "")
             clocks += [row["clock"]] if row["clock"] else []
             fairness.append(Fairness(**row["fairness"]))
+            subscribers.append(row.get("subscribers", Losers()))
+            streams.append(row.get("streams", Losers()))
         worst: Mapping[str, float] = max(clocks, key=lambda clock: float(clock["uncertainty_us"]), default={})
-        return cls(dict(closes), Fairness.together(fairness), dict(slow), stamped, worst, unplaced, unread, example)
+        losers = Losers.together(subscribers), Losers.together(streams)
+        return cls(
+            dict(closes), Fairness.together(fairness), dict(slow), stamped, worst, unplaced, unread, example, *losers
+        )

@@ -22,7 +22,8 @@ from reports.failures import failure_rows
 from reports.figures import clock
 from reports.headline import headline, status_view
 from reports.incident import Incident, incidents
-from reports.ledger import ledger
+from reports.ledger import ledger, ledger_sentence
+from reports.losers import loser_tables
 from reports.objectiverow import BAR_LIMIT_PX, BAR_PX, objective_rows
 from reports.page import render
 from reports.phasetable import phase_rows
@@ -76,6 +77,8 @@ def render_report(run: Run, directory: Path | None = None) -> str:
         left_out=max(0, sum(not _live(one) for one in about) - _MOST_SUBJECTS),
         charts=_run_charts(run, about, timeline, happened),
         ledger=ledger(run),
+        ledger_sentence=ledger_sentence(run),
+        losers=loser_tables(run),
         swarm=swarm_charts(run, "l"),
         phases=phase_rows(run),
         server=server_table(run, steady),

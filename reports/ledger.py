@@ -8,6 +8,7 @@ from typing import Final
 from loadtests.run import Run
 from loadtests.series import PUBLISH
 from reports.figures import count, percent, significant
+from reports.losers import loser_sentences
 
 __all__ = ["ledger", "ledger_sentence", "render_ledger"]
 
@@ -89,7 +90,7 @@ def _wrongs(kept: dict[str, int]) -> Iterator[str]:
 
 
 def render_ledger(run: Run) -> str:
-    """The ledger as lines for a terminal, its sentence last; empty without a swarm."""
+    """The ledger as lines for a terminal, then its sentence and who lost most; empty without a swarm."""
     if not run.deliveries:
         return ""
     rows = ledger(run)
@@ -98,4 +99,5 @@ def render_ledger(run: Run) -> str:
         f"  {word:<{words}}  {figure:>{figures}}  {meaning}{'  ✗' if wrong else ''}"
         for word, figure, meaning, wrong in rows
     ]
-    return "\n".join(["Deliveries", *lines, f"  {ledger_sentence(run)}"])
+    said = [f"  {sentence}" for sentence in (ledger_sentence(run), *loser_sentences(run))]
+    return "\n".join(["Deliveries", *lines, *said])

@@ -9,6 +9,7 @@ from typing import Final
 from loadtests.run import Run
 from reports.headline import headline
 from reports.ledger import ledger, ledger_sentence
+from reports.losers import loser_sentences
 from reports.objectiverow import ObjectiveRow, objective_rows
 from reports.seriestable import worst_series
 from reports.timeline import Steady
@@ -64,7 +65,8 @@ def _deliveries(run: Run) -> list[str]:
     words, figures, _, wrong = zip(*ledger(run), strict=True)
     cells = [f"**{figure} ✗**" if bad else figure for figure, bad in zip(figures, wrong, strict=True)]
     rows = [f"| {' | '.join(row)} |" for row in (words, ["--:"] * len(words), cells)]
-    return [f"**Deliveries:** {escaped(ledger_sentence(run))}", "", *rows, ""]
+    said = " ".join((ledger_sentence(run), *loser_sentences(run)))
+    return [f"**Deliveries:** {escaped(said)}", "", *rows, ""]
 
 
 def _table(rows: Sequence[ObjectiveRow]) -> list[str]:

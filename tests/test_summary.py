@@ -13,9 +13,11 @@ from loadtests import summary
 from loadtests.earlystop import Stop
 from loadtests.header import PhaseSpan
 from loadtests.judge import judge
+from loadtests.losses import Losers, Loss
 from loadtests.sample import Outcome
 from loadtests.steadystate import settled_seconds
 from loadtests.summary import PERCENTILES, summarise
+from loadtests.swarmaccount import SwarmAccount
 from tests.runs import remember_run, sample, stream, write_run
 
 LINES = ["p95 < 200ms"]
@@ -38,6 +40,7 @@ def test_shape():
     stop = asdict(Stop(30, "p95 < 200ms", "GET /a", 100, 50, 1.0, 9.0))
     run = remember_run(EVERYTHING, LINES, deliveries={"expected": 0}, state="stopped", stopped=stop)
     run.intervals["GET /a"][0].add_checked("x")
+    run.swarm = SwarmAccount(subscribers=Losers(2, [Loss("7", 3, 10)]))
     found = _summary(run, LOCUST)
     series, contract = found["series"]["GET /a"], found["contract"]["GET /a"]
     checks = [*contract, *(key for breach in contract["breaches"] for key in breach)]
@@ -47,13 +50,17 @@ def test_shape():
         *series,
         *found["swarm"],
         *found["swarm"]["connected"],
+        *(key for loss in found["swarm"]["subscribers"]["worst"] for key in loss),
+        *found["swarm"]["subscribers"],
         *checks,
         *(key for name in series if name.endswith("_ms") for key in series[name]),
     ]
     documented = re.findall(r'"([\w.]+)"', summary.__doc__)
     assert sorted(set(written)) == sorted(set(documented))
-    assert [key for key in documented if key in found] == list(found)
-    assert [key for key in documented if key in series] == list(series)
+    assert found["swarm"]["subscribers"] == {"n": 2, "worst": [{"of": "7", "lost": 3, "due": 10}]}
+    assert found["swarm"]["streams"] == {"n": 0, "worst": []}
+    assert [key for key in dict.fromkeys(documented) if key in found] == list(found)
+    assert [key for key in dict.fromkeys(documented) if key in series] == list(series)
 
 
 def test_without_swarm_and_users():

@@ -262,12 +262,14 @@ def test_swarm_without_a_file(tmp_path: Path) -> None:
     assert ledger["lost"] % 20 == 0
     assert 0.02 < ledger["lost"] / ledger["expected"] < 0.03  # one in 40
     assert (ledger["duplicated"], ledger["reordered"], ledger["foreign"]) == (0, 0, 0)
-    _, *shown, said = done.stdout.split("\n\n")[0].splitlines()
+    _, *shown, said, by, of = done.stdout.split("\n\n")[0].splitlines()
     told = dict(line.split()[:2] for line in shown)
     assert {word: int(told[word].replace(",", "")) for word in ledger if word != "displacement"} == {
         word: n for word, n in ledger.items() if word != "displacement"
     }
     assert said.strip().startswith(f"{ledger['lost']:,} of {ledger['expected']:,} due deliveries were lost")
+    assert by.strip().startswith("Lost by 20 subscribers; most by number ")
+    assert of.strip().startswith("Lost of 1 stream; most of its broadcasts (")
     assert "due deliveries were lost" in (out / "summary.md").read_text(encoding="utf-8")
     assert [check["ok"] for check in verdict(out)["checks"] if check["name"] == "deliveries"] == [True]
     assert wrong.returncode == 2
