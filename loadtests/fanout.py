@@ -120,7 +120,8 @@ class FanOuts:
         """What was recorded since the last call: intervals, and rows for the curve.
 
         A row has ``second``, ``subscribers`` (those that were due the message or got it), ``messages``, and the sums
-        over them of ``first_us``, ``median_us`` and ``last_us``, those alone counting that reached everybody.
+        over them of ``first_us``, ``median_us`` and ``last_us``, those alone counting that reached everybody; where
+        others did not, how many those ``incomplete`` ones are, and the deliveries that were ``lost``.
         """
         curve, self._curve = self._curve, defaultdict(Counter)
         rows = [{"second": second, "subscribers": n, **sums} for (second, n), sums in curve.items()]
@@ -135,9 +136,10 @@ class FanOuts:
             self._recorder.record(
                 series, intended, sent, at_ns if came else intended, int(Outcome.OK if came else Outcome.LOST)
             )
-        if not lost:
-            second = (intended - self._recorder.t0_ns) // NS_PER_S
-            sums = self._curve[second, reached]
+        sums = self._curve[(intended - self._recorder.t0_ns) // NS_PER_S, reached + lost]
+        if lost:
+            sums.update(incomplete=1, lost=lost)
+        else:
             sums["messages"] += 1
             for name, at_ns in zip(("first_us", "median_us", "last_us"), arrived, strict=True):
                 sums[name] += (at_ns - intended) // NS_PER_US

@@ -151,7 +151,24 @@ def test_lost():
     """Where one subscriber lost it, its fan-out was never complete; where most did, nor was its half."""
     found, curve = fan_outs(1, [share(0, 3, 1, 2, 5, 40), share(1, 1, 2, 2, 2, 2), share(2, 0, 2)])
     assert [(found[name].ok, found[name].lost) for name in (FIRST, MEDIAN, LAST)] == [(2, 1), (1, 2), (0, 3)]
-    assert curve == []
+    assert curve == [  # of 4, of 3 and of 2 subscribers: those to whom it came, and those to whom it did not
+        {"second": 1, "subscribers": 4, "incomplete": 1, "lost": 1},
+        {"second": 1, "subscribers": 3, "incomplete": 1, "lost": 2},
+        {"second": 1, "subscribers": 2, "incomplete": 1, "lost": 2},
+    ]
+    found, curve = fan_outs(1, [share(0, 3, 1, 2, 5, 40), share(1, 4, 0, 1, 2, 3), share(2, 2, 2, 1, 1, 1)])
+    (row,) = curve
+    assert row == {
+        "second": 1,
+        "subscribers": 4,
+        "messages": 1,
+        "first_us": 1000,
+        "median_us": 2000,
+        "last_us": 3000,
+    } | {
+        "incomplete": 2,
+        "lost": 3,
+    }
     found, _ = fan_outs(2, [share(0, 0, 1)], [share(0, 4, 0, 1, 1, 1)])
     assert [(found[name].ok, found[name].lost) for name in (FIRST, MEDIAN, LAST)] == [(1, 0), (1, 0), (0, 1)]
 

@@ -14,7 +14,7 @@ from loadtests.run import Run
 from loadtests.runwriter import RunWriter
 from reports.charts import resources
 from reports.charts.bars import Bar, bars
-from reports.charts.fanout import fan_out_curve, reaches, slope_us
+from reports.charts.fanout import fan_out_curve, fan_out_losses, reaches, slope_us
 from reports.charts.recovery import recovery_curve
 from reports.charts.swarm import swarm_charts
 from reports.failures import failure_rows
@@ -79,6 +79,24 @@ def test_many_sizes_share_steps() -> None:
     assert found[0].subscribers == 13  # 1 to 25
     assert found[0].last_us == 130
     assert slope_us(found) == pytest.approx(10)
+
+
+def test_lost_by_size(tmp_path: Path) -> None:
+    """What was lost stands by how many subscribers were due it; the times are of those alone that reached all."""
+    rows = [row(n, 1000 * n, messages=9) for n in range(1, 11)]
+    rows += [{"second": 2, "subscribers": n, "incomplete": 1, "lost": n - 8} for n in (9, 10)]
+    found = reaches(rows)
+    assert [(one.due, one.lost, one.incomplete) for one in found[-3:]] == [(72, 0, 0), (90, 1, 1), (100, 2, 1)]
+    assert slope_us(found) == pytest.approx(1000)
+    chart = fan_out_losses(run_of(tmp_path / "a", fan_outs=rows), "x")
+    assert chart is not None
+    assert chart.title == "Messages to 10 subscribers lost most: 2.00 %"
+    due = 9 * sum(range(1, 9)) + 90 + 100
+    assert chart.caption.startswith(f"3 of {due} deliveries over the whole run; 2 of 92 messages did not reach")
+    assert fan_out_losses(run_of(tmp_path / "b", fan_outs=rows[:10]), "x") is None
+    assert fan_out_losses(run_of(tmp_path / "c", fan_outs=rows[-1:]), "x") is None
+    only_lost = [{"second": 2, "subscribers": n, "incomplete": 1, "lost": 1} for n in (3, 4, 5)]
+    assert fan_out_curve(run_of(tmp_path / "d", fan_outs=only_lost), "x") is None
 
 
 @pytest.mark.parametrize("sizes", [[], [8], [7, 8]])
