@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,17 +17,20 @@ from loadtests.framesample import FrameSample
 from loadtests.heardlogs import EVERY_CHANNEL, HeardLogs, stream_name
 from loadtests.interval import Interval
 from loadtests.ledger import Ledger, Message
+from loadtests.ledgercounts import Counts
 from loadtests.member import Broadcast, Member, Publication
 from loadtests.memo import Memo
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
-from loadtests.series import CONNECTED, DELIVER
+from loadtests.series import CONNECTED, DELIVER, DUPLICATED, LATE, REORDERED
 from loadtests.waits import Waits
 
 __all__ = ["EVERY_CHANNEL", "Books", "Entry", "stream_name"]
 
 MOST_READ = 1024
 """Messages whose meaning is remembered, by kind of member."""
+_WRONG = ((DUPLICATED, "duplicated"), (REORDERED, "reordered"), (LATE, "late"))
+"""What is known of a delivery as it comes, and the ledger's count of it."""
 
 
 class Entry(NamedTuple):
@@ -87,6 +91,7 @@ class Books:
         """Where received frames are held against the contract."""
         self._drain_ns = drain_ns
         self._fanned: list[FanOut] = []
+        self._counted = Counts()
         self._streams: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
         self._shared = shared
         self._published: dict[str, Any] = {}
@@ -198,8 +203,16 @@ class Books:
         """File for how long connections were to be up, and were."""
         wanted_s, down_s = self.availability.finish(now_ns) if last else self.availability.take(now_ns)
         if wanted_s:
-            add = partial(Interval.add_seconds, wanted_s=wanted_s, down_s=down_s)
+            add = partial(Interval.add_tally, n=wanted_s, bad=down_s, kind="down")
             self.recorder.note(CONNECTED, now_ns - NS_PER_S // 2, add)
+
+    def count_received(self, now_ns: int) -> None:
+        """File how much came since the last call, and how much of it should not have come so."""
+        before, self._counted = self._counted, replace(self.ledger.counts)
+        came = self._counted.received - before.received
+        for series, kind in _WRONG if came else ():
+            bad = getattr(self._counted, kind) - getattr(before, kind)
+            self.recorder.note(series, now_ns - NS_PER_S // 2, partial(Interval.add_tally, n=came, bad=bad, kind=kind))
 
     def judge_frames(self) -> None:
         """Hold what was drawn against the contract; frames of every kind count as deliveries there."""

@@ -11,7 +11,7 @@ from loadtests.duration import format_ns
 from loadtests.evidence import Evidence
 from loadtests.objective import Objective
 from loadtests.run import Run
-from loadtests.series import CONNECTED, DELIVER, PUBLICATIONS, RECOVER, is_raised, is_request, is_stray, on_plan
+from loadtests.series import DELIVER, PUBLICATIONS, RECOVER, TALLIES, is_raised, is_request, is_stray, on_plan
 from loadtests.settling import check_settled
 from loadtests.verdict import Check
 from loadtests.vitalcheck import check_vitals
@@ -101,7 +101,7 @@ def _accounting(run: Run) -> Iterator[Check]:
     planned = arrivals if header.planned is None else header.planned
     if header.state in ("partial", "stopped"):
         not_due = planned - counted.get("offered", 0)
-    everything = [i for name, seconds in run.intervals.items() if name != CONNECTED for i in seconds.values()]
+    everything = [i for name, seconds in run.intervals.items() if name not in TALLIES for i in seconds.values()]
     http = [i for i in everything if is_request(i.series) or is_stray(i.series)]
     left, never = sum(i.count - i.never_started for i in http), sum(i.never_started for i in http)
     all_left = sum(i.count - i.never_started for i in everything)

@@ -98,12 +98,12 @@ class Interval:
         bad = {limit: (upper - lost, lower - lost) for limit, (upper, lower) in self.bad.items()}
         return replace(self, **less, lost=self.lost - lost, bad=bad)
 
-    def add_seconds(self, wanted_s: int, down_s: int) -> None:
-        """Seconds for which connections were to be up, and for which they were down."""
-        self.count += wanted_s
-        self.ok += wanted_s - down_s
-        if down_s:
-            self.errors["down"] = self.errors.get("down", 0) + down_s
+    def add_tally(self, n: int, bad: int, kind: str) -> None:
+        """So many of what has no time, and how many of them were bad in one way."""
+        self.count += n
+        self.ok += n - bad
+        if bad:
+            self.errors[kind] = self.errors.get(kind, 0) + bad
 
     def __add__(self, other: Interval) -> Interval:
         """Both together, keeping this one's series and second."""

@@ -7,7 +7,7 @@ Grammar::
     gap       = "omission_gap" latency                    omission_gap p99 < 5ms
     fan-out   = "deliver." ("first" | "median" | "last") latency
                                                           deliver.last p99 < 200ms
-    share     = ("errors" | "lost") ("<" | "<=") PERCENT  errors < 0.1%
+    share     = SHARE ("<" | "<=") PERCENT                errors < 0.1%; of errors, lost, duplicated, reordered, late
     least     = ("delivered" | "connected") (">" | ">=") PERCENT
                                                           delivered >= 99.99%
     count     = COUNT "==" 0                              lost == 0
@@ -18,7 +18,8 @@ Grammar::
 ``errors < 0.1%`` means the same of failures alone. The omission gap of a request is how much later it left than it was
 due, which is what its response time is longer by than its service time; one that never left has an infinite gap. All
 three are a bad fraction held against a budget. ``deliver.last p99 < 200ms`` asks of each message when the last of its
-subscribers had it, whatever series the line stands under; ``delivered >= 99.99%`` is ``lost <= 0.01%``, and ``connected
+subscribers had it, whatever series the line stands under; ``duplicated <= 0.01%`` of whatever came to a subscriber,
+how much was a copy; ``delivered >= 99.99%`` is ``lost <= 0.01%``, and ``connected
 >= 99.9%`` allows connections to be down for 0.1 % of the time for which they were to be up. ``fairness`` is Jain's
 index of what subscribers waited for their deliveries (:mod:`loadtests.fairness`).
 """
@@ -35,11 +36,11 @@ from typing import Literal
 
 from loadtests.duration import parse_duration_ns, parse_fraction, parse_rate_per_s
 from loadtests.errors import ObjectiveError, UsageError
-from loadtests.series import CONNECTED, DELIVER, FIRST, LAST, MEDIAN, is_derived
+from loadtests.series import CONNECTED, DELIVER, DUPLICATED, FIRST, LAST, LATE, MEDIAN, REORDERED, is_derived
 
 __all__ = ["COUNTS", "Kind", "Objective", "Scope", "limits_ns", "parse_objective"]
 
-COUNTS = ("lost", "duplicated", "reordered", "foreign", "dropped", "errors", "contract")
+COUNTS = ("lost", "late", "duplicated", "reordered", "foreign", "dropped", "errors", "contract")
 """Counts that ``== 0`` may be asked of."""
 
 Scope = Literal["each", "pool"]
@@ -97,6 +98,7 @@ class Objective:
 
 
 GAP = "omission_gap "
+RECEIVED = {"duplicated": DUPLICATED, "reordered": REORDERED, "late": LATE}
 FAN_OUT = {"deliver.first ": FIRST, "deliver.median ": MEDIAN, "deliver.last ": LAST}
 _WORDS = r"(?:(?:omission_gap|deliver\.(?:first|median|last))\s+)?"
 _LINE = re.compile(rf"\s*({_WORDS}[a-z_.]+[\d.]*)\s*(<=|>=|==|<|>)\s*(\S.*?)\s*", re.IGNORECASE)
@@ -145,11 +147,15 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
             if value != "0":
                 raise ObjectiveError(f'objective "{text}": a count is held against 0, as in "{metric} == 0"')
             return Objective(text, Kind.COUNT, metric, 0.0, series=series, scope=scope)
-        if metric in ("errors", "lost"):
+        if metric in COUNTS and metric not in ("errors", "lost", *RECEIVED):
+            raise ObjectiveError(f'objective "{text}": one is one too many; write "{metric} == 0"')
+        if metric in ("errors", "lost", *RECEIVED):
             _require(text, sign, ("<", "<="))
             share = parse_fraction(value)
             if not 0 < share < 1:
                 raise ObjectiveError(f'objective "{text}": to allow none at all write "{metric} == 0"')
+            if metric in RECEIVED:
+                return Objective(text, Kind.SHARE, "errors", share, share, series=RECEIVED[metric], scope="pool")
             return Objective(text, Kind.SHARE, metric, share, share, series=series, scope=scope)
         if metric in ("delivered", "connected"):
             _require(text, sign, (">", ">="))

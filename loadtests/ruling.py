@@ -21,24 +21,32 @@ from loadtests.gate import GateResult, quantile_bounds
 from loadtests.health import slip_is_material
 from loadtests.objective import Kind, Objective
 from loadtests.run import Run
-from loadtests.series import DELIVER, is_request, is_stray, is_swarm
+from loadtests.series import CONNECTED, DELIVER, DUPLICATED, LATE, REORDERED, is_request, is_stray, is_swarm
 from loadtests.steadystate import settled_seconds
 from loadtests.throughputrule import rule_throughput
 from loadtests.verdict import Status, Verdict
 
 __all__ = ["rule"]
 
-_LEDGER = ("lost", "duplicated", "reordered", "foreign")
+_LEDGER = ("lost", "late", "duplicated", "reordered", "foreign")
 """What the swarm's ledger counts; it happens to deliveries alone."""
 _HAPPENED = {
     "errors": "requests failed",
     "dropped": "requests never started",
     "contract": "answers broke the contract",
     "lost": "deliveries were lost",
+    "late": "deliveries came after they were given up",
     "duplicated": "deliveries came twice",
     "reordered": "deliveries came out of order",
     "foreign": "deliveries bear our mark, but nobody sent them",
 }
+_BAD = {
+    CONNECTED: "connection-seconds were down",
+    DUPLICATED: "that came were copies",
+    REORDERED: "that came were out of order",
+    LATE: "that came had been given up",
+}
+"""What is bad in series of which nothing fails."""
 
 
 def rule(run: Run, objective: Objective) -> Iterator[Verdict]:
@@ -132,7 +140,8 @@ def _share(run: Run, objective: Objective, names: list[str], label: str, spoilt:
     sides = evidence.lost_sides() if objective.metric == "lost" else evidence.failure_sides()
     own_from_us = 0.0 if objective.metric == "errors" and evidence.timeouts_of_a_queue(budget) else None
     both = bracket(*sides, budget, own_from_us, material=slip_is_material(evidence, None))
-    shown, happened = both.shown, "were lost" if objective.metric == "lost" else "failed"
+    shown = both.shown
+    happened = "were lost" if objective.metric == "lost" else _BAD.get(objective.series, "failed")
     share = format_fraction(shown.observed or 0.0)
     said = f"{shown.bad:,} of {shown.n:,} {happened}, {share} against {format_fraction(budget)}"
     sure = f"the truth most likely lies {_between(shown)}"

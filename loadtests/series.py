@@ -15,17 +15,21 @@ __all__ = [
     "CONNECTED",
     "CONNECTION",
     "DELIVER",
+    "DUPLICATED",
     "FIRST",
     "LAST",
+    "LATE",
     "MEANWHILE",
     "MEDIAN",
     "PING",
     "PUBLICATIONS",
     "PUBLISH",
     "RECOVER",
+    "REORDERED",
     "RESTORE",
     "ROUND_TRIP",
     "SUBSCRIBE",
+    "TALLIES",
     "TCP",
     "TLS",
     "UPGRADE",
@@ -55,6 +59,10 @@ MEANWHILE = "ws deliver meanwhile"
 """Deliveries to subscribers that were spared, during a storm or while others did not read."""
 CONNECTED = "ws connected"
 """Seconds for which a connection was to be up; in the failed ones it was down."""
+DUPLICATED, REORDERED, LATE = "ws duplicated", "ws reordered", "ws late"
+"""Whatever came to a subscriber, by the second in which it came; the failed ones were that."""
+TALLIES = frozenset({CONNECTED, DUPLICATED, REORDERED, LATE})
+"""Counts of which nothing has a time."""
 FIRST, MEDIAN, LAST = "ws deliver first", "ws deliver median", "ws deliver last"
 """When the first, the middle and the last subscriber of a message had it: a sample a message."""
 RECOVER = "ws recover"
@@ -62,7 +70,7 @@ RECOVER = "ws recover"
 PUBLICATIONS = (PUBLISH, ROUND_TRIP)
 """What members do on a plan of their own."""
 
-_DERIVED = frozenset({FIRST, MEDIAN, LAST, RECOVER, CONNECTED, TCP, TLS, UPGRADE, PING, RESTORE, MEANWHILE})
+_DERIVED = TALLIES | {FIRST, MEDIAN, LAST, RECOVER, TCP, TLS, UPGRADE, PING, RESTORE, MEANWHILE}
 _SWARM, _STRAY, _RAISED = "ws ", "arrival ", "task "
 
 _IDENTIFIER = re.compile(

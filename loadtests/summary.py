@@ -35,7 +35,7 @@ from typing import Any
 from loadtests.breach import breaches, checked
 from loadtests.histogram import Histogram
 from loadtests.run import Run
-from loadtests.series import CONNECTED
+from loadtests.series import CONNECTED, TALLIES
 from loadtests.steadystate import settled_seconds, steady_state
 from loadtests.verdict import RunVerdict
 
@@ -50,7 +50,7 @@ def summarise(run: Run, verdict: RunVerdict, locust: Mapping[str, Any] | None = 
     series = {}
     for name in run.intervals:
         total = run.steady(name)
-        if name == CONNECTED or not (total.count or total.completed):
+        if name in TALLIES or not (total.count or total.completed):
             continue
         completed = sum(run.intervals[name][s].completed for s in settled if s in run.intervals[name])
         series[name] = {

@@ -128,6 +128,7 @@ class Swarm:
             accounting.update(connection.publisher.finish(ended_ns, stopped_early))
             accounting.update(connection.finish())
         self.books.count_connected(time.monotonic_ns(), last=True)
+        self.books.count_received(time.monotonic_ns())
         self.books.settle(time.monotonic_ns() if stopped_early else 2**62)
         accounting.update(self._requests.accounting())
         accounting.update(self._load.accounting() if self._load else {})
@@ -207,6 +208,7 @@ class Swarm:
             for _ in self._requests.answers.judge():
                 await asyncio.sleep(0)  # what is due meanwhile goes first
             self.books.count_connected(time.monotonic_ns())
+            self.books.count_received(time.monotonic_ns())
             self._post()
 
     def _account(self) -> SwarmAccount:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from loadtests.run import Run
+from loadtests.series import TALLIES
 from loadtests.verdict import Status
 from reports.figures import NOTHING, change, day, duration, percent
 from reports.headline import StatusView, status_view, unprefixed
@@ -85,7 +86,7 @@ def tabulated(runs: Sequence[Run]) -> pd.DataFrame:
     """One row for each run and series: number, comparable, series, n, p95 and p99 in ns (NaN of too few), failed."""
     rows = []
     for number, run in enumerate(runs, 1):
-        for series in run.intervals:
+        for series in (name for name in run.intervals if name not in TALLIES):
             steady = run.steady(series)
             rows.append(
                 {

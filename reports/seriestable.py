@@ -9,7 +9,7 @@ from typing import Final
 from loadtests.histogram import Histogram
 from loadtests.interval import Interval, merge
 from loadtests.run import Run
-from loadtests.series import CONNECTED, is_derived
+from loadtests.series import TALLIES, is_derived
 from reports.figures import NOTHING, count, duration, nines, percent, rate
 from reports.sampling import missing, percentile_ns
 from reports.subject import derived, live, requests
@@ -84,7 +84,7 @@ def series_rows(run: Run, steady: Steady) -> list[SeriesRow]:
     if len(names) > 1:
         rows.append(_row("All requests", steady, names))
     rows += [_floor(run)] if names and run.header.calibration else []
-    swarm = [*live(run), *(name for name in derived(run) if name != CONNECTED)]
+    swarm = [*live(run), *(name for name in derived(run) if name not in TALLIES)]
     return rows + [_row(name, steady, (name,)) if steady[name].count else _whole(run, name) for name in swarm]
 
 

@@ -89,6 +89,10 @@ def _account(folder: Path, *, stamps: bool) -> tuple[dict[str, int], Interval, B
 
     server, fault = asyncio.run(main())
     rows = [Interval.from_json(r) for b in batches for r in b["intervals"] if r["series"] == "ws deliver"]
+    for name in ("duplicated", "reordered", "late"):
+        tallies = [Interval.from_json(r) for b in batches for r in b["intervals"] if r["series"] == f"ws {name}"]
+        tally, ledger = merge(tallies, series=name), batches[-1]["ledger"]
+        assert (tally.count, tally.errors.get(name, 0)) == (ledger["received"], ledger[name])
     server.fanned = [row for b in batches for row in b.get("fanned", ())]
     return batches[-1]["ledger"], merge(rows, series="ws deliver"), server, fault
 

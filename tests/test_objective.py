@@ -20,6 +20,7 @@ from loadtests.objective import COUNTS, Kind, limits_ns, parse_objective
         ("delivered >= 99.99%", Kind.SHARE, "lost", 0.0001, 0.0001, None),
         ("connected > 99.9%", Kind.SHARE, "errors", 0.001, 0.001, None),
         ("deliver.last p99 < 200ms", Kind.LATENCY, "p99", 200e6, 0.01, 99.0),
+        ("duplicated <= 0.01%", Kind.SHARE, "errors", 0.0001, 0.0001, None),
         ("lost == 0", Kind.COUNT, "lost", 0.0, None, None),
         ("errors == 0", Kind.COUNT, "errors", 0.0, None, None),
         ("throughput > 140/s", Kind.THROUGHPUT, "throughput", 140.0, None, None),
@@ -61,7 +62,11 @@ def test_every_count_may_be_asked_to_be_zero(metric):
         ("deliver.last < 99ms", 'of which percentile? Write "deliver.last p99 < 5ms"'),
         ("deliver.worst p99 < 99ms", "does not parse"),
         ("average < 1s", '"average" is not a thing that is measured; expected'),
-        ("dropped < 1%", '"dropped" is not a thing that is measured'),
+        ("dropped < 1%", 'one is one too many; write "dropped == 0"'),
+        ("foreign <= 1%", 'one is one too many; write "foreign == 0"'),
+        ("late < 0", 'to allow none at all write "late == 0"'),
+        ("late >= 1%", '">=" makes no sense here, expected < or <='),
+        ("recovered > 1%", '"recovered" is not a thing that is measured'),
     ],
 )
 def test_wrong_line(line, part):
@@ -117,6 +122,9 @@ def test_limits_of_a_series():
         ("deliver.median p99.9 <= 2ms", "ws deliver median"),
         ("Deliver.Last p99 < 3ms", "ws deliver last"),
         ("connected >= 99.9%", "ws connected"),
+        ("duplicated <= 0.01%", "ws duplicated"),
+        ("reordered < 1%", "ws reordered"),
+        ("late < 0.1%", "ws late"),
     ],
 )
 def test_its_own_series(line, series):

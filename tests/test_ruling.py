@@ -525,3 +525,33 @@ def test_lost_ones_of_what_nobody_timed(timed, status):
     verdict = _one(run, P95)
     assert verdict.status.value == status, verdict
     assert verdict.n == (0 if not timed else 600)
+
+
+@pytest.mark.parametrize(
+    ("copies", "status"),
+    [
+        ([], "PASS"),  # of 60,000: none seen is less than 0.005 %, at 95 %
+        ([7, 21, 48], "INCONCLUSIVE"),  # 0.005 %, at most 0.013 %
+        (range(60), "FAIL"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("duplicated", "that came were copies"),
+        ("reordered", "that came were out of order"),
+        ("late", "that came had been given up"),
+    ],
+)
+def test_share_of_what_came(copies, status, word, said):
+    """Copies, and what came late or out of order, are held against all that came, by the gate of every share."""
+    series = f"ws {word}"
+    run = remember_run(stream(series="ws deliver"), deliveries={"expected": 60_000, word: len(copies)})
+    run.intervals[series] = {
+        s: Interval(series, s, 1000, 1000 - (s in copies), errors={word: 1} if s in copies else {}) for s in range(60)
+    }
+    verdict = _one(run, f"{word} <= 0.01%", "ws deliver")
+    assert verdict.status.value == status
+    assert verdict.reason.startswith(f"{len(copies)} of 60,000 {said}, ")
+    assert (verdict.n, verdict.bad) == (60_000, len(copies))
+    assert _one(run, f"{word} == 0").status.value == ("FAIL" if copies else "PASS")
