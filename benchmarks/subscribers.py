@@ -46,9 +46,9 @@ class Tally:
         self.waited_us: list[int] = []
 
 
-async def measure(name: str, n: int, seconds: float, up: Any, taken: Any, waited: Any) -> None:
-    """Wait until all are there, let it settle, then count for so long."""
-    before_kib, begun = rss_kib(), time.monotonic()
+async def measure(name: str, n: int, seconds: float, before_kib: float, up: Any, taken: Any, waited: Any) -> None:
+    """Wait until all are there, let it settle, then count for so long; ``before_kib`` were resident without them."""
+    begun = time.monotonic()
     while up() < n:
         await asyncio.sleep(0.01)
         if time.monotonic() - begun > 120:
@@ -78,6 +78,7 @@ async def swarm(port: int, n: int, seconds: float, rate: float) -> None:
     job = Job(made, "r1", "local", "bench", 0, 1, folder)
     gc.collect()
     gc.freeze()
+    before_kib = rss_kib()
     made_of = Swarm(job, time.monotonic_ns(), Outbox("bench", lambda batch: batches.append(batch["intervals"]), folder))
     running = asyncio.create_task(made_of.run())
     counts = made_of.books.ledger.counts
@@ -88,7 +89,7 @@ async def swarm(port: int, n: int, seconds: float, rate: float) -> None:
         assert counts.lost == 0, f"{counts.lost} lost"
         return found.percentile_us(50) or 0.0, found.percentile_us(99) or 0.0
 
-    await measure("swarm", n, seconds, lambda: made_of.books.connected, lambda: counts.received, waited)
+    await measure("swarm", n, seconds, before_kib, lambda: made_of.books.connected, lambda: counts.received, waited)
     await running
 
 
@@ -106,8 +107,10 @@ async def plain(port: int, n: int, seconds: float, rate: float) -> None:
 
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(base_url=f"http://127.0.0.1:{port}", connector=connector) as http:
+        before_kib = rss_kib()
         tasks = [asyncio.create_task(one(http, number)) for number in range(n)]
-        await measure("aiohttp", n, seconds, lambda: tally.up, lambda: len(tally.waited_us), percentiles(tally))
+        counted = lambda: tally.up, lambda: len(tally.waited_us), percentiles(tally)
+        await measure("aiohttp", n, seconds, before_kib, *counted)
         await asyncio.gather(*tasks)
 
 
@@ -143,8 +146,9 @@ async def bare(port: int, n: int, seconds: float, rate: float) -> None:
             await loop.create_connection(lambda: Bare(tally), "127.0.0.1", port)
             await asyncio.sleep(1 / rate)
 
+    before_kib = rss_kib()
     connecting = asyncio.create_task(all_of_them())
-    await measure("bare", n, seconds, lambda: tally.up, lambda: tally.taken, lambda: (0.0, 0.0))
+    await measure("bare", n, seconds, before_kib, lambda: tally.up, lambda: tally.taken, lambda: (0.0, 0.0))
     await connecting
 
 

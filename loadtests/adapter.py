@@ -8,6 +8,7 @@ python:MODULE:FUNCTION                                             a function fr
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
 import struct
@@ -30,8 +31,9 @@ _AT = re.compile(r"(\d+)(?::(u(?:8|16|32|64))(le)?)?")
 _WIDTHS = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
 
 
+@functools.cache
 def parse_adapter(text: str) -> Adapter:
-    """Read one line of the three forms above.
+    """Read one line of the three forms above; all members that go by the same line share what comes of it.
 
     Raises:
         UsageError: when it is none of them.

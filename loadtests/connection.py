@@ -44,17 +44,13 @@ class Connection:
         ledger, books.has_slow = books.slow if spec.slow else books.ledger, books.has_slow or spec.slow is not None
         self.reception = Reception(books, ledger, member, number, f"{job.run_id}.", self, timed=spec.slow is None)
         self._swarm = job.scenario.swarm
-        self._books = books
-        self._ending = ending
-        self._member = member
-        self._spec = spec
+        self._books, self._ending = books, ending
+        self._member, self._spec = member, spec
         self._timeout_s = job.scenario.load.timeout / NS_PER_S
         self._attempts = Attempts(spec, self._swarm.reconnect, f"{job.scenario.seed} {number}")
-        self._broken = False
+        self._lost_ns = self._connect_started_ns = 0
         self._socket: WebSocket | None = None
-        self._parting = Parting.NONE
-        self._lost_ns = 0
-        self._connect_started_ns = 0
+        self._parting, self._broken = Parting.NONE, False
         self._subscribing = Subscribing(books.recorder, self._timeout_s, self._not_subscribed)
         self._slowness = Slowness(spec.slow, number, books) if spec.slow else None
 
@@ -136,20 +132,25 @@ class Connection:
             self._books.recorder.record(RESTORE, lost_ns, lost_ns, time.monotonic_ns(), int(Outcome.TIMEOUT))
         return {}
 
-    async def _serve(self, http: aiohttp.ClientSession) -> float:
-        """One connection from its handshake to its end; for how many seconds it lasted, ever so many if we ended it."""
+    async def _dial(self, http: aiohttp.ClientSession) -> WebSocket:
+        """Prepare and shake hands; what that takes is let go before anything is awaited for long."""
         self._connect_started_ns = time.monotonic_ns()
         await self._member.prepare(http)
         stages, member = Stages(), self._member
         self._connect_started_ns = started_ns = time.monotonic_ns()
-        async with asyncio.timeout(self._timeout_s):
-            dial = partial(connect, http, member.path, self.reception.received, compress=member.compress, stages=stages)
-            socket = await dial(headers=member.headers(), subprotocols=member.subprotocols)
+        dial = partial(connect, http, member.path, self.reception.received, compress=member.compress, stages=stages)
+        dial = partial(dial, headers=member.headers(), subprotocols=member.subprotocols)
+        socket = await dial(timeout_s=self._timeout_s)
         upgraded_ns = time.monotonic_ns()
         for series, begun_ns, ended_ns in ((CONNECT, started_ns, upgraded_ns), *stages.spans(upgraded_ns)):
             self._books.recorder.record(series, begun_ns, begun_ns, ended_ns)
-        self._socket, self._member.ws, self._parting = socket, socket, Parting.NONE
-        self._books.connected += 1
+        return socket
+
+    async def _serve(self, http: aiohttp.ClientSession) -> float:
+        """One connection from its handshake to its end; for how many seconds it lasted, ever so many if we ended it."""
+        socket, upgraded_ns = await self._dial(http), time.monotonic_ns()
+        self._socket = self._member.ws = socket
+        self._parting, self._books.connected = Parting.NONE, self._books.connected + 1
         timers: list[asyncio.TimerHandle] = []
         heartbeat = Heartbeat(socket, self._swarm.heartbeat, self._books.recorder) if self._swarm.heartbeat else None
         try:

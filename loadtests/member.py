@@ -147,7 +147,7 @@ class Member:
     reads_alike = False
     """Whether what a message means depends on its bytes alone, whichever member of this class reads it: then each is
     read once, however many it reaches."""
-    open_http: Callable[[], AsyncSession]
+    open_http: Callable[[Member], AsyncSession]
     """Makes ``http``; the engine's."""
     ws: WebSocket | None = None
     """Its connection, while there is one."""
@@ -171,7 +171,7 @@ class Member:
     @cached_property
     def http(self) -> AsyncSession:
         """A session of its own on the target, made when it is first used: what it asks is a sample, as of any user."""
-        return self.open_http()
+        return self.open_http(self)
 
     async def prepare(self, http: Any) -> None:
         """Whatever must happen before connecting, such as a login; ``http`` is an aiohttp.ClientSession on the target.

@@ -28,6 +28,9 @@ from loadtests.websocket import WebSocket
 
 __all__ = ["Publisher"]
 
+_ACTS: set[asyncio.Task[None]] = set()
+"""What is under way over HTTP, of all members."""
+
 
 class Publisher:
     """Publishes for one member; it has nothing to do when the member has no rate."""
@@ -40,7 +43,6 @@ class Publisher:
         self._member = member
         self._name = f"{job.run_id}.{number}"
         self._series = ROUND_TRIP if isinstance(member, RoundTrip) else PUBLISH
-        self._acts: set[asyncio.Task[None]] = set()
         self._timeout_ns = job.scenario.load.timeout
         self._plan: Plan | None = None
         if spec.rate is not None and spec.arrivals == "constant" and not spec.together:
@@ -171,8 +173,8 @@ class Publisher:
             self._unacknowledged[channel, sequence] = (due_ns, publication.sent_ns)
             self._sequences[channel] = sequence + 1
             act = asyncio.create_task(self._act(self._member, http, publication))  # the next one waits for nobody
-            self._acts.add(act)
-            act.add_done_callback(self._acts.discard)
+            _ACTS.add(act)  # or nobody would keep it
+            act.add_done_callback(_ACTS.discard)
             return
         frame = self._member.publish_frame(publication)
         if self._member.acknowledges:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import array
 import asyncio
-import contextlib
 import fcntl
 import socket
 import termios
@@ -75,8 +74,7 @@ class Slowness:
                 break
             await asyncio.sleep(LOOK_S)
         connection.resume()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(connection.wait(), AFTERWARDS_S)
+        await connection.wait(AFTERWARDS_S)
         if connection.we_close or not connection.ending:
             then = "the connection was kept, and read on"
         else:

@@ -12,7 +12,6 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -66,6 +65,8 @@ class Swarm:
         self._settling = SettleClock(t0_ns, SETTLE_NS)
         self._stopping = asyncio.Event()
         self._requests = AsyncRequests(job, self.books.recorder)
+        self._open_http = self._requests.session
+        self._secrets = job.scenario.plain_secrets()
         self._load = AsyncLoad(job, self._requests, t0_ns) if job.scenario.http_members else None
         self._connections = list(self._make_connections())
 
@@ -80,9 +81,8 @@ class Swarm:
                 number += 1
 
     def _member(self, cls: type[Member], index: int) -> Member:
-        scenario = self.job.scenario
-        member = cls(index, self._feeds, scenario.settings, scenario.plain_secrets())
-        member.open_http = partial(self._requests.session, member)
+        member = cls(index, self._feeds, self.job.scenario.settings, self._secrets)
+        member.open_http = self._open_http
         return member
 
     def stop(self) -> None:

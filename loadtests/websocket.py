@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import os
 import socket
@@ -26,6 +27,7 @@ LARGEST = 4 << 20
 NO_CODE, ABNORMAL = 1005, 1006
 CLOSING_S = 1.0
 """How long the other side may take to answer a close."""
+_ANSWERS: set[asyncio.Task[None]] = set()  # of all connections, or nobody would keep them
 
 
 class WebSocket:
@@ -57,10 +59,8 @@ class WebSocket:
         self._connection = connection
         self._transport, self._protocol = connection.transport, connection.protocol
         self._writer = WebSocketWriter(self._protocol, self._transport, use_mask=True)
-        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._answers: set[asyncio.Task[None]] = set()
-        self._close_sent = False
-        self._failure = ""
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()  # wakes who waits
+        self._ended, self._close_sent, self._failure = False, False, ""
         self._protocol.read_timeout = None
         reader = FrameReader(on_messages, self._on_control, self._on_end, LARGEST, inflate)
         self._protocol.set_parser(reader, None)
@@ -69,7 +69,7 @@ class WebSocket:
     @property
     def ending(self) -> str:
         """How it ended, in a few words that are an error kind; empty while it is open."""
-        if not self._over.done():
+        if not self._ended:
             return ""
         if self._failure:
             return self._failure
@@ -85,7 +85,7 @@ class WebSocket:
     @property
     def closed(self) -> bool:
         """Whether nothing can be sent any more."""
-        return self._over.done() or self._close_sent
+        return self._ended or self._close_sent
 
     async def send(self, text: str | bytes) -> None:
         """Send one message: text, or bytes as they are.
@@ -104,18 +104,18 @@ class WebSocket:
             if not self.closed:
                 self._answer(self.send(text))
 
-    async def wait(self) -> None:
-        """Until it has ended, whoever ended it."""
-        await asyncio.shield(self._over)
+    async def wait(self, most_s: float | None = None) -> None:
+        """Until it has ended, whoever ended it; a bounded wait leaves others' alone, and weighs more."""
+        await (self._over if most_s is None else asyncio.wait((self._over,), timeout=most_s))
 
     async def close(self, code: int = 1000) -> None:
         """Say that it is over and wait a moment for the answer."""
         if not self.closed:
             self._close_sent = self.we_close = True
-            try:
+            with contextlib.suppress(ConnectionError):
                 await self._writer.close(code)
-                await asyncio.wait_for(asyncio.shield(self._over), CLOSING_S)
-            except (ConnectionError, TimeoutError):
+                await self.wait(CLOSING_S)
+            if not self._ended:
                 self._transport.abort()
         self._end()
 
@@ -125,7 +125,7 @@ class WebSocket:
 
     def fail(self, why: str, *, reset: bool = False) -> None:
         """End it at once, for a reason of ours that becomes its ending; ``reset``: by an RST."""
-        if not self._over.done():
+        if not self._ended:
             self._failure = why
         if reset:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -142,7 +142,7 @@ class WebSocket:
 
     def resume(self) -> None:
         """Read on."""
-        if not self._over.done():
+        if not self._ended:
             self._transport.resume_reading()
 
     @property
@@ -152,8 +152,8 @@ class WebSocket:
         return found
 
     def _end(self) -> None:
+        self._ended, self.close_code = True, self.close_code or ABNORMAL
         if not self._over.done():
-            self.close_code = self.close_code or ABNORMAL
             self._over.set_result(None)
         self._connection.close()
 
@@ -186,11 +186,11 @@ class WebSocket:
 
     def _answer(self, sending: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(sending)
-        self._answers.add(task)  # or nobody would keep it
+        _ANSWERS.add(task)
         task.add_done_callback(self._answered)
 
     def _answered(self, task: asyncio.Task[None]) -> None:
-        self._answers.discard(task)
+        _ANSWERS.discard(task)
         if not task.cancelled() and (error := task.exception()):
             self.error = self.error or (error if isinstance(error, Exception) else None)
 
@@ -204,6 +204,7 @@ async def connect(
     subprotocols: Sequence[str] = (),
     stages: Stages | None = None,
     compress: bool = False,
+    timeout_s: float = 10.0,
 ) -> WebSocket:
     """Connect and shake hands; from then on every message goes to ``on_messages``, and ``stages`` is stamped.
 
@@ -211,7 +212,7 @@ async def connect(
 
     Raises:
         aiohttp.WSServerHandshakeError: when the server does not agree.
-        aiohttp.ClientError, OSError: when there is no connection.
+        aiohttp.ClientError, OSError: when there is no connection, or no answer in ``timeout_s``.
 
     """
     key = base64.b64encode(os.urandom(16))
@@ -224,7 +225,9 @@ async def connect(
         **({"Sec-WebSocket-Extensions": ASKED} if compress else {}),
         **({"Sec-WebSocket-Protocol": ", ".join(subprotocols)} if subprotocols else {}),
     }
-    response = await http.get(url, headers=asked, read_until_eof=False, trace_request_ctx=stages)
+    untimed = aiohttp.ClientTimeout()  # its own timer would be kept, with all that it holds, when all is over
+    async with asyncio.timeout(timeout_s):
+        response = await http.get(url, headers=asked, read_until_eof=False, timeout=untimed, trace_request_ctx=stages)
     accepted = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()  # noqa: S324 -- the standard's own
     try:
         if response.status != 101:

@@ -349,3 +349,45 @@ def test_an_extension_that_nobody_asked_for(compress: bool) -> None:
                     pass
 
     asyncio.run(drive())
+
+
+def test_a_cancelled_wait_ends_nothing() -> None:
+    """Whoever waits may be cancelled: the connection goes on, and how it ends is known all the same."""
+
+    async def main() -> None:
+        async def serving(connection: Any) -> None:
+            await connection.recv()
+            await connection.close(1012)
+
+        async with serve(serving, "127.0.0.1", 0, compression=None) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with opened(url) as (ours, _):
+                waiting = asyncio.create_task(ours.wait())
+                await ours.wait(0.001)  # as long as that, and the other waits on
+                assert not waiting.done()
+                waiting.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await waiting
+                assert (ours.closed, ours.ending) == (False, "")
+                await ours.send("go on")
+                while not ours.closed:
+                    await asyncio.sleep(0.001)
+                await ours.close()
+                assert (ours.close_code, ours.ending) == (1012, "closed 1012")
+
+    asyncio.run(main())
+
+
+def test_no_answer_to_the_handshake() -> None:
+    """A server that accepts and says nothing is given up in time."""
+
+    async def main() -> None:
+        server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        try:
+            with pytest.raises(TimeoutError):
+                async with opened(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout_s=0.05):
+                    pass
+        finally:
+            server.close()
+
+    asyncio.run(main())
