@@ -14,14 +14,12 @@ from websockets.asyncio.server import serve
 from websockets.protocol import State
 
 from loadtests.fairness import Fairness
-from loadtests.fanout import FanOuts
 from loadtests.interval import Interval, merge
 from loadtests.job import Job
 from loadtests.outbox import Outbox
 from loadtests.scenario import Scenario
 from loadtests.swarm import Swarm
 from loadtests.swarmaccount import SwarmAccount
-from reports.charts.fanout import reaches, slope_us
 
 MEMBERS = """
 import json
@@ -316,29 +314,6 @@ def test_no_pong(tmp_path):
     assert posts.series("ws ping").timeouts == 3
 
 
-def test_each_further_subscriber(tmp_path):
-    """A server that serves subscriber i after 4 i ms is found to take 4 ms for each."""
-    station = Station(every_s=0.02)
-
-    def late(connection, text, send=station.send):
-        place = station.here.index(connection)
-        asyncio.get_running_loop().call_later(0.004 * (place + 1), send, connection, text)
-
-    station.send = late
-    members = [{"class": "members.py:Listener", "count": 10}]
-    posts = run(station, tmp_path, members, duration="1500ms", connect_rate="10/s")
-    fanouts = FanOuts(0, lambda series: (), 1)
-    for batch in posts:
-        fanouts.add(batch.get("fanned", ()), 0)
-    intervals, rows = fanouts.take()
-    found = reaches(rows)
-    sizes = [round(one.subscribers) for one in found]
-    assert sizes == list(range(sizes[0], 11))
-    assert sizes[0] <= 3  # who came while no message was due had no curve to itself
-    assert slope_us(found) == pytest.approx(4000, rel=0.3)
-    assert merge((i for i in intervals if i.series == "ws deliver last"), series="").ok > 50
-
-
 @pytest.mark.parametrize("skew_s", [-3, 3])
 def test_another_clock(tmp_path, skew_s):
     """A server whose clock is three seconds off answers for it: delivery times are right, and how right is told."""
@@ -357,13 +332,24 @@ def test_another_clock(tmp_path, skew_s):
     assert station.connections == 4  # one is for the clock alone
 
 
-def test_evenness(tmp_path):
-    """Who is served first every time waits less; Jain's index of the means says by how much."""
-    station = Station()
-    posts = run(station, tmp_path, [{"class": "members.py:Listener", "count": 4}], duration="700ms")
-    account = posts.account
-    assert account.fairness.subscribers == 4
-    assert 0.25 < account.fairness.index <= 1
+@pytest.mark.parametrize(("apart_s", "least", "most"), [(0.0, 0.85, 1.0), (0.05, 0.6, 0.85)])
+def test_evenness(tmp_path, apart_s, least, most):
+    """Where place i waits 50 i ms, Jain's index of 0, 50, 100 and 150 is 36 / 56; what all wait beside it raises it.
+
+    With 20 ms more for everybody it is .74, with 60 ms .86.
+    """
+    station = Station(every_s=0.02)
+
+    def late(connection, text, send=station.send):
+        place = station.here.index(connection)
+        asyncio.get_running_loop().call_later(apart_s * place, send, connection, text)
+
+    if apart_s:
+        station.send = late
+    posts = run(station, tmp_path, [{"class": "members.py:Listener", "count": 4}], duration="2500ms")
+    fairness = posts.account.fairness
+    assert fairness.subscribers == 4
+    assert least < fairness.index <= most
 
 
 def test_the_account_of_two_processes():

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.endtoend.harness import children, null_server, start, verdict, wait_for
+from tests.endtoend.harness import children, loadtests, null_server, server, start, verdict, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -96,3 +96,22 @@ def test_sabotage(scenario: Make, tmp_path: Path, name: str) -> None:
     print(told["sentence"])
     assert told["verdict"] == "INVALID", told["sentence"]
     assert said in told["sentence"]
+
+
+@pytest.mark.parametrize("steady", ["10s", pytest.param("32s", marks=(pytest.mark.timed, pytest.mark.long))])
+def test_a_member_that_burns_the_loop(scenario: Make, tmp_path: Path, steady: str) -> None:
+    """What waits while a member of the swarm computes for 300 ms is the swarm's own: INVALID, however long it goes on.
+
+    From half a minute on the deliveries fail their limit by all that was measured: then the seconds without are judged.
+    """
+    out = tmp_path / "run"
+    with server("hub") as (url, _):
+        limit = 'series = "ws deliver"\nmust = ["p95 < 40ms"]'
+        path = scenario(url, user="", member="Burner", steady=steady, objectives=limit)
+        loadtests("run", path, "--out", out, "--no-witness")
+    told = verdict(out)
+    assert told["verdict"] == "INVALID", told["sentence"]
+    (judged,) = told["objectives"]
+    assert judged["observed"] > 100_000_000
+    assert judged["status"] == ("INCONCLUSIVE" if steady == "10s" else "INVALID"), judged["reason"]
+    assert judged["bad_lower"] > judged["budget"], "by what was measured it would fail"

@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import ClassVar
 
 from loadtests.member import Acknowledged, Delivery, Member, Publication, Subscribed
 
@@ -74,4 +75,19 @@ class BusyListener(Listener):
         until_ns = time.monotonic_ns() + self.settings["burn_ms"] * 1_000_000
         while isinstance(meaning, Delivery) and time.monotonic_ns() < until_ns:
             pass
+        return meaning
+
+
+class Burner(Listener):
+    """Computes for 300 ms over an event every two seconds, and so keeps the loop of all members from reading."""
+
+    burnt_ns: ClassVar[int] = 0
+
+    def read(self, frame: str) -> Delivery | Subscribed | Acknowledged | None:
+        """What it means, sometimes after a while."""
+        meaning, now_ns = super().read(frame), time.monotonic_ns()
+        if isinstance(meaning, Delivery) and now_ns - Burner.burnt_ns > 2_000_000_000:
+            Burner.burnt_ns = now_ns
+            while time.monotonic_ns() - now_ns < 300_000_000:
+                pass
         return meaning
