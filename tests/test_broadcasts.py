@@ -15,6 +15,7 @@ from loadtests.errors import UsageError
 from loadtests.interval import Interval, merge
 from loadtests.job import Job
 from loadtests.outbox import Outbox
+from loadtests.reception import Reception
 from loadtests.swarm import Swarm
 from loadtests.swarmscenario import swarm_scenario
 
@@ -22,7 +23,7 @@ SUBSCRIBERS, FIRST, NUMBERS = 5, 1000, 400
 
 
 class Broadcaster:
-    """Sends ``NUMBERS`` messages on each of two channels to everybody, as its script says, once all are there.
+    """Sends ``NUMBERS`` messages on each of two channels to everybody, eight to a write, once all are there.
 
     Nobody gets n with ``n % 100 == 7``; everybody twice with ``n % 50 == 3``; 10 of every hundred after 11; and the
     first subscriber alone misses every ``n % 10 == 9``.
@@ -34,6 +35,7 @@ class Broadcaster:
         self.greeted: list[Any] = []
         self.all_there = asyncio.Event()
         self.fanned: list[Any] = []
+        self.most_in_a_read = 0
 
     async def serve(self, connection: Any) -> None:
         """One subscriber, until it goes."""
@@ -52,22 +54,32 @@ class Broadcaster:
         return [number] * (2 if number % 50 == 3 else 1)
 
     async def publish(self) -> None:
-        """All of them, in writes of eight."""
+        """All of them, and between two writes the others have time to read."""
         await self.all_there.wait()
         await asyncio.sleep(0.1)
         for channel in ("a", "b"):
-            for number in range(NUMBERS):
-                for each in self.fates(number):
-                    row = {"n": FIRST + each, "at": {"ch": channel}}
-                    if self.stamps:
-                        row["t"] = time.monotonic_ns()
-                    for k, connection in enumerate(self.connections):
-                        if k or each % 10 != 9:
-                            await connection.send(json.dumps(row))
+            for first in range(0, NUMBERS, 8):
+                for k, connection in enumerate(self.connections):
+                    self.write(connection, [row for row in self.rows(channel, first) if k or row["n"] % 10 != 9])
+                await asyncio.sleep(0)
         await self.connections[0].send('"a frame of another kind"')
 
+    def rows(self, channel: str, first: int) -> list[dict[str, Any]]:
+        """What goes out in place of eight numbers."""
+        stamp = {"t": time.monotonic_ns()} if self.stamps else {}
+        numbers = [each for number in range(first, first + 8) for each in self.fates(number)]
+        return [{"n": FIRST + each, "at": {"ch": channel}} | stamp for each in numbers]
 
-def _account(folder: Path, *, stamps: bool) -> tuple[dict[str, int], Interval, Broadcaster, Any]:
+    def write(self, connection: Any, rows: list[dict[str, Any]]) -> None:
+        """One write, a frame for each."""
+        for row in rows:
+            connection.protocol.send_text(json.dumps(row).encode())
+        connection.transport.write(b"".join(connection.protocol.data_to_send()))
+
+
+def _account(
+    folder: Path, patched: pytest.MonkeyPatch, *, stamps: bool
+) -> tuple[dict[str, int], Interval, Broadcaster, Any]:
     """The ledger and the deliveries of a short swarm."""
     batches: list[dict[str, Any]] = []
 
@@ -82,6 +94,13 @@ def _account(folder: Path, *, stamps: bool) -> tuple[dict[str, int], Interval, B
             phases = tuple(p.model_copy(update={"duration": 100_000_000}) for p in made.phases[:1]) + made.phases[1:]
             job = Job(made.model_copy(update={"swarm": quick, "phases": phases}), "r1", "local", "s", 0, 1, folder)
             swarm = Swarm(job, time.monotonic_ns(), Outbox("s", batches.append, folder))
+            whole = Reception.received
+
+            def received(self: Reception, frames: list[str | bytes], now_ns: int) -> None:
+                server.most_in_a_read = max(server.most_in_a_read, len(frames))
+                whole(self, frames, now_ns)
+
+            patched.setattr(Reception, "received", received)
             publishing = asyncio.create_task(server.publish())
             await swarm.run()
             await publishing
@@ -98,10 +117,11 @@ def _account(folder: Path, *, stamps: bool) -> tuple[dict[str, int], Interval, B
 
 
 @pytest.mark.parametrize("stamps", [True, False])
-def test_scripted_server(tmp_path: Path, stamps: bool) -> None:
+def test_scripted_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stamps: bool) -> None:
     """Exact counts, by arithmetic; latency only where the server says when it sent."""
-    ledger, deliveries, server, fault = _account(tmp_path, stamps=stamps)
+    ledger, deliveries, server, fault = _account(tmp_path, monkeypatch, stamps=stamps)
     assert fault is None
+    assert server.most_in_a_read >= 8
     assert server.greeted == [("hello", "k", "/live?x=1")] * SUBSCRIBERS
     published = 2 * NUMBERS
     dropped = 2 * 4  # 7, 107, 207, 307 on each channel
