@@ -196,7 +196,7 @@ class Books:
         return self.trouble
 
     def watch_spared(self, until_ns: int) -> None:
-        """Look by themselves at the deliveries to those that are spared, so long at least."""
+        """Look by themselves at what is due until then, at least, to those that are spared, however late it comes."""
         self.trouble_until_ns = max(self.trouble_until_ns, until_ns)
 
     def count_connected(self, now_ns: int, *, last: bool = False) -> None:

@@ -188,7 +188,7 @@ class Reception:
             self._books.untimed[DELIVER, now_ns // NS_PER_S] += 1
             return
         self._record(DELIVER, intended_ns, sent_ns, now_ns, 0, size_bytes)
-        if now_ns < self._books.trouble_until_ns and self.struck != self._books.trouble:
+        if intended_ns < self._books.trouble_until_ns and self.struck != self._books.trouble:
             self._record(MEANWHILE, intended_ns, sent_ns, now_ns, 0, size_bytes)
         self._waits.enter(self._place, now_ns - intended_ns)
 
