@@ -11,6 +11,7 @@ import time
 
 from loadtests.books import Books
 from loadtests.duration import NS_PER_S
+from loadtests.parting import Parting
 from loadtests.swarmspec import Slow
 from loadtests.websocket import WebSocket
 
@@ -65,7 +66,7 @@ class Slowness:
         self._books.watch_spared(stopped_ns + slow.duration)
         connection.pause()
         most, ended_s = 0, None
-        while (passed_ns := time.monotonic_ns() - stopped_ns) < slow.duration:
+        while (passed_ns := time.monotonic_ns() - stopped_ns) < slow.duration and not connection.closed:
             try:
                 most = max(most, _unread(kernel))
                 if ended_s is None and kernel.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != _ESTABLISHED:
@@ -75,12 +76,15 @@ class Slowness:
             await asyncio.sleep(LOOK_S)
         connection.resume()
         await connection.wait(AFTERWARDS_S)
-        if connection.we_close or not connection.ending:
+        if connection.ending == Parting.STORM:
+            then = "a storm took it"
+        elif connection.we_close or not connection.ending:
             then = "the connection was kept, and read on"
         else:
             when = "meanwhile, as it saw when it read on" if ended_s is None else f"after {ended_s:.1f} s"
             then = f"the server ended it {when} ({connection.ending})"
-        text = f"stopped reading for {slow.duration / NS_PER_S:g} s; {most:,} bytes waited in its own kernel; {then}"
+        for_s = min(passed_ns, slow.duration) / NS_PER_S
+        text = f"stopped reading for {for_s:.3g} s; {most:,} bytes waited in its own kernel; {then}"
         self._books.events.append({"kind": "slow", "text": f"connection {self._number} {text}"})
 
 

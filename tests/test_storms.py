@@ -311,6 +311,16 @@ def test_slow_reader(tmp_path, most_waiting):
         assert account.slow["delivered"] > 100
 
 
+@pytest.mark.parametrize("how", ["abort", "reset"])
+def test_a_storm_strikes_a_slow_reader(tmp_path, how):
+    """It is told that it stopped, and that the server did not end it."""
+    members = [{"class": "members.py:Listener", "count": 2, "slow": {"start": "500ms", "duration": "800ms"}}]
+    posts = run(Station(), tmp_path, members, duration="1800ms", storms=[{"at": "900ms", "how": how}])
+    said = [e["text"] for batch in posts for e in batch.get("events", ()) if e["kind"] == "slow"]
+    assert len(said) == 2
+    assert all(text.endswith("a storm took it") for text in said), said
+
+
 @pytest.mark.parametrize(("kind", "spares"), [(Station, True), (Queue, False)])
 def test_slow_reader_and_the_others(tmp_path, kind, spares):
     """Where a server buffers for a slow one, nobody else waits; where all wait for it, that is seen.
