@@ -22,9 +22,14 @@ class Parting(StrEnum):
 
 
 def who(ending: str, parting: Parting) -> str:
-    """``the server: closed 1012``, ``we: no pong``, ``nobody said: connection reset`` of a WebSocket's ending."""
+    """``the server: closed 1012``, ``we: no pong``, ``nobody said: connection reset`` of a WebSocket's ending.
+
+    ``the storm: closed 1012`` is a server's that was restarted by plan.
+    """
     if parting.planned or ending == Parting.STORM:
         return f"we: {parting}"
+    if parting == Parting.STORM:
+        return f"the storm: {ending}"
     if ending.startswith("closed"):
         return f"the server: {ending}"
     return f"we: {ending}" if ending in ("no pong", "frame broken") else f"nobody said: {ending}"

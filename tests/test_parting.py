@@ -18,9 +18,10 @@ from loadtests.parting import Parting, who
         ("closed 1000", Parting.LEFT, "we: left as planned"),
         ("closed 1001", Parting.END, "we: end of the run"),
         ("storm", Parting.STORM, "we: storm"),
-        ("closed 1012", Parting.STORM, "the server: closed 1012"),  # which was restarted
+        ("closed 1012", Parting.STORM, "the storm: closed 1012"),  # the server was restarted, by plan
+        ("connection reset", Parting.STORM, "the storm: connection reset"),
     ],
 )
 def test_who(ending, parting, said):
-    """A close frame is the server's word unless we said it first; without one nobody knows."""
+    """A close frame is the server's word unless we, or the plan, said it first; without one nobody knows."""
     assert who(ending, parting) == said

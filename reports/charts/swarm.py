@@ -13,7 +13,7 @@ from reports.figures import count, percent
 
 __all__ = ["swarm_charts"]
 
-_PLANNED = ("we: end of the run", "we: left as planned", "we: storm")
+_PLANNED = ("we: end of the run", "we: left as planned", "we: storm", "the storm: ")
 
 
 def swarm_charts(run: Run, key: str) -> list[Chart]:
@@ -61,9 +61,9 @@ def _ledger_bars(kept: dict[str, int]) -> Iterator[Bar]:
 
 def _closes(run: Run, name: str) -> Chart | None:
     ended = sorted(run.swarm.closes.items(), key=lambda pair: -pair[1])
-    unplanned = sum(n for why, n in ended if why not in _PLANNED)
+    unplanned = sum(n for why, n in ended if not why.startswith(_PLANNED))
     title = f"{count(unplanned)} connections ended that nobody had planned to end" if unplanned else ""
     title = title or "No connection ended but as planned"
-    found = [Bar(why, n, "muted" if why in _PLANNED else "failure") for why, n in ended]
+    found = [Bar(why, n, "muted" if why.startswith(_PLANNED) else "failure") for why, n in ended]
     caption = "Who ended each connection, and why: by the close frame's code, or by what stood in its place."
     return bars(found, name, title, f"How connections ended. {title}.", caption)

@@ -15,7 +15,7 @@ from loadtests.runwriter import RunWriter
 from reports.charts import resources
 from reports.charts.bars import Bar, bars
 from reports.charts.fanout import fan_out_curve, fan_out_losses, reaches, slope_us
-from reports.charts.recovery import recovery_curve
+from reports.charts.recovery import recovery_curve, waves
 from reports.charts.swarm import swarm_charts
 from reports.failures import failure_rows
 from reports.ledger import ledger
@@ -125,6 +125,29 @@ def test_recovery(tmp_path: Path) -> None:
     assert recovery_curve(run_of(tmp_path / "e", intervals={}), "x") is None
 
 
+def test_recovery_storm_by_storm(tmp_path: Path) -> None:
+    """Each of two storms has a line and its own times; what was lost one by one is counted beside them."""
+
+    def second(at_s: int, took_ms: list[int], never: int = 0) -> Interval:
+        one = Interval("ws restore", at_s, len(took_ms) + never, len(took_ms), timeouts=never)
+        one.response = Histogram.of([ms * 1000 for ms in took_ms])
+        return one
+
+    lost = [second(35, [100] * 6), second(36, [200, 300, 400, 500]), second(50, [70]), second(65, [4000] * 12, 3)]
+    run = run_of(tmp_path, intervals={"ws restore": {one.second: one for one in lost}})
+    assert [(wave.at_s, wave.lost.count) for wave in waves(run)] == [(35, 10), (50, 1), (65, 15)]
+    chart = recovery_curve(run, "x")
+    assert chart is not None
+    assert chart.title == "All 10 lost at 00:35 were back after 500 ms; of 15 lost at 01:05 12 came back"
+    assert ">of 00:35<" in chart.svg
+    assert ">of 01:05<" in chart.svg
+    assert chart.caption == (
+        "00:35: Back were half after 100 ms, 95 % after 500 ms, all after 500 ms. "
+        "01:05: Back were half after 4.00 s, 3 of 15 never. "
+        "1 more were lost at other times, fewer than 10 together."
+    )
+
+
 def test_bars_show_what_is_not_nothing() -> None:
     """One in a million is seen as a sliver; nothing is none."""
     chart = bars([Bar("many", 1_000_000), Bar("one", 1, "failure"), Bar("no", 0)], "x", "t", "d")
@@ -137,6 +160,7 @@ def test_bars_show_what_is_not_nothing() -> None:
 def test_closes_and_ledger(tmp_path: Path) -> None:
     """Who ended connections, and what came of deliveries, in words and figures."""
     closes = {"we: end of the run": 5, "the server: closed 1013": 2, "nobody said: connection reset": 1, "we: storm": 4}
+    closes["the storm: closed 1012"] = 3
     deliveries = {"expected": 1000, "delivered": 990, "lost": 10, "away": 30, "recovered": 20, "received": 1010}
     run = run_of(
         tmp_path,
