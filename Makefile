@@ -22,7 +22,7 @@ $(error DB is sqlite or postgres, CACHE is memory or redis; here they are $(DB) 
 endif
 RUN := $(if $(strip $(SERVERS)),$(BIN)/python -m portal.local $(SERVERS) -- )$(BIN)/loadtests run
 
-.PHONY: help setup test test-long test-quick check fix smoke load stress spike soak crowd doctor bench truth report trend clean
+.PHONY: help setup test test-long test-quick check fix smoke load stress spike soak crowd storm doctor bench truth report trend clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -75,6 +75,9 @@ soak: $(STAMP) ## An hour, or make soak DURATION=8h
 
 crowd: $(STAMP) ## Ten thousand live connections to the portal's own hub
 	$(RUN) $(PORTAL)/crowd.toml $(OPTIONS)
+
+storm: $(STAMP) ## Live connections that come and go, stop reading, and are cut off: half of them, then all by a restart
+	$(RUN) $(PORTAL)/storm.toml $(OPTIONS)
 
 doctor: $(STAMP) ## Is this machine fit to measure? Calibrate for a scenario: make doctor SCENARIO=scenarios/portal/smoke.toml
 	$(BIN)/loadtests doctor $(or $(SCENARIO),$(PORTAL)/smoke.toml) $(if $(RATE),--rate $(RATE)) $(if $(PROCESSES),--processes $(PROCESSES)) $(ARGS)

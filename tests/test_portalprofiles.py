@@ -59,6 +59,26 @@ def test_portal_crowd():
     assert (warm_up.kind, steady.kind) == ("warm-up", "steady")
 
 
+def test_portal_storm():
+    """Some come and go, some stop reading, half are cut off, then all: in that order, in the steady state."""
+    scenario = read_scenario(PORTAL / "storm.toml")
+    assert not scenario.users
+    (warm_up, steady), swarm = scenario.phases, scenario.swarm
+    reset, restart = swarm.storms
+    assert (reset.how, reset.share, restart.how) == ("reset", 0.5, "restart")
+    (slow,) = (members.slow for members in swarm.members if members.slow)
+    assert warm_up.duration < slow.start < reset.at < slow.start + slow.duration < restart.at
+    assert restart.at + swarm.reconnect.cap < warm_up.duration + steady.duration - 15 * NS_PER_S
+    assert any(members.churn for members in swarm.members)
+    assert sum(members.count for members in swarm.members) / swarm.connect_rate < warm_up.duration / NS_PER_S - 2
+    assert {each.series for each in scenario.parsed_objectives()} == {
+        "ws deliver",
+        "ws deliver meanwhile",
+        "ws restore",
+        "ws connected",
+    }
+
+
 def test_portal_accounts():
     """Every seeded account is in the feed: user000 to user199."""
     lines = (PORTAL / "accounts.csv").read_text().split()
