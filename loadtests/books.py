@@ -7,11 +7,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from loadtests.availability import Availability
 from loadtests.clockoffset import ClockOffset
 from loadtests.duration import NS_PER_S
+from loadtests.entry import Entry
 from loadtests.fanout import FanOut
 from loadtests.framesample import FrameSample
 from loadtests.heardlogs import EVERY_CHANNEL, HeardLogs, stream_name
@@ -25,24 +26,12 @@ from loadtests.sample import Outcome
 from loadtests.series import CONNECTED, DELIVER, DUPLICATED, LATE, REORDERED
 from loadtests.waits import Waits
 
-__all__ = ["EVERY_CHANNEL", "Books", "Entry", "stream_name"]
+__all__ = ["EVERY_CHANNEL", "Books", "stream_name"]
 
 MOST_READ = 1024
 """Messages whose meaning is remembered, by kind of member."""
 _WRONG = ((DUPLICATED, "duplicated"), (REORDERED, "reordered"), (LATE, "late"))
 """What is known of a delivery as it comes, and the ledger's count of it."""
-
-
-class Entry(NamedTuple):
-    """What one message says of itself, and so the same for all whom it reaches.
-
-    ``sent_ns`` is None where nobody knows when it was sent; then it is nobody's to time.
-    """
-
-    stream: str
-    sequence: int
-    intended_ns: int
-    sent_ns: int | None
 
 
 class Books:

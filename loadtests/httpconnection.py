@@ -19,6 +19,7 @@ from gevent import socket as gsocket
 
 from loadtests.connections import NEVER_S, Connections
 from loadtests.httpreply import Reply, ReplyReader
+from loadtests.tlsbytes import TlsBytes
 
 __all__ = ["Connection"]
 
@@ -46,7 +47,7 @@ class Connection:
             sock = gsocket.create_connection(address)
             try:
                 sock.setsockopt(gsocket.IPPROTO_TCP, gsocket.TCP_NODELAY, 1)
-                self._tls = _Tls(tls, address[0], sock) if tls else None
+                self._tls = TlsBytes(tls, address[0], sock) if tls else None
             except BaseException:
                 sock.close()
                 raise
@@ -206,48 +207,3 @@ class _Later:
         """It is not to come."""
         self._timer.stop()
         self._timer.close()
-
-
-class _Tls:
-    """TLS over bytes, so that reading and stamping stay where they are.
-
-    Raises:
-        ssl.SSLError: when the handshake fails.
-
-    """
-
-    def __init__(self, context: ssl.SSLContext, host: str, sock: Any) -> None:
-        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._in, self._out, server_hostname=host)
-        while True:
-            try:
-                self._object.do_handshake()
-            except ssl.SSLWantReadError:
-                sock.sendall(self._out.read())
-                data = sock.recv(_READ_BYTES)
-                if not data:
-                    raise ssl.SSLEOFError("closed during the TLS handshake") from None
-                self._in.write(data)
-            else:
-                sock.sendall(self._out.read())
-                return
-
-    def encrypt(self, data: bytes) -> bytes:
-        """What goes over the wire for it."""
-        self._object.write(data)
-        return self._out.read()
-
-    def decrypt(self, data: bytes) -> bytes | None:
-        """What came, as far as it is whole; b"" when the other side said that it is over."""
-        self._in.write(data)
-        pieces: list[bytes] = []
-        while True:
-            try:
-                piece = self._object.read(_READ_BYTES)
-            except ssl.SSLWantReadError:
-                return b"".join(pieces) if pieces else None
-            except ssl.SSLZeroReturnError:
-                piece = b""
-            if not piece:
-                return b"".join(pieces)
-            pieces.append(piece)

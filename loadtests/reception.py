@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
-from loadtests.books import Books, Entry, stream_name
+from loadtests.books import Books, stream_name
 from loadtests.duration import NS_PER_S
+from loadtests.entry import Entry
 from loadtests.ledger import Ledger
 from loadtests.member import Acknowledged, Answer, Broadcast, Delivery, Ended, Member, Subscribed, Unread
 from loadtests.memo import Memo

@@ -12,6 +12,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -29,9 +30,8 @@ from loadtests.job import Job
 from loadtests.member import Member
 from loadtests.outbox import Outbox
 from loadtests.settleclock import SettleClock
-from loadtests.storm import TROUBLE_NS, struck
+from loadtests.storm import strike
 from loadtests.swarmaccount import SwarmAccount
-from loadtests.swarmspec import Storm
 from loadtests.vitals import PROBE_S, Vitals
 
 __all__ = ["Swarm", "stream_name"]
@@ -100,7 +100,8 @@ class Swarm:
             for connection in self._connections:
                 http = await clients.of(*connection.dialling)
                 tasks.append(asyncio.create_task(connection.run(http)))
-            storming = [asyncio.create_task(self._storm(*numbered)) for numbered in enumerate(scenario.swarm.storms)]
+            struck = partial(strike, self.job, self.t0_ns, self.books, self._connections)
+            storming = [asyncio.create_task(struck(index)) for index in range(len(scenario.swarm.storms))]
             folding = asyncio.create_task(self._fold_each_second())
             loading = asyncio.create_task(self._load.run(self._stopping)) if self._load else None
             self._vitals.watch_collector()
@@ -146,18 +147,6 @@ class Swarm:
                 member = self._member(cls, spec.count + scenario.witness_sockets)
                 yield ClockWatch(self.books.clock, member, self.books.broke)
                 return
-
-    async def _storm(self, index: int, storm: Storm) -> None:
-        """Hit this process's part of the connections when it is time."""
-        await asyncio.sleep(max(0.0, (self.t0_ns + storm.at - time.monotonic_ns()) / NS_PER_S))
-        until_ns = time.monotonic_ns() + TROUBLE_NS
-        trouble = self.books.troubled(until_ns)
-        chosen = struck(self.job.scenario.swarm, self.job.scenario.seed, index)
-        mine = [connection for connection in self._connections if connection.number in chosen]
-        taken = sum(connection.strike(trouble, until_ns, how=storm.how) for connection in mine)
-        missed = f"; {len(mine) - taken} more were not connected" if taken < len(mine) else ""
-        text = f"{taken} connections were lost at once ({storm.how}){missed}"
-        self.books.events.append({"kind": "storm", "text": text})
 
     async def _until_the_end(self, folding: asyncio.Task[None], seconds: float) -> None:
         """Wait; should the folding fail, so does the run: what it no longer reports would be missed by nobody."""
