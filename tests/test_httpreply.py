@@ -3,10 +3,11 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtests.httpreply import BadAnswerError, ReplyReader, TruncatedError
+from tests.replies import nearly_replies, replies
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -119,14 +120,70 @@ def test_broken(name, places):
         _read(_cut(data, places), "GET", closes)
 
 
-@given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=6))
-def test_anything(data, places):
-    """Whatever comes, it is a reply, no reply yet, or an error of ours; never another exception."""
+def _result(pieces, method):
+    """What comes of all of these and the connection's end; more than was asked for makes the connection useless.
+
+    But for empty lines, which its parser passes over where they come with the reply.
+    """
+    reader = ReplyReader()
+    reader.expect(method)
     try:
-        reply = _read(_cut(b"HTTP/1.1 200 OK\r\n" + data, places), closes=True)
-    except (BadAnswerError, TruncatedError):
-        return
-    assert reply.status == 200
+        for k, piece in enumerate(pieces):
+            if (reply := reader.feed(piece)) is not None:
+                more = b"".join(pieces[k + 1 :]).strip(b"\r\n")
+                return reply.status, reply.headers, reply.body, method != "HEAD" and reply.reusable and not more
+        reply = reader.finish()
+    except (BadAnswerError, TruncatedError) as error:
+        return type(error)
+    return reply.status, reply.headers, reply.body, reply.reusable
+
+
+def _grammar(said, places):
+    for cuts in (places, range(len(said.data))):
+        reply = _read(_cut(said.data, cuts), said.method, said.closes)
+        assert (reply.status, reply.headers, reply.body, reply.reusable) == said[3:]
+    if not said.closes:
+        assert _result(_cut(said.data[: places[0] % len(said.data)], places[1:]), said.method) is TruncatedError
+
+
+def _nearly(method_and_data, places):
+    method, data = method_and_data
+    whole = _result([data] if data else [], method)
+    for cuts in (places, range(len(data))):
+        assert _result(_cut(data, cuts), method) == whole
+
+
+TWO_CUTS = st.lists(st.integers(0, 1000), min_size=2, max_size=2)
+
+
+@settings(max_examples=300)
+@given(replies(), TWO_CUTS)
+def test_grammar(said, places):
+    """What a reply says is what was read of it, wherever it is cut; it is none without its end, where it has one."""
+    _grammar(said, places)
+
+
+@settings(max_examples=300)
+@given(nearly_replies(), TWO_CUTS)
+def test_anything(method_and_data, places):
+    """Whatever comes, it is a reply or an error of ours, and the same wherever it is cut."""
+    _nearly(method_and_data, places)
+
+
+@pytest.mark.long
+@settings(max_examples=5_000)
+@given(replies(), TWO_CUTS)
+def test_grammar_at_length(said, places):
+    """The same, more often."""
+    _grammar(said, places)
+
+
+@pytest.mark.long
+@settings(max_examples=5_000)
+@given(nearly_replies(), TWO_CUTS)
+def test_anything_at_length(method_and_data, places):
+    """The same, more often."""
+    _nearly(method_and_data, places)
 
 
 def test_headers_as_they_came():
