@@ -9,22 +9,17 @@ from locust import task
 from locust.env import Environment
 
 # isort: split
-import tempfile
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 from loadtests import loaduser
 from loadtests.interval import Interval
 from loadtests.job import Job
-from loadtests.locustload import LocustLoad
 from loadtests.locustuser import ClosedUser, Requests, subclass
-from loadtests.population import user_classes
 from loadtests.requestlog import RequestLog
-from tests import httpcases, redirectcases
+from tests import httpcases, loadusercases, redirectcases
 from tests.caserun import cases_of, run_all
 from tests.conformance import rows_of
-from tests.httpservers import Shop
 from tests.recorded import METHODS, TIMEOUT_S, Recorded, compute, scenario_of
 
 
@@ -95,75 +90,9 @@ class FastHttpUser(LoadUser):
     author = locust.FastHttpUser
 
 
-ENDLESS = """
-from locust import task
-from loadtests.loaduser import LoadUser
-
-class Endless(LoadUser):
-    @task
-    def on_and_on(self):
-        while True:
-            self.client.get("/on")
-"""
-
-
-def what_begins_after_the_end_is_not_counted():
-    """A task that goes on and on: what was begun as the books were closed is in them, or in flight."""
-    shop = Shop()
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "users.py").write_text(ENDLESS)
-        more = {"users": [{"class": "users.py:Endless"}], "load": {"model": "closed", "users": 1, "timeout": "100ms"}}
-        phases = [{"kind": "steady", "duration": "200ms"}]
-        scenario = scenario_of(shop.url, phases=phases, **more).model_copy(update={"folder": Path(folder)})
-        job = Job(scenario, "r", "local", "generator", 0, 1, Path(folder))
-        environment = Environment(user_classes=user_classes(job), host=shop.url)
-        posts = []
-        load = LocustLoad(job, environment, posts.append)
-        load.begin(time.monotonic_ns())
-        (endless,) = environment.user_classes
-        endless.host = shop.url
-        user = gevent.spawn(endless(environment).run)
-        load.run(SimpleNamespace(user_count=1))
-        user.kill()
-    counted = posts[-1]["accounting"]
-    recorded = sum(row["count"] for post in posts for row in post["intervals"])
-    assert recorded > 20
-    assert counted["requests_begun"] == recorded + counted["requests_in_flight"]
-
-
-def others_who_listen():
-    """They hear of a request once, with its answer, and it is recorded once all the same; Locust counts it once."""
-    shop, user, heard = Shop(), None, []
-    user = LoadUser(shop.url)
-    user.log.close(user.environment.events)
-    user.environment.events.request.add_listener(lambda **told: heard.append(told))
-    user.log.listen(user.environment.events)
-    response = user.get("/a", name="A", context={"mine": 1})
-    (event,) = heard
-    assert (event["name"], event["response"], event["exception"]) == ("A", response, None)
-    assert event["response_length"] == len(response.content)
-    assert event["context"]["mine"] == 1
-    assert user.told() == {"GET A": {"ok": 1}}
-    shop.stop()
-
-
-def locusts_own_figures():
-    """Hear of each request once a second, when nobody else listens."""
-    shop = Shop()
-    user = LoadUser(shop.url)
-    for path in ("/a", "/a", "/to/404/x"):
-        user.get(path)
-    assert user.told() == {"GET /a": {"ok": 2}, "GET /to/{id}/x": {"http 404": 1}}
-    total = user.environment.stats.total
-    assert (total.num_requests, total.num_failures) == (3, 1)
-    shop.stop()
-
-
-OURS = [what_begins_after_the_end_is_not_counted, others_who_listen, locusts_own_figures]
-
 if __name__ == "__main__":
     run_all(
         rows_of(LoadUser, FastHttpUser)
         | cases_of(httpcases, redirectcases, client=LoadUser)
-        | {case.__name__: case for case in OURS}
+        | cases_of(loadusercases, client=LoadUser)
     )

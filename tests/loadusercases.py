@@ -1,0 +1,156 @@
+"""What becomes of a LoadUser's requests in a process of Locust's."""
+
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import gevent
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from locust.env import Environment
+
+from loadtests.job import Job
+from loadtests.locustload import LocustLoad
+from loadtests.population import user_classes
+from tests.fates import FATES, Fated, path_of
+from tests.httpservers import Shop
+from tests.recorded import scenario_of
+
+ENDLESS = """
+from locust import task
+from loadtests.loaduser import LoadUser
+
+class Endless(LoadUser):
+    @task
+    def on_and_on(self):
+        while True:
+            self.client.get("/on")
+"""
+
+
+def case_what_begins_after_the_end_is_not_counted(client):
+    """A task that goes on and on: what was begun as the books were closed is in them, or in flight."""
+    shop = Shop()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "users.py").write_text(ENDLESS)
+        more = {"users": [{"class": "users.py:Endless"}], "load": {"model": "closed", "users": 1, "timeout": "100ms"}}
+        phases = [{"kind": "steady", "duration": "200ms"}]
+        scenario = scenario_of(shop.url, phases=phases, **more).model_copy(update={"folder": Path(folder)})
+        job = Job(scenario, "r", "local", "generator", 0, 1, Path(folder))
+        environment = Environment(user_classes=user_classes(job), host=shop.url)
+        posts = []
+        load = LocustLoad(job, environment, posts.append)
+        load.begin(time.monotonic_ns())
+        (endless,) = environment.user_classes
+        endless.host = shop.url
+        user = gevent.spawn(endless(environment).run)
+        load.run(SimpleNamespace(user_count=1))
+        user.kill()
+    counted = posts[-1]["accounting"]
+    recorded = sum(row["count"] for post in posts for row in post["intervals"])
+    assert recorded > 20
+    assert counted["requests_begun"] == recorded + counted["requests_in_flight"]
+
+
+def case_others_who_listen(client):
+    """They hear of a request once, with its answer, and it is recorded once all the same; Locust counts it once."""
+    shop, heard = Shop(), []
+    user = client(shop.url)
+    user.log.close(user.environment.events)
+    user.environment.events.request.add_listener(lambda **told: heard.append(told))
+    user.log.listen(user.environment.events)
+    response = user.get("/a", name="A", context={"mine": 1})
+    (event,) = heard
+    assert (event["name"], event["response"], event["exception"]) == ("A", response, None)
+    assert event["response_length"] == len(response.content)
+    assert event["context"]["mine"] == 1
+    assert user.told() == {"GET A": {"ok": 1}}
+    shop.stop()
+
+
+def case_locusts_own_figures(client):
+    """Hear of each request once a second, when nobody else listens."""
+    shop = Shop()
+    user = client(shop.url)
+    for path in ("/a", "/a", "/to/404/x"):
+        user.get(path)
+    assert user.told() == {"GET /a": {"ok": 2}, "GET /to/{id}/x": {"http 404": 1}}
+    total = user.environment.stats.total
+    assert (total.num_requests, total.num_failures) == (3, 1)
+    shop.stop()
+
+
+MANNERS = (
+    "plain",
+    "with a context",
+    "passed over",
+    "refused",
+    "taken",
+    "raises",
+    "runs out of time",
+    "cut off",
+    "forgotten",
+)
+"""What the user's own code does with a request: most of it in a with-block."""
+
+
+def ask(user, fate, manner):
+    """Ask for it so; what it must have become, as far as the user's code has a say in that."""
+    path, kind = path_of(fate), FATES[fate].kind
+    if manner in ("plain", "with a context"):
+        user.session.get(path, name="/", context={"mine": 1} if manner == "with a context" else None)
+        return kind
+    if manner == "cut off":
+        with gevent.Timeout(0.03, False):
+            user.session.get(path, name="/")
+            return kind
+        return "never heard of"
+    asked = user.session.get(path, name="/", catch_response=True)
+    if manner == "forgotten":
+        return "never heard of"
+    try:
+        with asked as response:
+            if manner == "refused":
+                response.failure("no")
+            elif manner == "taken":
+                response.success()
+            elif manner == "raises":
+                raise KeyError("mine")
+            elif manner == "runs out of time":
+                with gevent.Timeout(0.001):
+                    gevent.sleep(1)
+    except (KeyError, gevent.Timeout):
+        pass
+    return {"refused": "check: no", "taken": "ok"}.get(manner, kind)
+
+
+def case_each_request_is_accounted_for_once(client):
+    """As many begun, recorded and seen by the server as were asked; what was cut off has ended with the run."""
+
+    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(
+        asked=st.lists(st.tuples(st.sampled_from(sorted(FATES)), st.sampled_from(MANNERS)), min_size=1, max_size=12),
+        at_once=st.sampled_from([1, 3]),
+    )
+    def exactly_once(asked, at_once):
+        fated, became, left = Fated(), Counter(), list(asked)
+        user = client(fated.url, 0.15)
+
+        def worker():
+            while left:
+                became[ask(user, *left.pop())] += 1
+
+        gevent.joinall([gevent.spawn(worker) for _ in range(at_once)], raise_error=True)
+        never = became.pop("never heard of", 0)
+        assert user.told() == ({"GET /": dict(became)} if became else {})
+        assert user.accounts() == (len(asked), never)
+        user.log.give_up()
+        assert user.told() == ({"arrival Author": {"timeout": never}} if never else {})
+        assert user.accounts() == (len(asked), 0)
+        assert fated.seen == len(asked) + [fate for fate, _ in asked].count("redirected")
+        user.close()
+        fated.stop()
+
+    exactly_once()
