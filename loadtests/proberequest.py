@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from loadtests.httprequest import origin
+from loadtests.httprequest import RequestWriter, origin
 from loadtests.job import Job
 
 __all__ = ["GetSample", "ProbeRequest"]
@@ -39,14 +39,22 @@ class ProbeRequest:
         parts = urlsplit(url)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         kept = tuple((str(n), str(v)) for n, v in headers if str(n).lower() not in _OURS)
-        whole = "".join((path, *(part for pair in kept for part in pair)))
-        is_plain = path.isascii() and " " not in path and not any(c in whole for c in "\r\n\0")
-        return cls(series, path, kept) if is_plain else None
+        one = cls(series, path, kept)
+        try:
+            one.head("")
+        except ValueError:
+            return None
+        is_plain = path.isascii() and not any(c in path for c in " \r\n\0")
+        return one if is_plain and len({name.lower() for name, _ in kept}) == len(kept) else None
 
     def head(self, host: str) -> bytes:
-        """The request as it goes over the wire, RFC 9112 section 3."""
-        lines = [f"GET {self.path} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in self.headers)]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+        """The request as it goes over the wire, and as our own clients write theirs.
+
+        Raises:
+            ValueError: when it cannot be written; none that :meth:`of` gave.
+
+        """
+        return RequestWriter(host, {}).write("GET", self.path, dict(self.headers), None)
 
 
 class GetSample:

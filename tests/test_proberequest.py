@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from loadtests.httprequest import RequestWriter
+from loadtests.httpresponse import Request
 from loadtests.proberequest import GetSample, ProbeRequest
 
 TARGET = "http://shop.test:8000/api"
@@ -50,6 +52,28 @@ def test_nothing_is_slipped_in(text):
     assert made(headers=[("X-Name", text)]) is None
     assert made(headers=[(text, "x")]) is None
     assert made(url="http://shop.test:8000/a b") is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Accept", "a"), ("accept", "b")],
+        [("X-Name", "\u20ac")],
+        [("X Name", "x")],
+        [("", "x")],
+    ],
+)
+def test_what_cannot_be_written_as_it_was(headers):
+    """Two fields of one name, letters beyond Latin-1, names that are none: not asked again, rather than otherwise."""
+    assert made(headers=headers) is None
+
+
+def test_as_a_load_user_sends_it():
+    """The witness's bytes are those of the request that it makes again."""
+    usual, own = {"User-Agent": "loadtests", "Accept": "*/*"}, {"accept": "text/html", "X-Key": "k\u00e9"}
+    sent = RequestWriter("shop.test:8000", usual).write("GET", "/a?x=1", own, None)
+    headers = Request("GET", "/a?x=1", own, None, usual).headers
+    assert made(headers=headers.items()).head("shop.test:8000") == sent
 
 
 def test_secrets_do_not_print():
