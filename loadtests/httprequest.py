@@ -15,6 +15,7 @@ _READY = re.compile(r"[!$%&'()*+,./0-9:;=?@A-Z_a-z~-]*")
 """A target that needs no quoting; a fragment never goes to the server."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BREAKS = re.compile(r"[\r\n\0]")
+_BLANKS = re.compile(r"[\0- \x7f]")
 _FRAMING = {"content-length", "transfer-encoding"}
 _BYTES = bytes | bytearray | memoryview
 
@@ -147,6 +148,8 @@ class RequestWriter:
 
 def _in_ascii(authority: str) -> bytes:
     """A host and its port as they stand in a field: a name of other letters as the DNS knows it (RFC 3490)."""
+    if _BLANKS.search(authority):
+        raise ValueError(f"{authority!r} is no host")
     if authority.isascii():
         return authority.encode()
     name, colon, port = authority.partition(":")

@@ -186,9 +186,11 @@ def case_what_cannot_be_written(shop, user):
 @with_shop
 def case_what_cannot_be_written_never_began(shop, user):
     """It is not under way: no time-out of a request that was never sent is told at the run's end."""
-    for wrong in ({"url": "/a", "headers": {"X Y": "1"}}, {"url": "ftp://127.0.0.1/a"}, {"url": "http://127.0.0.1:0/"}):
-        with pytest.raises(ValueError, match=r"HTTP header|expected http"):
-            user.get(**wrong)
+    for url in ("ftp://127.0.0.1/a", "http://127.0.0.1:0/", "http://a\0b/", "http://a b/"):
+        with pytest.raises(ValueError, match=r"expected http|is no host"):
+            user.get(url)
+    with pytest.raises(ValueError, match="is no HTTP header"):
+        user.get("/a", headers={"X Y": "1"})
     assert user.accounts() == (0, 0)
     user.get("/b")
     assert user.accounts() == (1, 0)
