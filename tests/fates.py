@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from hypothesis import strategies as st
+
 from tests.hostile import OK, closes, resets, sends, whole
 from tests.listening import Listening
 
@@ -30,6 +32,13 @@ FATES = {
     "junk": Fate(sends(b"\x00\x01\x02\r\n\r\n"), "bad answer"),
     "nothing": Fate(lambda sock: None, "timeout"),
 }
+
+
+FEW = st.tuples(
+    st.lists(st.sampled_from(sorted(FATES.keys() - {"nothing"})), min_size=1, max_size=12),
+    st.sampled_from([[], [], ["nothing"]]),
+).map(lambda both: both[0] + both[1])
+"""Some of them; one at most that takes its whole time-out."""
 
 
 def path_of(fate):

@@ -115,7 +115,7 @@ def half_closes(*pieces):
 
 def hangs(sock):
     """Never answer."""
-    time.sleep(1)
+    time.sleep(1.5)
 
 
 class Hostile(Listening):
