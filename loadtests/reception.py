@@ -131,8 +131,11 @@ class Reception:
         """All that one read brought; runs in the transport's callback, so what the author's code raises ends here."""
         if self._broken:
             return
+        sample = self._books.frames
         try:
             for frame in frames:
+                if sample is not None and isinstance(frame, str):
+                    sample.offer(frame, now_ns)
                 entry = self._known.get(frame) or self._read(frame, now_ns)
                 if entry is not None:
                     self._enter(entry, now_ns, len(frame))

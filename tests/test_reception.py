@@ -8,6 +8,7 @@ from typing import ClassVar
 import pytest
 
 from loadtests.books import Books
+from loadtests.framesample import FrameSample
 from loadtests.interval import Interval, merge
 from loadtests.member import Broadcast, Delivery, Member, Read
 from loadtests.reception import Reception
@@ -73,6 +74,17 @@ def test_read_once(cls: type[Reader], reads: int) -> None:
     (interval,) = [one for one in books.recorder.fold() if one.series == "ws deliver" and one.second == 5]
     assert (interval.ok, interval.lost) == (3 * 4, 3)
     assert interval.response.percentile_us(50) == pytest.approx(1e6, rel=1e-3)
+
+
+@pytest.mark.parametrize("cls", [Reader, AlikeReader])
+def test_contract(cls: type[Reader]) -> None:
+    """Each delivery is one of those that the contract's share is drawn from, however often its message was read."""
+    books, made = receptions(cls, 3)
+    books.frames = FrameSample({"type": "integer", "maximum": 7}, 1.0, seed=1)
+    for number in (7, 8):
+        for one in made:
+            one.received([str(number)], 6 * S)
+    assert [broken is None for _, broken in books.frames.judged()] == [True] * 3 + [False] * 3
 
 
 def test_other_runs_are_nobody_s() -> None:
