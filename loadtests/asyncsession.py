@@ -42,13 +42,14 @@ class AsyncSession(HttpClient[Coroutine[Any, Any, Response]]):
         connection: AsyncConnection | None = None
         try:
             while True:
-                (method, *_), _, wire, idle = asked.written
+                written = asked.written
+                idle = written.idle
                 connection = idle.pop() if idle else None
                 while connection is not None and not connection.usable():
                     connection = idle.pop() if idle else None
                 if connection is None:
                     connection = await self._open(asked)
-                reply = await connection.exchange(method, wire, asked.deadline_s)
+                reply = await connection.exchange(written.request.method, written.wire, asked.deadline_s)
                 if reply.reusable and not connection.closed:
                     idle.append(connection)
                 response = self.answered(asked, reply, connection.ended_ns)

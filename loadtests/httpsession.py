@@ -44,13 +44,14 @@ class HttpSession(HttpClient[Response]):
         connection: Connection | None = None
         try:
             while True:
-                (method, *_), parts, wire, idle = asked.written
+                written = asked.written
+                idle = written.idle
                 connection = idle.pop() if idle else None
                 while connection is not None and not connection.usable():
                     connection = idle.pop() if idle else None
                 if connection is None:
-                    connection = self._connect(parts, asked.deadline_s)
-                reply = connection.exchange(method, wire, asked.deadline_s)
+                    connection = self._connect(written.parts, asked.deadline_s)
+                reply = connection.exchange(written.request.method, written.wire, asked.deadline_s)
                 if reply.reusable and not connection.closed:
                     idle.append(connection)
                 response = self.answered(asked, reply, connection.ended_ns)
