@@ -110,7 +110,7 @@ def ask(user, fate, manner):
         return "cancelled"
     asked = user.session.get(path, name="/", catch_response=True)
     if manner == "forgotten":
-        return "never heard of"
+        return manner
     try:
         with asked as response:
             if manner == "refused":
@@ -142,7 +142,8 @@ def case_each_request_is_accounted_for_once(client):
                 became[ask(user, *left.pop())] += 1
 
         gevent.joinall([gevent.spawn(worker) for _ in range(at_once)], raise_error=True)
-        never = became.pop("never heard of", 0)
+        cut_off, never = became["cancelled"], became.pop("forgotten", 0)
+        became = +became
         assert user.told() == ({"GET /": dict(became)} if became else {})
         assert user.accounts() == (len(asked), never)
         for number, (intended_ns, started_ns, *whose) in user.requests.under_way.items():
@@ -150,7 +151,8 @@ def case_each_request_is_accounted_for_once(client):
         user.log.give_up()
         assert user.told() == ({"arrival Author": {"timeout": never}} if never else {})
         assert user.accounts() == (len(asked), 0)
-        assert fated.seen == len(asked) + fates.count("redirected")
+        most = len(asked) + fates.count("redirected")
+        assert most - 2 * cut_off <= fated.seen <= most  # what was cut off may have got nowhere
         user.close()
         fated.stop()
 
