@@ -177,6 +177,9 @@ ROWS = {
         data=UPLOAD,
         peers={"FastHttpUser": ("timeout", b"")},
     ),
+    "a 413 during an upload, that is read on": Row(
+        sends(TOO_LARGE + b"\r\n"), ("http 413", b""), method="POST", data=UPLOAD
+    ),
     "over TLS": Row(whole, WELL, secure=True, kept=True),
     "closed in the TLS handshake": Row(
         whole, CLOSED, secure=True, shakes=closes(), peers={"Member": RESET, "Aiohttp": RESET}
