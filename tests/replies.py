@@ -51,7 +51,7 @@ def replies(draw):
     interim = b""
     for status in draw(st.lists(st.sampled_from([100, 102, 103]), max_size=2)):
         interim += b"HTTP/1.1 %d Wait\r\n%b\r\n" % (status, _lines(draw(FIELDS), draw))
-    version = b"1.1" if method == "HEAD" else draw(st.sampled_from([b"1.1", b"1.1", b"1.0"]))
+    version = draw(st.sampled_from([b"1.1", b"1.1", b"1.0"]))
     status = draw(st.sampled_from([200, 201, 206, 404, 500, 503, *BODILESS]))
     reason = draw(st.sampled_from([b" OK", b" Not At All", b" "]))
     fields, body = draw(FIELDS), draw(st.binary(max_size=40))

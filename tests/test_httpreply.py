@@ -47,6 +47,12 @@ WHOLE = {
         False,
         (200, b"ok", False),
     ),
+    "so does it after HEAD (9.3)": (
+        b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n",
+        "HEAD",
+        False,
+        (200, b"", False),
+    ),
     "HTTP/1.0 closes unless it says otherwise (9.3)": (
         b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
         "GET",
@@ -197,6 +203,13 @@ def test_more_than_was_asked_for():
     for rest in (b"junk\r\n", OK, b"\r\n\r\n\0"):
         reply = _read([OK + rest])
         assert (reply.status, reply.body, reply.reusable) == (200, b"ok", False)
+
+
+@pytest.mark.parametrize("rest", [b"o", b"ok", b"okay"])
+def test_a_body_after_a_head(rest):
+    """An answer to HEAD ends with its header (RFC 9112, 6.3): what comes with it was not asked for either."""
+    for pieces in ([OK[:-2] + rest], [OK[:9], OK[9:-2] + rest]):
+        assert _read(pieces, "HEAD").reusable is False
 
 
 def test_nothing_was_asked_for():
