@@ -21,6 +21,12 @@ WHOLE = {
         (200, b"ok", True),
     ),
     "until the connection closes (6.3)": (b"HTTP/1.1 200 OK\r\n\r\nok", "GET", True, (200, b"ok", False)),
+    "until the connection closes, where chunks are not its last coding (6.3)": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok",
+        "GET",
+        True,
+        (200, b"ok", False),
+    ),
     "no content has no body (6.3)": (b"HTTP/1.1 204 No Content\r\n\r\n", "GET", False, (204, b"", True)),
     "not modified has none, whatever its length says": (
         b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n",
