@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 
+from loadtests.interval import merge
 from loadtests.scenario import Scenario
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
@@ -26,6 +27,12 @@ class Recorded:
             kinds.update(ok=row.ok, timeout=row.timeouts)
             assert row.count == row.ok + row.timeouts + row.error_count
         return {series: dict(+kinds) for series, kinds in found.items()}
+
+    def all(self):
+        """Everything since it was last asked, of the one series, whichever seconds it began and ended in."""
+        rows = self.taken()
+        (series,) = {row.series for row in rows}
+        return merge(rows, series=series)
 
     def became(self):
         """What became of the one request since it was last asked."""
