@@ -87,7 +87,7 @@ class Connection:
         try:
             if self._tls:
                 request = self._tls.encrypt(request)
-            self._send(request)
+            sent = self._send(request)
             while not self._settled:
                 self._wait()
         except BaseException:
@@ -99,7 +99,7 @@ class Connection:
             self.close()
             raise self._failure
         reply = cast(Reply, self._reply)
-        if not reply.reusable:
+        if not (reply.reusable and sent):
             self.close()
         return reply
 
@@ -118,7 +118,8 @@ class Connection:
             self._readable.close()
             self._socket.close()
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes) -> bool:
+        """Whether all of it went out; not where it was answered before."""
         view = memoryview(data)
         while view and not self._settled:
             try:
@@ -135,6 +136,8 @@ class Connection:
                 self._on_readable()  # an early answer may say why it does not want the rest
                 if not self._settled:
                     raise
+                break
+        return not view
 
     def _wait(self) -> None:
         self._waiting = gevent.getcurrent()

@@ -17,7 +17,6 @@ MOST_HEADER_BYTES = 1 << 18
 MOST_BODY_BYTES = 1 << 28
 _LONG_BYTES = 4096
 _HEAD = re.compile(rb"[\r\n]*.+?\r\n\r\n", re.DOTALL)
-_FRAMED = (b"content-length", b"transfer-encoding")
 
 
 class BadAnswerError(Exception):
@@ -167,16 +166,13 @@ class ReplyReader:
             head = self._cut()
         if len(body) > self._most_body_bytes:
             raise BadAnswerError(f"its body is over {self._most_body_bytes:,} bytes")
+        if self._head_only or not reusable:  # the parser may still be waiting for the body
+            self._parser = HttpResponseParser(self)
+            reusable = reusable and not self._pieces  # a body after a header alone was not asked for
         self._pieces.clear()
         self._head = self._body = b""
         self._whole = True
-        reply = Reply(self._status, head, body, reusable)
-        if self._head_only:
-            closes = any(n.lower() == b"connection" and b"close" in value.lower() for n, value in reply.headers)
-            reply.reusable = (reusable or _is_framed(reply)) and not closes
-        if self._head_only or not reusable:  # the parser may still be waiting for the body
-            self._parser = HttpResponseParser(self)
-        return reply
+        return Reply(self._status, head, body, reusable)
 
     def _cut(self) -> bytes:
         """The header without what came in the same read after it."""
@@ -221,8 +217,10 @@ class ReplyReader:
 
 
 def _is_framed(reply: Reply) -> bool:
-    """Whether the header says where the body ends."""
-    return any(name.lower() in _FRAMED for name, _ in reply.headers)
+    """Whether the header says where the body ends; a last coding that is not chunked does not (RFC 9112, section 6.3)."""
+    fields = [(name.lower(), value.lower().rstrip()) for name, value in reply.headers]
+    codings = [value for name, value in fields if name == b"transfer-encoding"]
+    return codings[-1].endswith(b"chunked") if codings else any(name == b"content-length" for name, _ in fields)
 
 
 class _Fields:
