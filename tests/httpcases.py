@@ -294,3 +294,14 @@ def case_a_host_of_other_letters(shop, user):
     assert response.json()["target"] == "/a"
     assert shop.heads[0][2]["host"] == f"localhost:{shop.port}"
     assert user.became() == "ok"
+
+
+@with_shop
+def case_a_context_of_the_users_own(shop, user):
+    """It goes to listeners beside what the engine keeps there, whatever its names: the request is recorded once."""
+    for name in ("request", "started_ns", "intended_ns"):
+        user.get("/a", context={name: 7})
+        row = user.all()
+        assert (row.series, row.ok, row.count) == ("GET /a", 1, 1)
+        assert row.service.max_us < 1_000_000, "by the clock of the engine"
+    assert user.accounts() == (3, 0)
