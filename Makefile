@@ -39,7 +39,7 @@ $(STAMP): pyproject.toml constraints.txt
 setup: $(STAMP) ## Make the virtual environment with the pinned versions
 
 test: $(STAMP) ## Run all tests, the slow ones too
-	$(BIN)/python -m pytest -m 'not timed' --numprocesses 3 --dist worksteal
+	$(BIN)/python -m pytest -m 'not timed and not long' --numprocesses 3 --dist worksteal
 	$(BIN)/python -m pytest -m 'timed and not long' --numprocesses 2 --dist worksteal tests/endtoend --ignore=tests/endtoend/test_stall.py
 	$(BIN)/python -m pytest -m 'timed and not long' tests/endtoend/test_stall.py
 
@@ -47,7 +47,7 @@ test-long: $(STAMP) ## Run the tests that CI has no time for: one slow route in 
 	$(BIN)/python -m pytest -m long tests
 
 test-quick: $(STAMP) ## Run the tests without the long simulations
-	$(BIN)/python -m pytest -m 'not slow' --numprocesses 3 --dist worksteal
+	$(BIN)/python -m pytest -m 'not slow and not long' --numprocesses 3 --dist worksteal
 
 check: $(STAMP) ## Lint, types and format, read-only
 	$(BIN)/ruff check .
