@@ -181,9 +181,7 @@ ROWS = {
         sends(TOO_LARGE + b"\r\n"), ("http 413", b""), method="POST", data=UPLOAD
     ),
     "over TLS": Row(whole, WELL, secure=True, kept=True),
-    "closed in the TLS handshake": Row(
-        whole, CLOSED, secure=True, shakes=closes(), peers={"Member": RESET, "Aiohttp": RESET}
-    ),
+    "closed in the TLS handshake": Row(whole, CLOSED, secure=True, shakes=closes(), peers={"Aiohttp": RESET}),
     "reset in the TLS handshake": Row(whole, RESET, secure=True, shakes=resets()),
     "no TLS": Row(whole, ("tls", b""), secure=True, shakes=closes(b"HTTP/1.1 400 Bad Request\r\n\r\n")),
 }
