@@ -305,3 +305,14 @@ def case_a_context_of_the_users_own(shop, user):
         assert (row.series, row.ok, row.count) == ("GET /a", 1, 1)
         assert row.service.max_us < 1_000_000, "by the clock of the engine"
     assert user.accounts() == (3, 0)
+
+
+@with_shop
+def case_a_charset_that_is_none(shop, user):
+    """Its text is read as that of an unknown one is: a server's header raises nothing in the user's code."""
+    for charset in ("wat", "base64", "idna", "undefined", "punycode"):
+        shop.answer = lambda target, body, charset=charset: (
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=%b\r\nContent-Length: 2\r\n\r\n\xc3\xa9"
+            % charset.encode()
+        )
+        assert user.get("/a").text == "\u00e9"
