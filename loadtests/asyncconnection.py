@@ -48,6 +48,11 @@ class AsyncConnection(asyncio.Protocol):
                 try:
                     name = host if tls else None
                     _, protocol = await loop.create_connection(cls, sock=sock, ssl=tls, server_hostname=name)
+                except ConnectionResetError as error:
+                    sock.close()
+                    if error.errno is None:  # of the loop's own, for an end within the handshake
+                        raise ssl.SSLEOFError("closed during the TLS handshake") from error
+                    raise
                 except BaseException:
                     sock.close()
                     raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,8 @@ _tls_context = lru_cache(tls_context)  # users share one, with its trusted certi
 MOST_KEPT = 32
 """Addresses that a session keeps of those it asked for; a load may have thousands that walk over millions."""
 _USUAL = {"User-Agent": "loadtests", "Accept": "*/*", "Accept-Encoding": "gzip, deflate, br"}
+_WHOLE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+"""What a whole URL begins with; a path may have one in its query."""
 Report = Callable[[Response, Asked, Exception | None], None]
 
 
@@ -196,12 +199,12 @@ class HttpClient(HttpCalls[Answer]):
     ) -> Request:
         own = dict(headers or {})
         body = request_body(data, json, own)
-        auth = self._auth if auth is None and "://" not in url else auth
+        auth = self._auth if auth is None and not _WHOLE.match(url) else auth
         if auth is not None and "Authorization" not in own:
             own["Authorization"] = basic_auth(auth)
         if self._written_for != self.headers:
             self._written_for, self._writers, self._ready = dict(self.headers), {}, Memo(MOST_KEPT)
-        return Request(method, url if "://" in url else self.base_url + url, own, body, self._written_for)
+        return Request(method, url if _WHOLE.match(url) else self.base_url + url, own, body, self._written_for)
 
     def _write(self, request: Request) -> Written:
         """The request with its cookies; ValueError when it cannot be written."""

@@ -43,14 +43,19 @@ class Connection:
     """
 
     def __init__(self, address: tuple[str, int], tls: ssl.SSLContext | None, timeout_s: float) -> None:
-        with gevent.Timeout(timeout_s, TimeoutError("timed out while connecting")):
-            sock = gsocket.create_connection(address)
+        with gevent.Timeout(timeout_s) as timer:  # no OSError: one would only send it on to the host's next address
             try:
-                sock.setsockopt(gsocket.IPPROTO_TCP, gsocket.TCP_NODELAY, 1)
-                self._tls = TlsBytes(tls, address[0], sock) if tls else None
-            except BaseException:
-                sock.close()
-                raise
+                sock = gsocket.create_connection(address)
+                try:
+                    sock.setsockopt(gsocket.IPPROTO_TCP, gsocket.TCP_NODELAY, 1)
+                    self._tls = TlsBytes(tls, address[0], sock) if tls else None
+                except BaseException:
+                    sock.close()
+                    raise
+            except gevent.Timeout as late:
+                if late is not timer:
+                    raise
+                raise TimeoutError("timed out while connecting") from None
         self._socket = _socket.socket(fileno=sock.detach())
         self._socket.setblocking(False)
         self._hub = hub = gevent.get_hub()
@@ -91,6 +96,7 @@ class Connection:
             while not self._settled:
                 self._wait()
         except BaseException:
+            self.ended_ns = time.monotonic_ns()
             self.close()
             raise
         finally:

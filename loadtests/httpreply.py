@@ -217,7 +217,7 @@ class ReplyReader:
 
 
 def _is_framed(reply: Reply) -> bool:
-    """Whether the header says where the body ends; a last coding that is not chunked does not (RFC 9112, section 6.3)."""
+    """Whether the header says where the body ends; a last coding other than chunked does not (RFC 9112, 6.3)."""
     fields = [(name.lower(), value.lower().rstrip()) for name, value in reply.headers]
     codings = [value for name, value in fields if name == b"transfer-encoding"]
     return codings[-1].endswith(b"chunked") if codings else any(name == b"content-length" for name, _ in fields)

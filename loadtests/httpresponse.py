@@ -121,7 +121,7 @@ class Response:
             encoding = message.get_content_charset("utf-8")
         try:
             return self.content.decode(encoding, "replace")
-        except LookupError:
+        except (LookupError, UnicodeError):  # no such charset, or one that is none of texts
             return self.content.decode("utf-8", "replace")
 
     def json(self) -> Any:

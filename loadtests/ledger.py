@@ -95,10 +95,13 @@ class Ledger:
             self.losses.changes(channel)
             channel.end(subscriber, at_ns, away=away)
 
-    def received(self, subscriber: int, stream: str, sequence: int, at_ns: int = 0, *, live: bool = True) -> bool:
+    def received(
+        self, subscriber: int, stream: str, sequence: int, at_ns: int = 0, *, live: bool = True, sent_ns: int = 0
+    ) -> bool:
         """A delivery came; False when it was there already, or was given up as lost.
 
-        ``live`` is false of a message that was sent before the subscription was there, and so was kept for it.
+        ``live`` is false of a message that was sent, at ``sent_ns``, before the subscription was there, and so was
+        kept for it.
         """
         counts = self.counts
         counts.received += 1
@@ -109,7 +112,7 @@ class Ledger:
         arrivals = known.unsettled.get(sequence)
         if arrivals is None:
             if 0 <= sequence < known.settled:
-                return self._after_settlement(known, place, sequence, live)
+                return self._after_settlement(known, place, sequence, live, sent_ns)
             arrivals = known.unsettled[sequence] = Arrivals(len(known.channel.held), at_ns)
         if place >= len(arrivals.came):
             arrivals.came.extend(bytes(place + 1 - len(arrivals.came)))
@@ -141,8 +144,9 @@ class Ledger:
                 ends = (live[0], live[middle], live[-1]) if live else None
                 yield Settled(name, sequence, message, lost, len(live), ends)
             while stream.missing and next(iter(stream.missing.values())).message.sent_ns < now_ns - MEMORY_NS:
-                stream.forgotten = next(iter(stream.missing))
-                del stream.missing[stream.forgotten]
+                oldest = next(iter(stream.missing))
+                stream.forgotten = max(stream.forgotten, oldest)
+                del stream.missing[oldest]
         if now_ns >= self._swept_ns + NS_PER_S:
             self._swept_ns = now_ns
             self._sweep(now_ns - self._drain_ns - LOG_NS)
@@ -163,21 +167,25 @@ class Ledger:
             known = self._streams[stream] = Stream()
         return known
 
-    def _after_settlement(self, stream: Stream, place: int, sequence: int, live: bool) -> bool:
-        counts, left = self.counts, stream.missing.get(sequence)
-        if not live and not (left and place in left.given_up) and stream.channel.newcomer(place):
-            counts.outside += 1
-            return True
-        if left is None:
-            late = sequence <= stream.forgotten
-        elif late := place in left.given_up:
+    def _after_settlement(self, stream: Stream, place: int, sequence: int, live: bool, sent_ns: int) -> bool:
+        counts, channel, left = self.counts, stream.channel, stream.missing.get(sequence)
+        beside = not (live or channel.held_at(place, sent_ns, 0) or channel.away_at(place, sent_ns))
+        if left is None and beside:
+            left = stream.missing[sequence] = Left(Message(sent_ns, sent_ns), set(), set())
+        late = sequence <= stream.forgotten if left is None else place in left.given_up
+        if left is not None and late:
             left.given_up.discard(place)
             _, sent_ns, until_ns = left.message
-            was_due = until_ns != DOUBTED and stream.channel.held_at(place, sent_ns, self._guard_ns, until_ns)
+            was_due = until_ns != DOUBTED and channel.held_at(place, sent_ns, self._guard_ns, until_ns)
+            beside = not (live or was_due)
             counts.belated += was_due
-        elif place not in left.had and stream.channel.away_at(place, left.message.sent_ns, left.message.until_ns):
+        elif left is not None and place not in left.had and channel.away_at(place, *left.message[1:]):
             left.had.add(place)
             counts.recovered += 1
+            return True
+        if left is not None and beside and place not in left.had:  # as it is where it comes before settlement
+            left.had.add(place)
+            counts.outside += 1
             return True
         counts.late += late
         counts.duplicated += not late
@@ -219,13 +227,14 @@ class Ledger:
                     had.add(place)
             elif got:
                 counts.outside += 1
+                had.add(place)
             elif channel.held_at(place, sent_ns, -2 * self._guard_ns):  # not due, but it may still come
                 given_up.add(place)
         counts.lost += len(lost)
         if due_to:
             self.losses.due_to(channel, due_to, lost)
         counts.away += away
-        if away or given_up:
+        if away or given_up or had:
             stream.missing[sequence] = Left(message, given_up, had)
         return lost
 

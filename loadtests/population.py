@@ -33,7 +33,7 @@ def environment_of(job: Job) -> Environment:
         user_classes=user_classes(job),
         events=locust.events,
         host=job.scenario.target.url,
-        stop_timeout=2,
+        stop_timeout=job.scenario.load.timeout / NS_PER_S + 0.5,  # who is to go has its request answered, or given up
         dispatcher_class=Dispatcher,
     )
 

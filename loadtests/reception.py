@@ -17,6 +17,8 @@ from loadtests.websocket import WebSocket
 
 __all__ = ["Listening", "Reception"]
 
+LONGEST_KEPT = 4096
+"""Longer messages are read each time, for so many of them would take gigabytes."""
 UNTIL_SUBSCRIBED = 2**63
 
 
@@ -151,7 +153,7 @@ class Reception:
             meaning = meaning.meaning
         elif isinstance(meaning, Delivery | Broadcast) and self._member.reads_alike:
             entry = self._entry(meaning, now_ns)
-            if entry is not None:
+            if entry is not None and len(frame) <= LONGEST_KEPT:
                 self._known.keep(frame, entry)
             return entry
         if isinstance(meaning, Delivery | Broadcast):
@@ -182,8 +184,11 @@ class Reception:
     def _enter(self, entry: Entry, now_ns: int, size_bytes: int) -> None:
         """A delivery; only the first copy of one that came live is timed with the others."""
         stream, sequence, intended_ns, sent_ns = entry
-        live = (now_ns if sent_ns is None else sent_ns) >= self.live_from_ns
-        if not self.ledger.received(self._number, stream, sequence, now_ns, live=live) or not self._timed:
+        left_ns = now_ns if sent_ns is None else sent_ns
+        live = left_ns >= self.live_from_ns
+        if not self.ledger.received(self._number, stream, sequence, now_ns, live=live, sent_ns=left_ns):
+            return
+        if not self._timed:
             return
         if not live:
             self._enter_kept(intended_ns, sent_ns, now_ns, size_bytes)

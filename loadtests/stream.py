@@ -37,7 +37,7 @@ class Arrivals:
 
 
 class Left(NamedTuple):
-    """Of one message that is settled: who may still get it, those aside who were away and are not in ``had``."""
+    """Of one message that is settled: who may still get it, and who ``had`` it though it was not due to them."""
 
     message: Message
     given_up: set[int]

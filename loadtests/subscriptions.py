@@ -88,10 +88,6 @@ class Subscriptions:
             since.add(place)
         return since
 
-    def newcomer(self, place: int) -> bool:
-        """Whether it subscribed for the first time, or after so long an absence that this makes no difference."""
-        return len(self._windows[place]) == 1
-
     def held_at(self, place: int, sent_ns: int, guard_ns: int, until_ns: int = 0) -> bool:
         """Whether a subscription was held from ``guard`` before a message was sent until ``guard`` after.
 

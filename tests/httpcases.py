@@ -34,6 +34,13 @@ def case_what_is_sent(shop, user):
 
 
 @with_shop
+def case_a_path_with_a_url_in_it(shop, user):
+    """Is a path all the same."""
+    assert user.get("/login?next=https://elsewhere.test/").ok
+    assert [target for _, target, _ in shop.heads] == ["/login?next=https://elsewhere.test/"]
+
+
+@with_shop
 def case_what_comes_back(shop, user):
     """The response as Locust's authors know it."""
     response = user.get("/x")

@@ -369,7 +369,9 @@ def test_away():
     settle(ledger, 18 * S)  # up to the one of 13 s, while it is still away
     ledger.subscribed(1, "c", 20 * S)
     for number in (11, 15, 15):  # of 10 to 19
-        assert ledger.received(1, "p", number, live=False) == (number == 11 or ledger.counts.duplicated == 0)
+        assert ledger.received(1, "p", number, live=False, sent_ns=number * S) == (
+            number == 11 or ledger.counts.duplicated == 0
+        )
     for number in range(20, 60):
         ledger.received(1, "p", number)
     assert settled(ledger) == []
@@ -379,6 +381,26 @@ def test_away():
     assert counts.expected == 60 + 9 + 38
     assert counts.outside == 3
     assert counts.reordered == 0  # what was kept for it comes after what is live, and overtakes nothing
+
+
+@pytest.mark.parametrize("gone_s", [1, 3, 6, 9, 30])
+@pytest.mark.parametrize("away", [False, True])
+def test_what_was_kept_beside_a_subscription(gone_s, away):
+    """Sent .1 s before it went, or to nobody of its: not due, whether it is kept for longer than the drain or not."""
+    ledger, sent = Ledger(2 * S, 5 * S), [int(at * S) for at in (9.9, 10.4, 10.5)]
+    for subscriber in (1, 2):
+        ledger.subscribed(subscriber, "c", S)
+    ledger.published("p", "c", 0, [message(at) for at in sent])
+    for number in range(3):
+        ledger.received(2, "p", number, sent[number])
+    ledger.unsubscribed(1, 10 * S, away=away)
+    settle(ledger, (10 + gone_s) * S)
+    ledger.subscribed(1, "c", (10 + gone_s) * S)
+    assert [ledger.received(1, "p", k, live=False, sent_ns=sent[k]) for k in (0, 1, 2, 2)] == [True] * 3 + [False]
+    settled(ledger)
+    counts = ledger.counts
+    assert (counts.late, counts.lost, counts.duplicated) == (0, 0, 1)
+    assert (counts.recovered, counts.outside) == ((2, 1) if away else (0, 3))
 
 
 @pytest.mark.parametrize("back_s", [11, 14, 20, 25, 40])
@@ -403,7 +425,7 @@ def test_away_for_long(back_s, replays, others):
                 book.subscribed(0, "c", now)
             if second in (back_s, back_s + 20)[:replays]:
                 for number in range(10, back_s):
-                    book.received(0, "p", number, now, live=False)
+                    book.received(0, "p", number, now, live=False, sent_ns=number * S)
             book.published("p", "c", second, [message(now)])
             for subscriber in range(0 if here else 1, others + 1):
                 book.received(subscriber, "p", second, now)
@@ -546,8 +568,10 @@ def test_identities(events):
                     book.published(f"p{stream}", f"c{stream}", len(sent[stream]), log)
                 sent[stream].append(at)
             case "receive", [subscriber, stream, sequence, live]:
+                log = sent[stream] if stream < len(sent) else []
+                left_ns = log[sequence] if 0 <= sequence < len(log) else now
                 for book in (ledger, slow):
-                    book.received(subscriber, f"p{stream}", sequence, now, live=live)
+                    book.received(subscriber, f"p{stream}", sequence, now, live=live, sent_ns=left_ns)
             case "subscribe", [subscriber, channel]:
                 for book in (ledger, slow):
                     book.subscribed(subscriber, f"c{channel}", now)

@@ -79,7 +79,7 @@ class LossyServer:
         times = self.draw.choices((0, 1, 2), (1, 18, 1))[0]
         arrivals = [at for at in (from_ns + self.delay() for _ in range(times)) if at < until_ns]
         for at in arrivals:
-            self.happens(at, one, "received", one, "p", k, at, live=live)
+            self.happens(at, one, "received", one, "p", k, at, live=live, sent_ns=self.sent[k])
         self.copies[one] += max(0, len(arrivals) - 1)
         return bool(arrivals)
 

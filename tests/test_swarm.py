@@ -454,7 +454,7 @@ def test_one_of_two_channels_is_never_acknowledged(tmp_path, names):
 def test_a_storm_of_ours_while_it_subscribes(tmp_path):
     """What was asked for went with the connection, and is no error of the server's."""
     posts = run(
-        Hub(acknowledges=()).serve, tmp_path, [("Watcher", 2)], duration="400ms", storms=[{"at": "200ms"}], guard="1ns"
+        Hub(acknowledges=()).serve, tmp_path, [("Watcher", 2)], duration="1200ms", storms=[{"at": "1s"}], guard="1ns"
     )
     assert posts.account.closes["we: storm"] == 2
     assert posts.series("ws subscribe").errors == {}

@@ -17,7 +17,7 @@ class SlowLedger:
         self.sent = defaultdict(list)  # by stream: (message, channel)
         self.settled = Counter()  # by stream: how many
         self.since = {}  # by stream and number: when it first came
-        self.came = defaultdict(list)  # by subscriber, stream and number: whether it was settled by then
+        self.came = defaultdict(list)  # by subscriber, stream and number: whether it was settled by then, and live
         self.foreign = []  # the same of what nobody published: who, and how often it came
         self.live = defaultdict(list)  # by subscriber and stream: the numbers of what came live, in order
         self.over = []  # the same of streams that were forgotten
@@ -43,14 +43,14 @@ class SlowLedger:
                 if who == subscriber and window[1] == FOREVER:
                     window[1:] = at_ns, FOREVER if away else 0
 
-    def received(self, subscriber, stream, sequence, at_ns=0, *, live=True):
+    def received(self, subscriber, stream, sequence, at_ns=0, *, live=True, sent_ns=0):
         """A delivery came."""
         after = 0 <= sequence < self.settled[stream]
         self.since.setdefault((stream, sequence), at_ns)
         came = self.came[subscriber, stream, sequence]
         if live and not after and not came:
             self.live[subscriber, stream].append(sequence)
-        came.append(after)
+        came.append((after, live))
 
     def settle(self, now_ns):
         """What was sent a drain ago is settled, in the order of its numbers."""
@@ -100,15 +100,16 @@ class SlowLedger:
         due = any(start + guard <= first and last + guard <= end for start, end, _ in windows)
         away = not due and any(end <= last and first < until for _, end, until in windows)
         near = any(start - 2 * guard <= first <= end + 2 * guard for start, end, _ in windows)
-        in_time = bool(came) and not came[0]
+        in_time = bool(came) and not came[0][0]
+        beside = bool(came) and not in_time and not (due or away or came[0][1])  # kept for it, and never due
         counts.received += len(came)
         counts.expected += due
         counts.away += away
         counts.delivered += due and in_time
         counts.lost += due and not in_time
         counts.recovered += away and bool(came)
-        counts.outside += in_time and not due and not away
-        counts.late += bool(came) and not in_time and not away and (due or near)
+        counts.outside += (in_time and not due and not away) or beside
+        counts.late += bool(came) and not in_time and not away and not beside and (due or near)
         counts.belated += bool(came) and not in_time and due
         copies = max(0, len(came) - 1)
-        counts.duplicated += copies + (bool(came) and not in_time and not (due or near or away))
+        counts.duplicated += copies + (bool(came) and not in_time and not (due or near or away or beside))
