@@ -59,7 +59,7 @@ def test_shared_connections(scenario: Make, tmp_path: Path) -> None:
     """Two swarm processes of each Locust process know of each other's publications: every delivery is accounted for."""
     out = tmp_path / "run"
     with server("hub") as (url, _):
-        path = scenario(url, member="Listener", steady="4s")
+        path = scenario(url, member="Listener", steady="9s")
         path.write_text(path.read_text().replace("count = 4 }", "count = 9 }"))
         done = loadtests("run", path, "--processes", "2", "--swarm-processes", "2", "--out", out)
     assert done.returncode in (0, 4, 5), done.stdout + done.stderr
