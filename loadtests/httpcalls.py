@@ -23,7 +23,7 @@ class HttpCalls(ABC, Generic[Answer]):
             url: a path after the base URL, or a whole URL.
             how: any of these:
                 name: what the request goes by, instead of its path.
-                data: the body; a mapping is sent as a form.
+                data: the body; a mapping is sent as a form, any other iterable of bytes in chunks.
                 json: a body to be sent as JSON, when there is no ``data``.
                 params: added to the query.
                 headers: beside the session's, and before them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any, ClassVar
@@ -109,7 +109,7 @@ class HttpClient(HttpCalls[Answer]):
         url: str,
         name: str,
         *,
-        data: str | bytes | Mapping[str, Any] | None = None,
+        data: str | bytes | Mapping[str, Any] | Iterable[bytes] | None = None,
         json: Any = None,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
