@@ -1,11 +1,12 @@
 """WebSocket frames from a server as bytes (RFC 6455, section 5), read where they come in.
 
-It stands where aiohttp's own reader would, in the transport's callback, but hands over all messages of one read at
-once, with the time of that read: no queue, and no switch of tasks for a message.
+The transport calls it directly once the hands are shaken. It hands over all messages of one read at once, with the time
+of that read: no queue, and no switch of tasks for a message.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import ClassVar
@@ -31,8 +32,8 @@ class FrameError(Exception):
         self.code = code
 
 
-class FrameReader:
-    """Reads one connection; its methods are those that aiohttp calls of a parser.
+class FrameReader(asyncio.Protocol):
+    """Reads one connection, as the protocol of its transport.
 
     A server that broadcasts writes the same bytes to each of its subscribers: what a read of whole messages says is
     known from the first of them, and of the others only looked up.
@@ -44,10 +45,12 @@ class FrameReader:
         on_end: is told once that no more will come: by what went wrong, or None where the connection just ended.
         largest: message that is taken, bytes; at least 4,096.
         inflate: makes a message of a compressed one, where the server may compress; raises FrameError.
+        below: the protocol that shook hands: it still knows whether writing must wait, and how the connection ended.
 
     """
 
     __slots__ = (
+        "_below",
         "_compressed",
         "_ended",
         "_inflate",
@@ -71,7 +74,9 @@ class FrameReader:
         on_end: Callable[[Exception | None], None],
         largest: int,
         inflate: Callable[[bytes], bytes] | None = None,
+        below: asyncio.Protocol | None = None,
     ) -> None:
+        self._below = asyncio.Protocol() if below is None else below  # one may be false: it has a length
         self._inflate, self._compressed = inflate, False
         self._on_messages, self._on_control, self._on_end = on_messages, on_control, on_end
         self._largest = largest
@@ -82,19 +87,19 @@ class FrameReader:
         self._odd_came = False
         self._ended = False
 
-    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+    def data_received(self, data: bytes) -> None:
         """Bytes came."""
         now_ns = time.monotonic_ns()
         if self._ended:
-            return True, b""
+            return
         afresh = not self._rest and self._pieces is None
         if afresh and (known := self._known.get(data)) is not None:
             self._on_messages(known, now_ns)
-            return False, b""
+            return
         if self._rest:
             self._rest += data
             if len(self._rest) < self._wanted:
-                return False, b""
+                return
             data, self._rest = bytes(self._rest), bytearray()
         messages: list[str | bytes] = []
         self._odd_came = False
@@ -103,17 +108,25 @@ class FrameReader:
         except FrameError as error:
             self._hand_over(messages, now_ns)
             self._end(error)
-            return True, b""
+            return
         if position < len(data):
             self._rest += data[position:]
         elif afresh and not self._odd_came and len(data) <= MOST_KEPT_BYTES:
             self._known.keep(data, messages)
         self._hand_over(messages, now_ns)
-        return self._ended, b""
 
-    def feed_eof(self) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """The connection ended."""
-        self._end(None)
+        self._below.connection_lost(exc)
+        self._end(exc)
+
+    def pause_writing(self) -> None:
+        """Who writes must wait."""
+        self._below.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Who writes may go on."""
+        self._below.resume_writing()
 
     def _end(self, error: Exception | None) -> None:
         if not self._ended:

@@ -57,13 +57,14 @@ class WebSocket:
         self.we_close = False
         self.on_pong: Callable[[bytes, int], None] | None = None
         self._connection = connection
-        self._transport, self._protocol = connection.transport, connection.protocol
-        self._writer = WebSocketWriter(self._protocol, self._transport, use_mask=True)
+        self._transport, shaker = connection.transport, connection.protocol
+        self._writer = WebSocketWriter(shaker, self._transport, use_mask=True)
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()  # wakes who waits
-        self._ended, self._close_sent, self._failure = False, False, ""
-        self._protocol.read_timeout = None
-        reader = FrameReader(on_messages, self._on_control, self._on_end, LARGEST, inflate)
-        self._protocol.set_parser(reader, None)
+        self._ended, self._close_sent, self._reset, self._failure = False, False, False, ""
+        shaker.read_timeout = None
+        reader = FrameReader(on_messages, self._on_control, self._on_end, LARGEST, inflate, shaker)
+        shaker.set_parser(_Tail(reader), None)
+        self._transport.set_protocol(reader)
         response._connection, response._closed = None, True  # it gives nothing back, and its 3 KiB are free
 
     @property
@@ -79,8 +80,7 @@ class WebSocket:
             return f"closed {self.close_code}"
         if isinstance(self.error, FrameError):
             return "frame broken"
-        reset = isinstance(self._protocol.exception(), aiohttp.ClientOSError)
-        return "connection reset" if reset else "connection ended"
+        return "connection reset" if self._reset else "connection ended"
 
     @property
     def closed(self) -> bool:
@@ -159,6 +159,7 @@ class WebSocket:
 
     def _on_end(self, error: Exception | None) -> None:
         self.error = self.error or error
+        self._reset = isinstance(error, OSError)
         if isinstance(error, FrameError) and not self._close_sent:
             self._close_sent = True
             self._answer(self._writer.close(error.code))
@@ -193,6 +194,21 @@ class WebSocket:
         _ANSWERS.discard(task)
         if not task.cancelled() and (error := task.exception()):
             self.error = self.error or (error if isinstance(error, Exception) else None)
+
+
+class _Tail:
+    """Takes what came in the bytes of the handshake's answer, as the parser that aiohttp hands it to."""
+
+    def __init__(self, reader: FrameReader) -> None:
+        self._take = reader.data_received
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Bytes that aiohttp had read."""
+        self._take(data)
+        return False, b""
+
+    def feed_eof(self) -> None:
+        """The reader learns of the end itself."""
 
 
 async def connect(

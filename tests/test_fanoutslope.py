@@ -56,7 +56,7 @@ def books(monkeypatch: pytest.MonkeyPatch) -> Books:
         kept.waits.turn(sent_ns)
         for number, reader in enumerate(readers[: second + 1], 1):
             clock_ns[0] = sent_ns + number * MS
-            reader.feed_data(frame(second, sent_ns))
+            reader.data_received(frame(second, sent_ns))
         kept.settle(second * S)
     kept.settle(2**62)
     return kept

@@ -33,7 +33,7 @@ class Heard:
     def feed(self, *pieces: bytes) -> Heard:
         """Bytes as they come in."""
         for piece in pieces:
-            self.reader.feed_data(piece)
+            self.reader.data_received(piece)
         return self
 
 
@@ -110,8 +110,8 @@ def test_what_is_no_frame(name: str) -> None:
 def test_the_end() -> None:
     """Told once; a frame that was cut by it is none."""
     heard = Heard().feed(wire(Opcode.TEXT, b"whole"), wire(Opcode.TEXT, b"cut")[:-1])
-    heard.reader.feed_eof()
-    heard.reader.feed_eof()
+    heard.reader.connection_lost(None)
+    heard.reader.connection_lost(None)
     assert (heard.messages, heard.ends) == (["whole"], [None])
 
 

@@ -301,7 +301,7 @@ def test_not_compressed_data(payload: bytes, code: int) -> None:
     reader = FrameReader(
         lambda *_: ends.append("message"), lambda *_: None, ends.append, 1000, Inflate(1000, context=True).message
     )
-    reader.feed_data(frame(0x41, payload))
+    reader.data_received(frame(0x41, payload))
     (error,) = ends
     assert (error.code, str(error).startswith("a compressed message that cannot be read")) == (code, True)
 
