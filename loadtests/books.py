@@ -13,7 +13,6 @@ from loadtests.availability import Availability
 from loadtests.clockoffset import ClockOffset
 from loadtests.duration import NS_PER_S
 from loadtests.entry import Entry
-from loadtests.fanout import FanOut
 from loadtests.framesample import FrameSample
 from loadtests.heardlogs import EVERY_CHANNEL, HeardLogs, stream_name
 from loadtests.interval import Interval
@@ -24,6 +23,7 @@ from loadtests.memo import Memo
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
 from loadtests.series import CONNECTED, DELIVER, DUPLICATED, LATE, REORDERED
+from loadtests.settlement import Settlement
 from loadtests.waits import Waits
 
 __all__ = ["EVERY_CHANNEL", "Books", "stream_name"]
@@ -79,9 +79,8 @@ class Books:
         self.frames: FrameSample | None = None
         """Where received frames are held against the contract."""
         self._drain_ns = drain_ns
-        self._fanned: list[FanOut] = []
+        self.settlement = Settlement()
         self._counted = Counts()
-        self._streams: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
         self._shared = shared
         self._published: dict[str, Any] = {}
         self._doubts: list[tuple[str, int]] = []
@@ -217,9 +216,7 @@ class Books:
             self.recorder.note(series, second * NS_PER_S, partial(Interval.add_untimed, n=n))
         counts, expected = self.ledger.counts, self.ledger.counts.expected
         for settled in self.ledger.settle(now_ns):
-            stream = self._streams[settled.stream]
-            stream[0] += counts.expected - expected
-            stream[1] += len(settled.lost)
+            self.settlement.add(settled, counts.expected - expected)
             expected = counts.expected
             intended_ns, sent_ns, until_ns = settled.message
             for _ in settled.lost:
@@ -227,19 +224,13 @@ class Books:
             heard = self._heard.of(settled.stream)
             untimed = until_ns == sent_ns and settled.reached  # one that nobody had lies between two of the same time
             if not untimed and (heard is None or heard.stamped):  # else nobody knows how long it took
-                self._fanned.append(FanOut.of(settled, heard.first if heard else 0))
+                self.settlement.fan_out(settled, heard.first if heard else 0)
+        for (name, number), wrong in self.ledger.take_afterwards():
+            shift = heard.first if (heard := self._heard.of(name)) else 0
+            self.settlement.came_afterwards(name, number + shift, *wrong)
         for _ in self.slow.settle(now_ns):
             pass  # counted there, and held against nobody: they were slow on purpose
-
-    def take_fanned(self) -> list[FanOut]:
-        """What was settled since the last call."""
-        taken, self._fanned = self._fanned, []
-        return taken
-
-    def take_streams(self) -> dict[str, list[int]]:
-        """Of each stream: how many deliveries were due of what was settled since the last call, and how many lost."""
-        taken, self._streams = self._streams, defaultdict(lambda: [0, 0])
-        return dict(taken)
+        self.slow.take_afterwards()
 
     def broke(self, member: Member, error: BaseException) -> None:
         """An author's member raised: the planned load is not being made."""

@@ -15,14 +15,16 @@ from typing import Any, NamedTuple
 
 from loadtests.duration import NS_PER_S
 from loadtests.interval import Interval
-from loadtests.ledger import Settled
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
 from loadtests.series import FIRST, LAST, MEDIAN
+from loadtests.stream import Settled
 
 __all__ = ["FanOut", "FanOuts"]
 
 NS_PER_US = 1000
+REMEMBERED = 20_000
+"""Messages of which it is known how many they were due to, should more of them come late."""
 PATIENCE_S = 10.0
 """Processes settle a message at the same age: who says nothing so long after the first has nobody to tell of."""
 
@@ -30,7 +32,8 @@ PATIENCE_S = 10.0
 class FanOut(NamedTuple):
     """What became of a message in one process: how many it reached, how many lost it, and when it arrived (ns).
 
-    Where more lost it than had it there is no median, and the last stands for it.
+    Where more lost it than had it there is no median, and the last stands for it. So many deliveries of it came late,
+    once more, or after a later one.
     """
 
     stream: str
@@ -42,21 +45,25 @@ class FanOut(NamedTuple):
     first_ns: int = 0
     median_ns: int = 0
     last_ns: int = 0
+    late: int = 0
+    duplicated: int = 0
+    reordered: int = 0
 
     @classmethod
     def of(cls, settled: Settled, shift: int = 0) -> FanOut:
         """What the ledger settled; ``shift`` makes its number the same in every process."""
-        name, number, message, lost, reached, arrived = settled
-        return cls(name, number + shift, *message[:2], reached, len(lost), *(arrived or (0, 0, 0)))
+        name, number, message, lost, reached, arrived, *wrong = settled
+        return cls(name, number + shift, *message[:2], reached, len(lost), *(arrived or (0, 0, 0)), 0, *wrong)
 
     def __add__(self, other: FanOut) -> FanOut:  # type: ignore[override]
         """Both shares together."""
         shares = [share for share in (self, other) if share.reached] or [self]
-        times = sorted(at_ns for share in shares for at_ns in share[-3:])
+        times = sorted(at_ns for share in shares for at_ns in share[6:9])
         reached, lost = self.reached + other.reached, self.lost + other.lost
         half = (reached + lost + 1) // 2
         median = next((at_ns for at_ns in times if self.had_by(at_ns) + other.had_by(at_ns) >= half), times[-1])
-        return FanOut(*shares[0][:4], reached, lost, times[0], median, times[-1])
+        wrong = (self.late + other.late, self.duplicated + other.duplicated, self.reordered + other.reordered)
+        return FanOut(*shares[0][:4], reached, lost, times[0], median, times[-1], *wrong)
 
     def had_by(self, at_ns: int) -> int:
         """How many had it by then, at least."""
@@ -85,6 +92,7 @@ class FanOuts:
         self._partial: dict[tuple[str, int], tuple[float, int, FanOut]] = {}  # since when, by how many; oldest first
         self._given_up: dict[str, int] = {}  # up to which number of a stream nobody is waited for any more
         self._curve: defaultdict[tuple[int, int], Counter[str]] = defaultdict(Counter)
+        self._recorded: dict[tuple[str, int], tuple[int, int]] = {}  # second and subscribers, of the last ones
 
     def add(self, rows: Iterable[Sequence[Any]], now_s: float) -> None:
         """One process's shares, each a :class:`FanOut`'s fields, that came at this moment.
@@ -110,6 +118,17 @@ class FanOuts:
             self._given_up[whole.stream] = max(whole.sequence, self._given_up.get(whole.stream, whole.sequence))
             self._record(whole)
 
+    def add_afterwards(self, rows: Iterable[Sequence[Any]]) -> None:
+        """What came of messages that a process had settled: stream, number, deliveries late, and once more."""
+        for stream, sequence, late, duplicated in rows:
+            key = stream, sequence
+            if key in self._partial:
+                since_s, n, before = self._partial[key]
+                both = {"late": before.late + late, "duplicated": before.duplicated + duplicated}
+                self._partial[key] = since_s, n, before._replace(**both)
+            elif key in self._recorded:
+                self._curve[self._recorded[key]].update(late=late, duplicated=duplicated)
+
     def finish(self) -> None:
         """Record also what some process has not told of yet, because it was lost, or had nobody on that channel."""
         for _, _, whole in self._partial.values():
@@ -121,7 +140,8 @@ class FanOuts:
 
         A row has ``second``, ``subscribers`` (those that were due the message or got it), ``messages``, and the sums
         over them of ``first_us``, ``median_us`` and ``last_us``, those alone counting that reached everybody; where
-        others did not, how many those ``incomplete`` ones are, and the deliveries that were ``lost``.
+        others did not, how many those ``incomplete`` ones are, and the deliveries that were ``lost``. Where there were
+        any, those of either that came ``late``, were ``duplicated`` or ``reordered``.
         """
         curve, self._curve = self._curve, defaultdict(Counter)
         rows = [{"second": second, "subscribers": n, **sums} for (second, n), sums in curve.items()]
@@ -130,13 +150,18 @@ class FanOuts:
     def _record(self, whole: FanOut) -> None:
         if not (whole.reached or whole.lost):
             return
-        _, _, intended, sent, reached, lost, *arrived = whole
+        _, _, intended, sent, reached, lost, *arrived = whole[:9]
         for series, at_ns in zip((FIRST, MEDIAN, LAST), arrived, strict=True):
             came = reached and not (lost and series == LAST) and not (lost > reached and series == MEDIAN)
             self._recorder.record(
                 series, intended, sent, at_ns if came else intended, int(Outcome.OK if came else Outcome.LOST)
             )
-        sums = self._curve[(intended - self._recorder.t0_ns) // NS_PER_S, reached + lost]
+        step = (intended - self._recorder.t0_ns) // NS_PER_S, reached + lost
+        if len(self._recorded) >= REMEMBERED:
+            del self._recorded[next(iter(self._recorded))]
+        self._recorded[whole.stream, whole.sequence] = step
+        sums = self._curve[step]
+        sums.update({name: n for name in ("late", "duplicated", "reordered") if (n := getattr(whole, name))})
         if lost:
             sums.update(incomplete=1, lost=lost)
         else:

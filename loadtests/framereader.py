@@ -115,6 +115,14 @@ class FrameReader(asyncio.Protocol):
             self._known.keep(data, messages)
         self._hand_over(messages, now_ns)
 
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Take what the protocol that shook hands had read already, as the parser that it knows."""
+        self.data_received(data)
+        return False, b""
+
+    def feed_eof(self) -> None:
+        """Nothing: it is told twice, and the other one knows why."""
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection ended."""
         self._below.connection_lost(exc)

@@ -73,6 +73,7 @@ class Intake:
         if "fanned" in batch:
             self._fanouts.add(batch["fanned"], self._clock_s())
             intervals += self._fan_out()
+        self._fanouts.add_afterwards(batch.get("afterwards", ()))
         self.write(lambda: self._writer.intervals(intervals))
         self._progress.add(intervals)
         if self._early:

@@ -15,14 +15,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 
 from loadtests.duration import NS_PER_S
 from loadtests.ledgercounts import Counts
 from loadtests.losses import Losses
-from loadtests.stream import DOUBTED, Arrivals, Left, Message, Stream
+from loadtests.stream import DOUBTED, Arrivals, Left, Message, Settled, Stream
 from loadtests.subscriptions import Subscriptions
 
 __all__ = ["LOG_NS", "MEMORY_NS", "Ledger", "Message", "Settled"]
@@ -33,21 +32,6 @@ LOG_NS = 60 * NS_PER_S
 """Nobody's log comes later than this after the drain: what it does not tell of by then was published by nobody."""
 
 
-class Settled(NamedTuple):
-    """What became of one message among the subscribers of this process.
-
-    ``arrived_ns`` holds the first, the middle and the last live arrival, None where nobody got it; ``reached`` how many
-    did. Who lost it is behind them all: the middle is the lower of two, and the last where more lost it than got it.
-    """
-
-    stream: str
-    sequence: int
-    message: Message
-    lost: list[int]
-    reached: int
-    arrived_ns: tuple[int, int, int] | None
-
-
 class Ledger:
     """Accounts for the deliveries of the subscribers in this process, whoever published."""
 
@@ -55,6 +39,7 @@ class Ledger:
         if drain_ns < guard_ns:
             raise ValueError("a message must not be settled before its subscribers' windows are known")
         self.counts = Counts()
+        self._afterwards: defaultdict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
         self._guard_ns = guard_ns
         self._drain_ns = drain_ns
         self._subscribed_to: defaultdict[int, set[Subscriptions]] = defaultdict(set)
@@ -112,12 +97,13 @@ class Ledger:
         arrivals = known.unsettled.get(sequence)
         if arrivals is None:
             if 0 <= sequence < known.settled:
-                return self._after_settlement(known, place, sequence, live, sent_ns)
+                return self._after_settlement(stream, place, sequence, live, sent_ns)
             arrivals = known.unsettled[sequence] = Arrivals(len(known.channel.held), at_ns)
         if place >= len(arrivals.came):
             arrivals.came.extend(bytes(place + 1 - len(arrivals.came)))
         if arrivals.came[place]:
             counts.duplicated += 1
+            arrivals.duplicated += 1
             return False
         arrivals.came[place] = 1
         if live:
@@ -125,6 +111,7 @@ class Ledger:
             highest = known.highest.get(subscriber, -1)
             if sequence < highest:
                 counts.reordered += 1
+                arrivals.reordered += 1
                 counts.displacement = max(counts.displacement, highest - sequence)
             else:
                 known.highest[subscriber] = sequence
@@ -142,7 +129,7 @@ class Ledger:
                 live = arrivals.live_ns
                 middle = min(len(live), (len(live) + len(lost) + 1) // 2) - 1
                 ends = (live[0], live[middle], live[-1]) if live else None
-                yield Settled(name, sequence, message, lost, len(live), ends)
+                yield Settled(name, sequence, message, lost, len(live), ends, arrivals.duplicated, arrivals.reordered)
             while stream.missing and next(iter(stream.missing.values())).message.sent_ns < now_ns - MEMORY_NS:
                 oldest = next(iter(stream.missing))
                 stream.forgotten = max(stream.forgotten, oldest)
@@ -150,6 +137,12 @@ class Ledger:
         if now_ns >= self._swept_ns + NS_PER_S:
             self._swept_ns = now_ns
             self._sweep(now_ns - self._drain_ns - LOG_NS)
+
+    def take_afterwards(self) -> list[tuple[tuple[str, int], list[int]]]:
+        """Of messages that had been settled, by stream and number: how many came late since, and once more."""
+        taken = list(self._afterwards.items())
+        self._afterwards.clear()
+        return taken
 
     def _sweep(self, since_ns: int) -> None:
         """Count and forget what came before then and was published by nobody, and streams of which there is no more."""
@@ -167,8 +160,9 @@ class Ledger:
             known = self._streams[stream] = Stream()
         return known
 
-    def _after_settlement(self, stream: Stream, place: int, sequence: int, live: bool, sent_ns: int) -> bool:
-        counts, channel, left = self.counts, stream.channel, stream.missing.get(sequence)
+    def _after_settlement(self, name: str, place: int, sequence: int, live: bool, sent_ns: int) -> bool:
+        counts, stream = self.counts, self._streams[name]
+        channel, left = stream.channel, stream.missing.get(sequence)
         beside = not (live or channel.held_at(place, sent_ns, 0) or channel.away_at(place, sent_ns))
         if left is None and beside:
             left = stream.missing[sequence] = Left(Message(sent_ns, sent_ns), set(), set())
@@ -189,6 +183,7 @@ class Ledger:
             return True
         counts.late += late
         counts.duplicated += not late
+        self._afterwards[name, sequence][not late] += 1
         return False
 
     def _settled(self, stream: Stream, sequence: int, message: Message, came: bytearray) -> list[int]:

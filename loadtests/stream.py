@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from loadtests.subscriptions import Subscriptions
 
-__all__ = ["DOUBTED", "Arrivals", "Left", "Message", "Stream"]
+__all__ = ["DOUBTED", "Arrivals", "Left", "Message", "Settled", "Stream"]
 
 DOUBTED = -1
 
@@ -28,12 +28,13 @@ class Message(NamedTuple):
 class Arrivals:
     """Of one message that is not settled, from the first of them on."""
 
-    __slots__ = ("came", "live_ns", "since_ns")
+    __slots__ = ("came", "duplicated", "live_ns", "reordered", "since_ns")
 
     def __init__(self, places: int, since_ns: int) -> None:
         self.since_ns = since_ns
         self.came = bytearray(places)
         self.live_ns = array("q")
+        self.duplicated = self.reordered = 0
 
 
 class Left(NamedTuple):
@@ -42,6 +43,24 @@ class Left(NamedTuple):
     message: Message
     given_up: set[int]
     had: set[int]
+
+
+class Settled(NamedTuple):
+    """What became of one message among the subscribers of this process.
+
+    ``arrived_ns`` holds the first, the middle and the last live arrival, None where nobody got it; ``reached`` how many
+    did. Who lost it is behind them all: the middle is the lower of two, and the last where more lost it than got it.
+    So many deliveries of it came once more, or after a later one, until now.
+    """
+
+    stream: str
+    sequence: int
+    message: Message
+    lost: list[int]
+    reached: int
+    arrived_ns: tuple[int, int, int] | None
+    duplicated: int = 0
+    reordered: int = 0
 
 
 class Stream:

@@ -227,10 +227,7 @@ class Swarm:
             more["events"] = events
         if self._connections:
             more |= {"ledger": self.books.ledger.counts.to_json(), "swarm": self._account().to_json()}
-        if streams := self.books.take_streams():
-            more["streams"] = streams
-        if fanned := self.books.take_fanned():
-            more["fanned"] = fanned
+        more |= self.books.settlement.take()
         if self._requests.gets and (probes := self._requests.gets.take()):
             self._outbox.unspooled(probes=probes)
         self.books.judge_frames()

@@ -61,9 +61,8 @@ class WebSocket:
         self._writer = WebSocketWriter(shaker, self._transport, use_mask=True)
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()  # wakes who waits
         self._ended, self._close_sent, self._reset, self._failure = False, False, False, ""
-        shaker.read_timeout = None
         reader = FrameReader(on_messages, self._on_control, self._on_end, LARGEST, inflate, shaker)
-        shaker.set_parser(_Tail(reader), None)
+        shaker.set_parser(reader, None)  # which hands over what came in the bytes of the handshake's answer
         self._transport.set_protocol(reader)
         response._connection, response._closed = None, True  # it gives nothing back, and its 3 KiB are free
 
@@ -194,21 +193,6 @@ class WebSocket:
         _ANSWERS.discard(task)
         if not task.cancelled() and (error := task.exception()):
             self.error = self.error or (error if isinstance(error, Exception) else None)
-
-
-class _Tail:
-    """Takes what came in the bytes of the handshake's answer, as the parser that aiohttp hands it to."""
-
-    def __init__(self, reader: FrameReader) -> None:
-        self._take = reader.data_received
-
-    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Bytes that aiohttp had read."""
-        self._take(data)
-        return False, b""
-
-    def feed_eof(self) -> None:
-        """The reader learns of the end itself."""
 
 
 async def connect(

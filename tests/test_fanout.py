@@ -195,8 +195,8 @@ def test_curve_adds_up():
 
 def test_of_what_was_settled():
     """A share is what the ledger settled; numbers that differ between processes are made the same."""
-    row = FanOut.of(Settled("news", 3, Message(1, 2), [7, 8], 4, (5, 6, 9)), shift=1000)
-    assert row == FanOut("news", 1003, 1, 2, 4, 2, 5, 6, 9)
+    row = FanOut.of(Settled("news", 3, Message(1, 2), [7, 8], 4, (5, 6, 9), 11, 12), shift=1000)
+    assert row == FanOut("news", 1003, 1, 2, 4, 2, 5, 6, 9, late=0, duplicated=11, reordered=12)
     assert FanOut.of(Settled("news", 3, Message(1, 2), [7], 0, None)) == FanOut("news", 3, 1, 2, 0, 1)
 
 
@@ -216,10 +216,37 @@ def test_lost_between_two_of_the_same_millisecond():
     hear(10, 5 * S, hearers=2)
     hear(12, 5 * S + MS)
     books.settle(20 * S)
-    assert [(one.sequence, one.reached, one.lost) for one in books.take_fanned()] == [
+    assert [(one.sequence, one.reached, one.lost) for one in books.settlement.take()["fanned"]] == [
         (8, 3, 0),
         (9, 0, 3),
         (10, 2, 1),
         (11, 0, 3),
         (12, 3, 0),
     ]
+
+
+def test_faults_by_fan_out():
+    """What is wrong with deliveries stands by how many their message was due to over all processes."""
+    put_together = FanOuts(0, lambda series: (), 2)
+    put_together.add([(*share(0, 2, 1, 1, 1, 3)[:9], 0, 4, 1)], 0)
+    put_together.add_afterwards([("p", 0, 1, 2)])  # before the other process has told of it
+    put_together.add([(*share(0, 3, 0, 1, 2, 4)[:9], 0, 5, 0)], 0)
+    _, (first,) = put_together.take()
+    assert first == {"second": 1, "subscribers": 6, "incomplete": 1, "lost": 1} | {
+        "late": 1,
+        "duplicated": 4 + 2 + 5,
+        "reordered": 1,
+    }
+    put_together.add_afterwards([("p", 0, 3, 0), ("p", 7, 1, 1)])  # of the other one nobody knows
+    assert put_together.take() == ([], [{"second": 1, "subscribers": 6, "late": 3, "duplicated": 0}])
+
+
+def test_remembered_for_some_time(monkeypatch):
+    """Of how many messages their size is kept is bounded."""
+    monkeypatch.setattr("loadtests.fanout.REMEMBERED", 2)
+    put_together = FanOuts(0, lambda series: (), 1)
+    put_together.add([share(k, 2, 0, 1, 1, 3) for k in range(3)], 0)
+    put_together.take()
+    put_together.add_afterwards([("p", 0, 1, 0), ("p", 1, 1, 0), ("p", 2, 1, 0)])
+    _, (row,) = put_together.take()
+    assert row["late"] == 2

@@ -65,7 +65,7 @@ def books(monkeypatch: pytest.MonkeyPatch) -> Books:
 def test_each_further_subscriber(books: Books) -> None:
     """The last of n has it after n ms, the first after one; each further one adds exactly a millisecond."""
     fanouts = FanOuts(0, lambda series: (), 1)
-    fanouts.add(books.take_fanned(), 0)
+    fanouts.add(books.settlement.take()["fanned"], 0)
     intervals, rows = fanouts.take()
     found = reaches(rows)
     assert [one.subscribers for one in found] == list(range(1, MOST + 1))

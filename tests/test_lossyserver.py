@@ -102,16 +102,21 @@ def test_each_subscriber(seed):
     server = LossyServer(seed)
     whole, slow = Ledger(GUARD, DRAIN), SlowLedger(GUARD, DRAIN)
     alone = {one: Ledger(GUARD, DRAIN) for one in SUBSCRIBERS}
-    lost = defaultdict(list)
+    lost, faults = defaultdict(list), Counter()
     for _, who, *happening in server.happenings:
         happen(slow, *happening)
         for each in happen(whole, *happening):
+            faults.update(duplicated=each.duplicated, reordered=each.reordered)
             for one in each.lost:
                 lost[one].append(each.sequence)
         for one in SUBSCRIBERS if who is None else [who]:
             happen(alone[one], *happening)
     assert lost == server.lost
     assert whole.counts == slow.counts()
+    for _, (late, again) in whole.take_afterwards():
+        faults.update(late=late, duplicated=again)
+    told = whole.counts
+    assert faults == {"late": told.late, "duplicated": told.duplicated, "reordered": told.reordered}
     for one, ledger in alone.items():
         counts = ledger.counts
         assert counts == slow.counts(one)

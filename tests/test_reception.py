@@ -104,7 +104,7 @@ def test_by_channel_or_all() -> None:
     one.received(["7"], 6 * S)
     other.received(["7"], 6 * S)
     books.settle(20 * S)
-    assert {row.stream for row in books.take_fanned()} == {"*\tnews", "\tnews"}
+    assert {row.stream for row in books.settlement.take()["fanned"]} == {"*\tnews", "\tnews"}
 
 
 def messages(first: int, end: int) -> list[str | bytes]:
@@ -271,7 +271,7 @@ def test_a_loss_is_the_same_in_any_number_of_processes(heard: int, processes: in
         shares.second(number * S + S // 2)
     for books in shares.all:
         books.settle(200 * S)
-        assert books.take_fanned()
+        assert books.settlement.take()["fanned"]
     assert shares.counts() == (100 + heard, 200, 100 - heard)
 
 

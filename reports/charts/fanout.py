@@ -1,4 +1,4 @@
-"""Fan-out: what a message took to its first, middle and last subscriber, and what was lost, by how many there were."""
+"""Fan-out: what a message took to its first, middle and last subscriber, and its faults, by how many there were."""
 
 from __future__ import annotations
 
@@ -23,17 +23,24 @@ from reports.charts.marks import draw_line
 from reports.figures import count, duration, percent
 from reports.palette import LIGHT
 
-__all__ = ["Reach", "fan_out_curve", "fan_out_losses", "reaches", "slope_us"]
+__all__ = ["Reach", "fan_out_curve", "fan_out_faults", "reaches", "slope_us"]
 
 _BINS = 40
+_FAULTS = {
+    "lost": ("lost most", "failure"),
+    "late": ("brought most too late", "accent"),
+    "duplicated": ("came twice most", "ink"),
+    "reordered": ("came out of order most", "muted"),
+}
+"""By the name of the count: what a title says of the messages that had most of it, and how it is drawn."""
 
 
 @dataclass(frozen=True)
 class Reach:
     """Messages to about so many subscribers: of those that reached all, the means of what they took, in µs.
 
-    ``lost`` of the ``due`` deliveries were lost, all of them of the ``incomplete`` messages, which the others are
-    without.
+    Of the ``due`` deliveries so many had each fault; those that were lost are all of the ``incomplete`` messages, which
+    the others are without.
     """
 
     subscribers: float
@@ -41,14 +48,13 @@ class Reach:
     first_us: float
     median_us: float
     last_us: float
-    incomplete: int = 0
-    lost: int = 0
-    due: int = 0
+    incomplete: int
+    due: int
+    faults: Mapping[str, int]
 
-    @property
-    def lost_share(self) -> float:
-        """The lost fraction of the deliveries."""
-        return self.lost / self.due if self.due else 0.0
+    def share(self, fault: str) -> float:
+        """The fraction of the deliveries that had it."""
+        return self.faults[fault] / self.due if self.due else 0.0
 
 
 def reaches(rows: Sequence[Mapping[str, int]]) -> list[Reach]:
@@ -59,13 +65,14 @@ def reaches(rows: Sequence[Mapping[str, int]]) -> list[Reach]:
     for row in rows:
         step = sums[(row["subscribers"] - 1) // width]
         step["due"] += row["subscribers"] * (row.get("messages", 0) + row.get("incomplete", 0))
-        for name in ("messages", "first_us", "median_us", "last_us", "incomplete", "lost"):
+        for name in ("messages", "first_us", "median_us", "last_us", "incomplete", *_FAULTS):
             step[name] += row.get(name, 0)
     found = []
     for _, step in sorted(sums.items()):
         n, incomplete, due = step["messages"], step["incomplete"], step["due"]
         first_us, median_us, last_us = (step[name] / max(n, 1) for name in ("first_us", "median_us", "last_us"))
-        found.append(Reach(due / (n + incomplete), n, first_us, median_us, last_us, incomplete, step["lost"], due))
+        faults = {fault: step[fault] for fault in _FAULTS}
+        found.append(Reach(due / (n + incomplete), n, first_us, median_us, last_us, incomplete, due, faults))
     return found
 
 
@@ -107,27 +114,40 @@ def fan_out_curve(run: Run, name: str) -> Chart | None:
     return Chart(title, desc, inline_svg(figure, name, title, desc), caption)
 
 
-def fan_out_losses(run: Run, name: str) -> Chart | None:
-    """What was lost by number of subscribers; None where nothing was, or where all messages had as many."""
+def fan_out_faults(run: Run, name: str) -> Chart | None:
+    """What was lost, late, twice or out of order by number of subscribers.
+
+    None where nothing was, or where all messages had as many.
+    """
     found = reaches(run.fan_outs)
-    worst = max(found, key=lambda one: one.lost_share, default=None)
-    if worst is None or not worst.lost or len(found) < 2:
+    total = {fault: n for fault in _FAULTS if (n := sum(one.faults[fault] for one in found))}
+    if not total or len(found) < 2:
         return None
+    gravest = next(iter(total))
+    worst = max(found, key=lambda one: one.share(gravest))
     figure, axes = frame()
-    linear_axis(axes, worst.lost_share, "Share of the deliveries that was lost", " %", 0.01)
+    linear_axis(axes, max(one.share(fault) for one in found for fault in total), "Share of the deliveries", " %", 0.01)
     most = found[-1].subscribers
     places = [place for place in even_places(most) if place == round(place)]
     share_axis(axes, places, [count(place) for place in places], 0, most * 1.02)
     name_below(axes, "subscribers of a message")
-    wide = 0.7 * max(1.0, most / _BINS)
     at = [one.subscribers for one in found]
-    axes.bar(at, [one.lost_share for one in found], wide, color=LIGHT["failure"], linewidth=0)
-    lost, due = sum(one.lost for one in found), sum(one.due for one in found)
-    title = f"Messages to {count(round(worst.subscribers))} subscribers lost most: {percent(worst.lost_share)}"
-    incomplete, messages = sum(one.incomplete for one in found), sum(one.messages for one in found)
-    caption = (
-        f"{count(lost)} of {count(due)} deliveries over the whole run; {count(incomplete)} of "
-        f"{count(incomplete + messages)} messages did not reach everybody."
-    )
-    desc = f"Share of the deliveries that was lost, by number of subscribers. {title}."
+    labels = []
+    for fault in total:
+        shares, role = [one.share(fault) for one in found], _FAULTS[fault][1]
+        if fault == gravest:
+            axes.bar(at, shares, 0.7 * max(1.0, most / _BINS), color=LIGHT[role], linewidth=0)
+        else:
+            draw_line(axes, at, shares, role, 1.4)
+        labels.append(Label(shares[-1], fault, role, bold=fault == gravest))
+    if len(labels) > 1:
+        end_labels(axes, labels)
+    title = f"Messages to {count(round(worst.subscribers))} subscribers {_FAULTS[gravest][0]}: "
+    title += percent(worst.share(gravest))
+    told = ", ".join(f"{count(n)} {fault}" for fault, n in total.items())
+    caption = f"Of {count(sum(one.due for one in found))} deliveries over the whole run: {told}."
+    if "lost" in total:
+        incomplete, messages = sum(one.incomplete for one in found), sum(one.messages for one in found)
+        caption += f" {count(incomplete)} of {count(incomplete + messages)} messages did not reach everybody."
+    desc = f"Share of the deliveries with each fault, by number of subscribers. {title}."
     return Chart(title, desc, inline_svg(figure, name, title, desc), caption)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from loadtests.run import Run
 from reports.charts.bars import Bar, bars
 from reports.charts.canvas import Chart
-from reports.charts.fanout import fan_out_curve, fan_out_losses
+from reports.charts.fanout import fan_out_curve, fan_out_faults
 from reports.charts.recovery import recovery_curve
 from reports.figures import count, percent
 
@@ -21,7 +21,7 @@ def swarm_charts(run: Run, key: str) -> list[Chart]:
     found = (
         _ledger(run, f"{key}-ledger"),
         fan_out_curve(run, f"{key}-fanout"),
-        fan_out_losses(run, f"{key}-fanlost"),
+        fan_out_faults(run, f"{key}-fanlost"),
         recovery_curve(run, f"{key}-recovery"),
         _closes(run, f"{key}-closes"),
     )

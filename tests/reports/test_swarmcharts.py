@@ -14,7 +14,7 @@ from loadtests.run import Run
 from loadtests.runwriter import RunWriter
 from reports.charts import resources
 from reports.charts.bars import Bar, bars
-from reports.charts.fanout import fan_out_curve, fan_out_losses, reaches, slope_us
+from reports.charts.fanout import fan_out_curve, fan_out_faults, reaches, slope_us
 from reports.charts.recovery import recovery_curve, waves
 from reports.charts.swarm import swarm_charts
 from reports.failures import failure_rows
@@ -86,17 +86,34 @@ def test_lost_by_size(tmp_path: Path) -> None:
     rows = [row(n, 1000 * n, messages=9) for n in range(1, 11)]
     rows += [{"second": 2, "subscribers": n, "incomplete": 1, "lost": n - 8} for n in (9, 10)]
     found = reaches(rows)
-    assert [(one.due, one.lost, one.incomplete) for one in found[-3:]] == [(72, 0, 0), (90, 1, 1), (100, 2, 1)]
+    assert [(one.due, one.faults["lost"], one.incomplete) for one in found[-3:]] == [
+        (72, 0, 0),
+        (90, 1, 1),
+        (100, 2, 1),
+    ]
     assert slope_us(found) == pytest.approx(1000)
-    chart = fan_out_losses(run_of(tmp_path / "a", fan_outs=rows), "x")
+    chart = fan_out_faults(run_of(tmp_path / "a", fan_outs=rows), "x")
     assert chart is not None
     assert chart.title == "Messages to 10 subscribers lost most: 2.00 %"
     due = 9 * sum(range(1, 9)) + 90 + 100
-    assert chart.caption.startswith(f"3 of {due} deliveries over the whole run; 2 of 92 messages did not reach")
-    assert fan_out_losses(run_of(tmp_path / "b", fan_outs=rows[:10]), "x") is None
-    assert fan_out_losses(run_of(tmp_path / "c", fan_outs=rows[-1:]), "x") is None
+    assert chart.caption.startswith(f"Of {due} deliveries over the whole run: 3 lost. 2 of 92 messages did not reach")
+    assert fan_out_faults(run_of(tmp_path / "b", fan_outs=rows[:10]), "x") is None
+    assert fan_out_faults(run_of(tmp_path / "c", fan_outs=rows[-1:]), "x") is None
     only_lost = [{"second": 2, "subscribers": n, "incomplete": 1, "lost": 1} for n in (3, 4, 5)]
     assert fan_out_curve(run_of(tmp_path / "d", fan_outs=only_lost), "x") is None
+
+
+def test_faults_by_size(tmp_path: Path) -> None:
+    """What came late, twice or out of order stands by the subscribers of its message, whenever that was known."""
+    rows = [row(n, 1000 * n, messages=10) for n in range(1, 11)]
+    rows += [{"second": 2, "subscribers": n, "late": n, "duplicated": 2} for n in (5, 10)]
+    found = reaches(rows)
+    assert [one.share("late") for one in found] == [0, 0, 0, 0, 5 / 50, 0, 0, 0, 0, 10 / 100]
+    assert [one.share("duplicated") for one in found[4:5] + found[9:]] == [2 / 50, 2 / 100]
+    chart = fan_out_faults(run_of(tmp_path, fan_outs=[*rows, {"second": 3, "subscribers": 4, "reordered": 6}]), "x")
+    assert chart is not None
+    assert chart.title == "Messages to 5 subscribers brought most too late: 10.0 %"
+    assert chart.caption == "Of 550 deliveries over the whole run: 15 late, 4 duplicated, 6 reordered."
 
 
 @pytest.mark.parametrize("sizes", [[], [8], [7, 8]])
