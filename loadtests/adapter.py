@@ -1,9 +1,10 @@
 """How a message of somebody else's protocol tells its number: a small reading of its own for each kind of frame.
 
-json:seq=FIELD[,sent_ns=FIELD][,channel=FIELD][,publisher=FIELD]   fields of a JSON object; a.b is b within a
-bytes:seq=AT[,sent_ns=AT][,channel=AT][,publisher=AT]              numbers at an offset: 8 or 8:u64 (big-endian), 8:u32,
-                                                                   16:u64le
-python:MODULE:FUNCTION                                             a function from the message to a Broadcast, or None
+json:seq=FIELD[,NAME=FIELD]...     fields of a JSON object; a.b is b within a
+bytes:seq=AT[,NAME=AT]...          numbers at an offset: 8 or 8:u64 (big-endian), 8:u32, 16:u64le
+python:MODULE:FUNCTION             a function from the message to a Broadcast, or None
+
+where NAME is one of sent_ns, intended_ns, channel, publisher and run.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import functools
 import importlib
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -25,7 +26,7 @@ __all__ = ["Adapter", "parse_adapter"]
 Adapter = Callable[[str | bytes], Broadcast | None]
 """From a message to what it says of itself; None when it is no broadcast."""
 
-_FIELDS = ("seq", "sent_ns", "channel", "publisher")
+_FIELDS = ("seq", "sent_ns", "intended_ns", "channel", "publisher", "run")
 _MORE = "".join(f"[,{name}=...]" for name in _FIELDS[1:])
 _AT = re.compile(r"(\d+)(?::(u(?:8|16|32|64))(le)?)?")
 _WIDTHS = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
@@ -62,23 +63,26 @@ def _function(text: str, rest: str) -> Adapter:
 def _of_json(places: Mapping[str, str]) -> Adapter:
     paths = {name: place.split(".") for name, place in places.items()}
     plain = all(len(path) == 1 for path in paths.values())
-    seq, sent, channel, publisher = (places.get(name, "") for name in _FIELDS)
+    fields = [places.get(name, "") for name in _FIELDS]
 
     def flat(message: str | bytes) -> Broadcast | None:
         row = orjson.loads(message)
-        if type(row) is not dict or (number := row.get(seq)) is None:
-            return None
-        return Broadcast(_name(row.get(channel)), int(number), _whole(row.get(sent)), _name(row.get(publisher)))
+        return _broadcast(map(row.get, fields)) if type(row) is dict else None
 
     def deep(message: str | bytes) -> Broadcast | None:
         row = orjson.loads(message)
-        found = {name: _within(row, path) for name, path in paths.items()}
-        if found["seq"] is None:
-            return None
-        channel, publisher = (_name(found.get(name)) for name in ("channel", "publisher"))
-        return Broadcast(channel, int(found["seq"]), _whole(found.get("sent_ns")), publisher)
+        return _broadcast(_within(row, paths[name]) if name in paths else None for name in _FIELDS)
 
     return flat if plain else deep
+
+
+def _broadcast(found: Iterable[Any]) -> Broadcast | None:
+    """From the values of the fields, None for one that is not there; each run of a publisher has its own numbers."""
+    seq, sent, intended, channel, publisher, run = found
+    if seq is None:
+        return None
+    whose = _name(publisher) if run is None else f"{run}/{_name(publisher)}"
+    return Broadcast(_name(channel), int(seq), _whole(sent), whose, _whole(intended))
 
 
 def _name(value: Any) -> str:
@@ -109,7 +113,6 @@ def _of_bytes(text: str, places: Mapping[str, str]) -> Adapter:
         if isinstance(message, str) or len(message) < least:
             return None
         found = {name: reader.unpack_from(message, at)[0] for name, (reader, at) in readers.items()}
-        channel, publisher = (_name(found.get(name)) for name in ("channel", "publisher"))
-        return Broadcast(channel, found["seq"], found.get("sent_ns"), publisher)
+        return _broadcast(map(found.get, _FIELDS))
 
     return read

@@ -141,24 +141,25 @@ class Books:
 
     def hear(self, broadcast: Broadcast, now_ns: int, by_channel: bool) -> Entry:
         """What the server itself published; its number is negative of what came before the first that anybody heard."""
-        stamp_ns = self._stamp_ns(broadcast)
+        stamp_ns, intended_ns = map(self._ours_ns, (broadcast.sent_ns, broadcast.intended_ns))
+        self.stamped += stamp_ns is not None
         sent_ns, stamped = (now_ns, False) if stamp_ns is None else (stamp_ns, True)
         number = broadcast.sequence
         source = by_channel, broadcast.channel, broadcast.publisher
         log = self._heard.on(source, number, sent_ns, stamped=stamped)
-        return Entry(log.stream, log.heard(number, sent_ns, stamped=stamped), sent_ns, stamp_ns)
+        due_ns = intended_ns if stamped and intended_ns is not None else sent_ns
+        return Entry(log.stream, log.heard(number, sent_ns, stamped=stamped, intended_ns=due_ns), due_ns, stamp_ns)
 
     def passed_over(self, frame: str | bytes, why: str) -> None:
         """A message that a member cannot make out."""
         self.unread += 1
         self.unread_example = self.unread_example or f"{why} in {frame[:120]!r}"
 
-    def _stamp_ns(self, broadcast: Broadcast) -> int | None:
-        """When the server sent it, by our clock; None where it does not say, or its clock has not answered yet."""
-        if broadcast.sent_ns is None or (self.asks_clock and not self.clock.known):
+    def _ours_ns(self, at_ns: int | None) -> int | None:
+        """A moment of the server's by our clock; None where it does not say, or its clock has not answered yet."""
+        if at_ns is None or (self.asks_clock and not self.clock.known):
             return None
-        self.stamped += 1
-        return self.clock.ours_ns(broadcast.sent_ns) if self.asks_clock else broadcast.sent_ns
+        return self.clock.ours_ns(at_ns) if self.asks_clock else at_ns
 
     def take_events(self) -> list[dict[str, str]]:
         """What is to be told since the last call."""

@@ -37,10 +37,11 @@ class HeardLog:
         self._next = 0
         self._latest_ns = 0
 
-    def heard(self, number: int, sent_ns: int, *, stamped: bool = True) -> int:
+    def heard(self, number: int, sent_ns: int, *, stamped: bool = True, intended_ns: int | None = None) -> int:
         """Somebody heard it: its place from the first on, negative for one before it; ``sent_ns`` by its first hearer.
 
-        Without a stamp that is when it first came: by then, nobody knows for how long, it had been sent.
+        Without a stamp that is when it first came: by then, nobody knows for how long, it had been sent. It was to be
+        sent then, or at ``intended_ns``.
 
         Raises:
             LoadtestsError: when the numbers jump so far that they cannot be those of messages.
@@ -54,7 +55,8 @@ class HeardLog:
                 "for each message of a channel; name the right field, or the channel's, with --adapter"
             )
         if place >= self._next and place not in self._sent:
-            self._sent[place] = Message(sent_ns, sent_ns, 0 if stamped else sent_ns)
+            due_ns = sent_ns if intended_ns is None else intended_ns
+            self._sent[place] = Message(due_ns, sent_ns, 0 if stamped else sent_ns)
         return place
 
     @property

@@ -93,6 +93,8 @@ class Broadcast(NamedTuple):
     nothing is known of latency, and it counts from its first arrival."""
     publisher: str = ""
     """Whose number it is, where several number their own on one channel; numbers are without gaps for each."""
+    intended_ns: int | None = None
+    """When it was to be sent, by the same clock, if it says that too: times count from there."""
 
 
 class ClockAnswer(NamedTuple):

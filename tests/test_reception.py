@@ -343,3 +343,22 @@ def test_two_publishers_on_one_channel(by_channel: bool) -> None:
     counts = books.ledger.counts
     assert (counts.expected, counts.lost) == (2 * 101, 9 + 19)
     assert (counts.duplicated, counts.reordered, counts.foreign) == (0, 0, 0)
+
+
+def test_from_when_it_was_to_be_sent() -> None:
+    """A server that says when a message was due is held to that, and its stamp of sending says who was there."""
+    books = Books(0, lambda _: (), S, 2 * S, shared=False)
+    one = joined(books, 0)
+    one.begin([""], 4 * S)
+    for number, sent_ns, due_ns in ((7, 10 * S, 8 * S), (8, 12 * S, 3 * S)):
+        one.received([json.dumps([number, sent_ns, "", due_ns])], sent_ns + S // 2)
+    books.settle(20 * S)
+    live, kept = told(books)
+    assert (live.ok, kept.count) == (2, 0)  # due before it was subscribed, and sent to it while it was
+    assert live.response.max_us == pytest.approx(9_500_000, rel=0.001)
+    assert live.service.max_us == pytest.approx(500_000, rel=0.001)
+    fanned = books.settlement.take()["fanned"]
+    assert [(row.intended_ns, row.sent_ns, row.last_ns) for row in fanned] == [
+        (8 * S, 10 * S, 10 * S + S // 2),
+        (3 * S, 12 * S, 12 * S + S // 2),
+    ]
