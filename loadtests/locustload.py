@@ -22,8 +22,8 @@ from loadtests.clientpool import PoolWaits
 from loadtests.duration import NS_PER_S
 from loadtests.interval import Interval
 from loadtests.job import Job
+from loadtests.locustrequests import Requests
 from loadtests.locuststatistics import LocustStatistics, figures_of
-from loadtests.locustuser import Requests
 from loadtests.offering import Offering
 from loadtests.outbox import Outbox
 from loadtests.plan import OpenModel

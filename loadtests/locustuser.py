@@ -3,7 +3,8 @@
 Any Locust user class works; it is subclassed at run time with one of the two mixins here. They use Locust's own
 extension points: ``wait_time`` (an arrival is awaited where think time would be), ``on_start`` (the first task waits
 for an arrival too) and ``context`` (it carries the stamps to the listener). ``FastHttpUser`` asks for the context as a
-request begins, ``HttpUser`` only once it is answered: there the stamps are made before, and kept for it.
+request begins, ``HttpUser`` only once it is answered: the stamps are made before, and kept for both. Both tell of a
+request at the end of its with-block, whatever the author's code did there: when it was answered is noted before.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from typing import Any, ClassVar, NoReturn
 
 import gevent
 import geventhttpclient.client
-from gevent import getcurrent
 from gevent.event import AsyncResult
 from locust import TaskSet
+from locust.clients import HttpSession
+from locust.contrib.fasthttp import FastHttpSession
 from locust.exception import InterruptTaskSet, StopUser
 
 from loadtests.arrival import ArrivalLine
@@ -27,64 +29,18 @@ from loadtests.duration import NS_PER_S
 from loadtests.errors import ScenarioError
 from loadtests.feed import Feed
 from loadtests.foreign import require_ours
+from loadtests.locustrequests import Requests
 
 # A request is sent once. The library would send an idempotent one again, unseen, when its connection is reset: the
 # target would get more load than is recorded, and its failures would vanish. A kept-alive connection that the server
 # closed while it was idle is noticed by the library's pool before anything is sent.
 geventhttpclient.client._may_retry_after_send_error = lambda method: False
 
-__all__ = ["ClosedUser", "OpenUser", "Requests", "UnloadedUser", "subclass"]
+__all__ = ["ClosedUser", "OpenUser", "UnloadedUser", "subclass"]
 
 UNLOADED_PAUSE_S = 0.02
 
 _under_way: ContextVar[dict[str, int] | None] = ContextVar("stamps of the HttpUser's request under way", default=None)
-
-
-class Requests:
-    """The requests of this process: how many have begun, which are under way, and whether no more should begin.
-
-    ``under_way`` maps a request's number to its intended and actual start, the user whose it is and the greenlet that
-    waits for it.
-    """
-
-    def __init__(self) -> None:
-        self.begun = 0
-        self.in_flight_ns = 0
-        """Time that ended requests were under way, the integral of how many were."""
-        self.closing = False
-        self.log: Any = None
-        """What records them, where a client can tell it directly: a ``RequestLog`` while the load goes on."""
-        self.under_way: dict[int, tuple[int, int, object, Any]] = {}
-        self._numbers = itertools.count(1)
-
-    def begin(self, intended_ns: int, started_ns: int, user: object) -> int:
-        """A request begins; its number goes with it in Locust's request context."""
-        self.begun += 1
-        number = next(self._numbers)
-        self.under_way[number] = (intended_ns, started_ns, user, getcurrent())
-        return number
-
-    def end(self, number: int | None, took_ns: int) -> bool:
-        """It ended; one without a number was never seen to begin, and took as long as it says. False: it was over."""
-        if number is None:
-            self.begun += 1
-            self.in_flight_ns += took_ns
-            return True
-        stamps = self.under_way.pop(number, None)
-        if stamps is not None:
-            self.in_flight_ns += time.monotonic_ns() - stamps[1]
-        return stamps is not None
-
-    def forget(self, user: object) -> None:
-        """A user's code raised, here, in the middle of a request: it will not be heard of again, the exception will.
-
-        Those that other greenlets of the user's wait for go on, but for one that has ended with the exception.
-        """
-        here = getcurrent()
-        for number, (_, _, whose, waiting) in list(self.under_way.items()):
-            if whose is user and (waiting is here or waiting.dead):
-                del self.under_way[number]
-                self.begun -= 1
 
 
 class _Timed:
@@ -101,21 +57,27 @@ class _Timed:
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)  # type: ignore[call-arg]
         client = getattr(self, "client", None)
+        if isinstance(client, HttpSession | FastHttpSession):
+            request = client.request
+
+            def stamped(*args: Any, **kwargs: Any) -> Any:
+                stamps = self._stamps()
+                token = _under_way.set(stamps)
+                try:
+                    return request(*args, **kwargs)
+                finally:
+                    _under_way.reset(token)
+                    self.requests.answered(stamps["request"])
+
+            client.request = stamped  # type: ignore[method-assign]
         if client is not None and hasattr(client, "send") and hasattr(client, "verify"):  # a requests.Session
-            send, request, timeout_s = client.send, client.request, self.timeout_s
+            send, timeout_s = client.send, self.timeout_s
 
             def timed(prepared: Any, **kwargs: Any) -> Any:
                 kwargs["timeout"] = timeout_s if kwargs.get("timeout") is None else kwargs["timeout"]
                 return send(prepared, **kwargs)
 
-            def stamped(*args: Any, **kwargs: Any) -> Any:
-                token = _under_way.set(self._stamps())
-                try:
-                    return request(*args, **kwargs)
-                finally:
-                    _under_way.reset(token)
-
-            client.send, client.request = timed, stamped
+            client.send = timed
             client.verify = self.tls_verify and os.environ.get("SSL_CERT_FILE", True)  # as every other client here
 
     def context(self) -> dict[str, Any]:

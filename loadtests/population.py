@@ -16,7 +16,8 @@ from loadtests.duration import NS_PER_S
 from loadtests.errors import ScenarioError
 from loadtests.feed import read_feeds
 from loadtests.job import Job
-from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, subclass
+from loadtests.locustrequests import Requests
+from loadtests.locustuser import ClosedUser, OpenUser, UnloadedUser, subclass
 from loadtests.plan import OpenModel
 
 __all__ = ["environment_of", "populate", "unloaded_classes", "user_classes"]

@@ -11,8 +11,8 @@ from loadtests.answersample import AnswerSample
 from loadtests.asked import Asked
 from loadtests.httpresponse import Response
 from loadtests.job import Job
+from loadtests.locustrequests import Requests
 from loadtests.locuststatistics import LocustStatistics
-from loadtests.locustuser import Requests
 from loadtests.proberequest import GetSample
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
@@ -110,8 +110,9 @@ class RequestLog:
         if context and "started_ns" in context:
             if isinstance(response, Response):
                 return  # it was recorded as it ended
-            self._requests.end(context["request"], elapsed_ns)
             intended_ns, started_ns = context["intended_ns"], context["started_ns"]
+            number = context["request"]
+            self._requests.end(number, self._requests.answered_ns(number) - started_ns)
         else:  # fired by an author's own client: it began when it says it did
             started_ns = intended_ns = time.monotonic_ns() - elapsed_ns
             self._requests.end(None, elapsed_ns)
@@ -132,12 +133,12 @@ class RequestLog:
     def answered(self, response: Response, asked: Asked, error: Exception | None) -> None:
         """A request of a ``LoadUser`` ended; Locust's own statistics hear of it once a second."""
         method, name, context = asked.method, asked.name, asked.context
-        if not self._requests.end(context["request"], response.ended_ns - response.started_ns):
+        intended_ns, started_ns, ended_ns = context["intended_ns"], context["started_ns"], response.ended_ns
+        if not self._requests.end(context["request"], ended_ns - started_ns):
             return  # it was given up
         if not self.heard_by_others:  # else they hear of it with them
             took_ms = (response.ended_ns - response.started_ns) / 1e6
             self._statistics.add(method, name, took_ms, response.size_bytes, error)
-        intended_ns, started_ns, ended_ns = context["intended_ns"], context["started_ns"], response.ended_ns
         size_bytes, status = response.size_bytes, response.status_code
         self._answers.file(method, name, intended_ns, started_ns, ended_ns, size_bytes, error, status, response)
 

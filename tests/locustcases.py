@@ -32,7 +32,7 @@ from requests import ConnectionError as NoConnection
 from requests import Response
 from requests.adapters import BaseAdapter
 
-from loadtests import locustload, locuststatistics, locustuser
+from loadtests import locustload, locustrequests, locuststatistics, locustuser
 from loadtests.answersample import AnswerSample
 from loadtests.arrival import ArrivalLine
 from loadtests.dispatcher import Dispatcher
@@ -42,8 +42,9 @@ from loadtests.interval import Interval
 from loadtests.job import Job
 from loadtests.loaduser import LoadUser
 from loadtests.locustload import LocustLoad
+from loadtests.locustrequests import Requests
 from loadtests.locuststatistics import LocustStatistics
-from loadtests.locustuser import ClosedUser, OpenUser, Requests, UnloadedUser, subclass
+from loadtests.locustuser import ClosedUser, OpenUser, UnloadedUser, subclass
 from loadtests.offering import Offering
 from loadtests.population import environment_of, populate, user_classes
 from loadtests.promises import Promises
@@ -101,7 +102,7 @@ def clocked():
     """Return a fresh clock, put under the module."""
     clock = Clock()
     clock.now = 1000 * S
-    locustuser.time = locustuser.gevent = clock
+    locustuser.time = locustuser.gevent = locustrequests.time = clock
     return clock
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from loadtests import loaduser
 from loadtests.interval import Interval
 from loadtests.job import Job
-from loadtests.locustuser import ClosedUser, Requests, subclass
+from loadtests.locustrequests import Requests
+from loadtests.locustuser import ClosedUser, subclass
 from loadtests.requestlog import RequestLog
-from tests import httpcases, loadusercases, redirectcases
+from tests import httpcases, loadusercases, locustclientcases, redirectcases
 from tests.caserun import cases_of, run_all
 from tests.conformance import rows_of
 from tests.recorded import METHODS, TIMEOUT_S, Recorded, compute, scenario_of
@@ -90,9 +91,18 @@ class FastHttpUser(LoadUser):
     author = locust.FastHttpUser
 
 
+class HttpUser(LoadUser):
+    """And its other one."""
+
+    author = locust.HttpUser
+
+
 if __name__ == "__main__":
     run_all(
         rows_of(LoadUser, FastHttpUser)
         | cases_of(httpcases, redirectcases, client=LoadUser)
         | cases_of(loadusercases, client=LoadUser)
+        | cases_of(locustclientcases, client=LoadUser)
+        | cases_of(locustclientcases, client=FastHttpUser)
+        | cases_of(locustclientcases, client=HttpUser)
     )
