@@ -83,6 +83,8 @@ class HttpClient(HttpCalls[Answer]):
         self._written_for: dict[str, str] = {}
         self._split: Memo[str, SplitResult] = Memo(MOST_KEPT)
         self._idle: dict[tuple[str, str], list[Any]] = {}
+        self.closed = False
+        """Whether connections are no longer kept for another request."""
 
     @contextmanager
     def rename_request(self, name: str) -> Iterator[None]:
@@ -240,7 +242,8 @@ class HttpClient(HttpCalls[Answer]):
         return _tls_context(self._verify, self._cert) if parts.scheme == "https" else None
 
     def close(self) -> None:
-        """Close every connection that is idle."""
+        """Close every connection that is idle, and each of the others when it has its answer."""
+        self.closed = True
         for idle in self._idle.values():
             while idle:
                 idle.pop().close()

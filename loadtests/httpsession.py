@@ -52,7 +52,9 @@ class HttpSession(HttpClient[Response]):
                 if connection is None:
                     connection = self._connect(written.parts, asked.deadline_s)
                 reply = connection.exchange(written.request.method, written.wire, asked.deadline_s)
-                if reply.reusable and not connection.closed:
+                if self.closed:
+                    connection.close()
+                elif reply.reusable and not connection.closed:
                     idle.append(connection)
                 response = self.answered(asked, reply, connection.ended_ns)
                 if response is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from gevent import Greenlet
+from gevent.pool import Group
 from locust import User
 from locust.exception import StopTest
 
@@ -47,6 +49,12 @@ class LoadUser(User):
             cert=self.cert,
             max_redirects=self.max_redirects,
         )
+
+    def start(self, group: Group) -> Greenlet:
+        """As Locust says; whichever way it leaves, its connections go with it."""
+        greenlet = super().start(group)
+        greenlet.rawlink(lambda _: self.client.close())
+        return greenlet
 
     def _begin(self, asked: Asked) -> None:
         asked.context = {**asked.context, **self.context()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import gevent
+from gevent.pool import Group
 from locust.env import Environment
 
 from loadtests.answersample import AnswerSample
@@ -51,7 +51,7 @@ class UnloadedPass:
         environment.events.user_error.add_listener(self._on_user_error)
         for cls in classes:
             user: Any = cls(environment)
-            trying = gevent.spawn(user.run)
+            trying = user.start(Group())
             trying.join(timeout=self._job.unloaded_s / len(classes))
             user.leaving = True
             trying.join(timeout=self._job.scenario.load.timeout / NS_PER_S)

@@ -17,7 +17,7 @@ class Listening:
     """Serves each connection in a thread, until it is stopped."""
 
     def __init__(self, host="127.0.0.1"):
-        self.connections = 0
+        self.connections = self.open = 0
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, 0), family=family)
         self.port = self._listener.getsockname()[1]
@@ -30,11 +30,15 @@ class Listening:
                 sock, _ = self._listener.accept()
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.connections += 1
+                self.open += 1
                 threading.Thread(target=self._hold, args=(sock,), daemon=True).start()
 
     def _hold(self, sock):
-        with contextlib.suppress(OSError, EOFError), sock:
-            self.serve(sock, Heard(sock))
+        try:
+            with contextlib.suppress(OSError, EOFError), sock:
+                self.serve(sock, Heard(sock))
+        finally:
+            self.open -= 1
 
     def stop(self):
         """Take no more connections."""

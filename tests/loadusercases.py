@@ -7,9 +7,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import gevent
+from gevent.event import Event
+from gevent.pool import Group
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from locust.env import Environment
+from locust.exception import StopUser
 
 from loadtests.job import Job
 from loadtests.locustload import LocustLoad
@@ -79,6 +82,56 @@ def case_locusts_own_figures(client):
     assert user.told() == {"GET /a": {"ok": 2}, "GET /to/{id}/x": {"http 404": 1}}
     total = user.environment.stats.total
     assert (total.num_requests, total.num_failures) == (3, 1)
+    shop.stop()
+
+
+def case_a_user_that_leaves(client):
+    """Closes its idle connections however it leaves: killed, in the middle of its task, or by its own code."""
+    for leave in ("killed", "let go", "by itself"):
+        shop, answered = Shop(), Event()
+        user = client(shop.url).user
+
+        def act(user, leave=leave, answered=answered):
+            user.client.get("/a")
+            answered.set()
+            if leave == "by itself":
+                raise StopUser
+            gevent.sleep(0.05)
+            assert user.client.get("/b").ok, "what its task still asks is answered"
+
+        user.tasks = [act]
+        going = user.start(Group())
+        answered.wait()
+        assert shop.open == 1
+        if leave != "by itself":
+            user.stop(force=leave == "killed")
+        going.join(timeout=5)
+        gevent.sleep(0.05)
+        assert [target for _, target, _ in shop.heads] == (["/a", "/b"] if leave == "let go" else ["/a"])
+        assert (shop.connections, shop.open) == (1, 0), leave
+        shop.stop()
+
+
+def case_a_user_that_leaves_while_another_greenlet_of_it_waits(client):
+    """Its request ends as it would have; its connection is not kept after that."""
+    shop = Shop()
+    answer = shop.answer
+    shop.answer = lambda target, body: (gevent.sleep(0.1), answer(target, body))[1]
+    user = client(shop.url).user
+    waiting = []
+
+    def act(user):
+        waiting.append(gevent.spawn(user.client.get, "/slow"))
+        gevent.sleep(0.02)
+        raise StopUser
+
+    user.tasks = [act]
+    user.start(Group()).join(timeout=5)
+    gevent.sleep(0.01)
+    assert shop.open == 1
+    assert waiting[0].get(timeout=5).ok
+    gevent.sleep(0.05)
+    assert shop.open == 0
     shop.stop()
 
 
