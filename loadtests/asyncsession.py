@@ -54,7 +54,7 @@ class AsyncSession(HttpClient[Coroutine[Any, Any, Response]]):
                     idle.append(connection)
                 response = self.answered(asked, reply, connection.ended_ns)
                 if response is not None:
-                    return response
+                    break
         except (OSError, BadAnswerError, TruncatedError) as problem:
             return self.failed(asked, problem, connection.ended_ns if connection else 0)
         except asyncio.CancelledError:
@@ -63,6 +63,7 @@ class AsyncSession(HttpClient[Coroutine[Any, Any, Response]]):
             if not self._over():
                 self.cut_short(asked, OSError("cancelled by the member's own code"))
             raise
+        return self.concluded(asked, response)
 
     async def _open(self, asked: Asked) -> AsyncConnection:
         parts = asked.written.parts

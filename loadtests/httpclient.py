@@ -83,8 +83,7 @@ class HttpClient(HttpCalls[Answer]):
         self._written_for: dict[str, str] = {}
         self._split: Memo[str, SplitResult] = Memo(MOST_KEPT)
         self._idle: dict[tuple[str, str], list[Any]] = {}
-        self.closed = False
-        """Whether connections are no longer kept for another request."""
+        self.closed = False  # connections are kept for other requests
 
     @contextmanager
     def rename_request(self, name: str) -> Iterator[None]:
@@ -158,7 +157,7 @@ class HttpClient(HttpCalls[Answer]):
         return written
 
     def answered(self, asked: Asked, reply: Reply, ended_ns: int) -> Response | None:
-        """The reply to what was sent had come at ``ended_ns``; None when there is something else to send first.
+        """The reply had come at ``ended_ns``: what is to be concluded; None when there is more to send first.
 
         Raises:
             BadAnswerError: when it leads nowhere, or on for ever.
@@ -174,20 +173,21 @@ class HttpClient(HttpCalls[Answer]):
                 raise BadAnswerError(f"redirected more than {self._max_redirects} times")
             asked.written = self._write_redirected(request, reply.status, target)
             return None
-        return self._concluded(asked, self.response_class(request, reply, None, asked.started_ns, ended_ns))
+        return self.response_class(request, reply, None, asked.started_ns, ended_ns)
 
     def failed(self, asked: Asked, problem: Exception, ended_ns: int = 0) -> Response:
         """It went wrong, at ``ended_ns`` where that is known: what is of a reply before this one is not."""
         if ended_ns < asked.started_ns:
             ended_ns = time.monotonic_ns()
         request = asked.written.request
-        return self._concluded(asked, self.response_class(request, None, problem, asked.started_ns, ended_ns))
+        return self.concluded(asked, self.response_class(request, None, problem, asked.started_ns, ended_ns))
 
     def cut_short(self, asked: Asked, problem: Exception) -> None:
         """As :meth:`failed`, where no code will hear of it that could say what it was."""
         self.failed(asked, problem).conclude(problem)
 
-    def _concluded(self, asked: Asked, response: Response) -> Response:
+    def concluded(self, asked: Asked, response: Response) -> Response:
+        """Report it, or leave that to a with-block. What this raises is a listener's own, and no failure of it."""
         if asked.past:
             response.history = asked.past
         if asked.caught:

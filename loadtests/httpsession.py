@@ -58,7 +58,7 @@ class HttpSession(HttpClient[Response]):
                     idle.append(connection)
                 response = self.answered(asked, reply, connection.ended_ns)
                 if response is not None:
-                    return response
+                    break
         except (OSError, BadAnswerError, TruncatedError) as problem:
             return self.failed(asked, problem, connection.ended_ns if connection else 0)
         except gevent.GreenletExit:
@@ -67,6 +67,7 @@ class HttpSession(HttpClient[Response]):
         except BaseException:
             self.cut_short(asked, OSError("cancelled by the user's own code"))
             raise
+        return self.concluded(asked, response)
 
     def _connect(self, parts: SplitResult, deadline_s: float) -> Connection:
         tls = self.tls(parts)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import gevent
+import pytest
 from gevent.event import Event
 from gevent.pool import Group
 from hypothesis import HealthCheck, given, settings
@@ -71,6 +72,27 @@ def case_others_who_listen(client):
     assert event["context"]["mine"] == 1
     assert user.told() == {"GET A": {"ok": 1}}
     shop.stop()
+
+
+def case_a_listener_that_stops_its_user(client):
+    """It hears of each request once, be it answered or failed, and what it raises comes out of the call."""
+    for path, kind in (("/a", "ok"), ("/to/404/x", "http 404"), (None, "connection refused")):
+        shop, heard = Shop(), []
+        user = client(shop.url)
+
+        def listen(name, exception, heard=heard, **_):
+            heard.append((name, exception is not None))
+            raise StopUser
+
+        user.environment.events.request.add_listener(listen)
+        if path is None:
+            shop.stop()
+        with pytest.raises(StopUser):
+            user.get(path or "/a", name="A")
+        assert heard == [("A", kind != "ok")]
+        assert user.told() == {"GET A": {kind: 1}}
+        assert user.accounts() == (1, 0)
+        shop.stop()
 
 
 def case_locusts_own_figures(client):
