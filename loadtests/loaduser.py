@@ -13,6 +13,7 @@ from locust.exception import StopTest
 from loadtests.asked import Asked
 from loadtests.httpresponse import Response
 from loadtests.httpsession import HttpSession
+from loadtests.locustrequests import stamps_of
 
 __all__ = ["LoadUser"]
 
@@ -57,12 +58,12 @@ class LoadUser(User):
         return greenlet
 
     def _begin(self, asked: Asked) -> None:
-        asked.context = {**asked.context, **self.context()}
+        asked.context = {**self.context(), **asked.context}
 
     def _report(self, response: Response, asked: Asked, error: Exception | None) -> None:
         log = getattr(getattr(self, "requests", None), "log", None)
-        if log is not None and "started_ns" in asked.context:
-            log.answered(response, asked, error)
+        if log is not None and (stamps := stamps_of(asked.context)):
+            log.answered(response, asked, error, stamps)
             if not log.heard_by_others:
                 return
         self.environment.events.request.fire(**request_event(response, asked, error))

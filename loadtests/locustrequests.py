@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import itertools
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from gevent import getcurrent
 
-__all__ = ["Requests"]
+__all__ = ["STAMPS", "Requests", "Stamps", "stamps_of"]
+
+STAMPS = "loadtests"
+"""What they go by in Locust's request context, all under one name: the others are the author's."""
+
+
+class Stamps(NamedTuple):
+    """Of a request that has begun."""
+
+    intended_ns: int
+    started_ns: int
+    number: int
+    """Its own, in this process."""
+
+
+def stamps_of(context: Mapping[str, Any] | None) -> Stamps | None:
+    """Those in a request's context; None where it is of an author's own client, that knows of none."""
+    stamps = context.get(STAMPS) if context else None
+    return stamps if isinstance(stamps, Stamps) else None
 
 
 class Requests:

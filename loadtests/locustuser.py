@@ -29,7 +29,7 @@ from loadtests.duration import NS_PER_S
 from loadtests.errors import ScenarioError
 from loadtests.feed import Feed
 from loadtests.foreign import require_ours
-from loadtests.locustrequests import Requests
+from loadtests.locustrequests import STAMPS, Requests, Stamps
 
 # A request is sent once. The library would send an idempotent one again, unseen, when its connection is reset: the
 # target would get more load than is recorded, and its failures would vanish. A kept-alive connection that the server
@@ -40,7 +40,7 @@ __all__ = ["ClosedUser", "OpenUser", "UnloadedUser", "subclass"]
 
 UNLOADED_PAUSE_S = 0.02
 
-_under_way: ContextVar[dict[str, int] | None] = ContextVar("stamps of the HttpUser's request under way", default=None)
+_under_way: ContextVar[Stamps | None] = ContextVar("stamps of the HttpUser's request under way", default=None)
 
 
 class _Timed:
@@ -67,7 +67,7 @@ class _Timed:
                     return request(*args, **kwargs)
                 finally:
                     _under_way.reset(token)
-                    self.requests.answered(stamps["request"])
+                    self.requests.answered(stamps.number)
 
             client.request = stamped  # type: ignore[method-assign]
         if client is not None and hasattr(client, "send") and hasattr(client, "verify"):  # a requests.Session
@@ -83,13 +83,13 @@ class _Timed:
     def context(self) -> dict[str, Any]:
         """Stamps for the request that begins now; its clock starts when it was meant to begin."""
         given = super().context()  # type: ignore[misc]
-        return {**given, **(_under_way.get() or self._stamps())}
+        return {**given, STAMPS: _under_way.get() or self._stamps()}
 
-    def _stamps(self) -> dict[str, int]:
+    def _stamps(self) -> Stamps:
         now = time.monotonic_ns()
         intended, self._intended_ns = self._intended_ns, None
         intended = now if intended is None else min(intended, now)
-        return {"intended_ns": intended, "started_ns": now, "request": self.requests.begin(intended, now, self)}
+        return Stamps(intended, now, self.requests.begin(intended, now, self))
 
     def think(self, seconds: float) -> None:
         """Pause inside a task; the next request is intended at the pause's end, however late the pause returns."""

@@ -11,7 +11,7 @@ from loadtests.answersample import AnswerSample
 from loadtests.asked import Asked
 from loadtests.httpresponse import Response
 from loadtests.job import Job
-from loadtests.locustrequests import Requests
+from loadtests.locustrequests import Requests, Stamps, stamps_of
 from loadtests.locuststatistics import LocustStatistics
 from loadtests.proberequest import GetSample
 from loadtests.recorder import Recorder
@@ -107,11 +107,10 @@ class RequestLog:
         **_: Any,
     ) -> None:
         elapsed_ns = round(response_time * 1e6)
-        if context and "started_ns" in context:
+        if stamps := stamps_of(context):
             if isinstance(response, Response):
                 return  # it was recorded as it ended
-            intended_ns, started_ns = context["intended_ns"], context["started_ns"]
-            number = context["request"]
+            intended_ns, started_ns, number = stamps
             self._requests.end(number, self._requests.answered_ns(number) - started_ns)
         else:  # fired by an author's own client: it began when it says it did
             started_ns = intended_ns = time.monotonic_ns() - elapsed_ns
@@ -130,11 +129,11 @@ class RequestLog:
             url,
         )
 
-    def answered(self, response: Response, asked: Asked, error: Exception | None) -> None:
+    def answered(self, response: Response, asked: Asked, error: Exception | None, stamps: Stamps) -> None:
         """A request of a ``LoadUser`` ended; Locust's own statistics hear of it once a second."""
-        method, name, context = asked.method, asked.name, asked.context
-        intended_ns, started_ns, ended_ns = context["intended_ns"], context["started_ns"], response.ended_ns
-        if not self._requests.end(context["request"], ended_ns - started_ns):
+        method, name, ended_ns = asked.method, asked.name, response.ended_ns
+        intended_ns, started_ns, number = stamps
+        if not self._requests.end(number, ended_ns - started_ns):
             return  # it was given up
         if not self.heard_by_others:  # else they hear of it with them
             took_ms = (response.ended_ns - response.started_ns) / 1e6

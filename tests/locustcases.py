@@ -42,7 +42,7 @@ from loadtests.interval import Interval
 from loadtests.job import Job
 from loadtests.loaduser import LoadUser
 from loadtests.locustload import LocustLoad
-from loadtests.locustrequests import Requests
+from loadtests.locustrequests import STAMPS, Requests
 from loadtests.locuststatistics import LocustStatistics
 from loadtests.locustuser import ClosedUser, OpenUser, UnloadedUser, subclass
 from loadtests.offering import Offering
@@ -126,8 +126,7 @@ def closed_user(author=Author, **more):
 
 def stamps(user):
     """Return the stamps that a request would get now."""
-    context = user.context()
-    return context["intended_ns"], context["started_ns"]
+    return user.context()[STAMPS][:2]
 
 
 def said_of(kind, act):
@@ -219,15 +218,15 @@ def case_start_of_an_open_user():
     line.offer(clock.now - S)
     user.on_start()
     (login,) = user.started
-    assert (login["intended_ns"], login["started_ns"]) == (clock.now, clock.now)
+    assert login[STAMPS][:2] == (clock.now, clock.now)
     assert stamps(user) == (clock.now - S, clock.now)
 
 
 def case_context_keeps_what_the_author_put_there():
-    """The author's context goes with the stamps, which nobody overwrites."""
+    """The author's context goes beside the stamps, whatever its names."""
     clock = clocked()
     user, _ = open_user()
-    assert user.context() == {"tenant": "t1", "intended_ns": clock.now, "started_ns": clock.now, "request": 1}
+    assert user.context() == {"tenant": "t1", "started_ns": "never mind", STAMPS: (clock.now, clock.now, 1)}
 
 
 def case_closed_user_waits_as_its_author_says():
@@ -337,8 +336,8 @@ def case_http_user_is_stamped_before_it_sends():
     user.client.get("/")
     user.client.post("/", json={}, context={"mine": 1})
     (first, _), (second, _) = fired
-    assert first == {"intended_ns": begun - 20 * MS, "started_ns": begun, "request": 1}
-    assert second == {"intended_ns": begun + 50 * MS, "started_ns": begun + 50 * MS, "request": 2, "mine": 1}
+    assert first == {STAMPS: (begun - 20 * MS, begun, 1)}
+    assert second == {STAMPS: (begun + 50 * MS, begun + 50 * MS, 2), "mine": 1}
     assert (user.requests.begun, len(user.requests.under_way)) == (2, 2)  # ending them is the listener's
 
 
@@ -353,9 +352,9 @@ def case_http_user_that_fails_is_stamped_too():
     begun = clock.now
     user.client.get("/")
     ((context, exception),) = fired
-    assert context == {"intended_ns": begun, "started_ns": begun, "request": 1}
+    assert context == {STAMPS: (begun, begun, 1)}
     assert isinstance(exception, NoConnection)
-    assert user.context() == {"intended_ns": clock.now, "started_ns": clock.now, "request": 2}
+    assert user.context() == {STAMPS: (clock.now, clock.now, 2)}
 
 
 def case_http_users_requests_at_once():
@@ -369,7 +368,7 @@ def case_http_users_requests_at_once():
     user, _, _, fired = web_user(clock, ClosedUser, answer)
     begun = clock.now
     gevent.joinall([gevent.spawn(user.client.get, "/") for _ in range(3)], raise_error=True)
-    assert [context["started_ns"] for context, _ in fired] == [begun + k * 50 * MS for k in range(3)]
+    assert [context[STAMPS].started_ns for context, _ in fired] == [begun + k * 50 * MS for k in range(3)]
     assert user.requests.begun == 3
 
 
@@ -401,7 +400,7 @@ def case_fast_http_user_is_stamped():
     user.wait_time()
     user.client.get("/")
     ((context, exception),) = fired
-    assert context == {"intended_ns": clock.now - 9, "started_ns": clock.now, "request": 1}
+    assert context == {STAMPS: (clock.now - 9, clock.now, 1)}
     assert isinstance(exception, ConnectionRefusedError)
 
 

@@ -25,3 +25,33 @@ def case_a_request_is_under_way_until_it_is_answered(shop, user):
     user.get("/a")
     assert user.all().ok == 1
     assert 50_000_000 <= user.requests.in_flight_ns < 500_000_000
+
+
+@with_shop
+def case_a_context_of_the_author_s(shop, user):
+    """Goes to listeners, a call's own before the user's; by no name of its own does it reach the engine's stamps."""
+    heard = []
+    user.environment.events.request.add_listener(lambda context, **_: heard.append(context))
+    names = ("request", "intended_ns", "started_ns")
+    type(user.user).context = lambda self: {**super(type(self), self).context(), "tenant": 1}
+    for name in names:
+        user.get("/a", name="A", context={name: 7, "tenant": 2})
+        user.get("/b", name="B", context={name: "mine"})
+    assert [context[name] for name, context in zip(sorted(names * 2, key=names.index), heard, strict=True)] == [
+        *[7, "mine"] * 3
+    ]
+    assert [context["tenant"] for context in heard] == [2, 1] * 3
+    rows = {row.series: row for row in user.taken()}
+    assert {series: (row.count, row.ok) for series, row in rows.items()} == {"GET A": (3, 3), "GET B": (3, 3)}
+    assert max(row.service.max_us for row in rows.values()) < 1_000_000
+    assert user.accounts() == (6, 0)
+
+
+@with_shop
+def case_a_client_of_the_author_s_own(shop, user):
+    """Fires Locust's event with names of its own in the context: it is recorded as it says, once."""
+    user.environment.events.request.fire(
+        request_type="MQTT", name="told", response_time=1, response_length=0, context={"started_ns": 1, "request": 9}
+    )
+    assert sum(row.ok for row in user.taken()) == 1
+    assert user.accounts() == (1, 0)
