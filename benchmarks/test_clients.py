@@ -19,13 +19,17 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.request import Request, urlopen
 
+import psutil
 import pytest
 
+from benchmarks.truth.record import Record
 from loadtests.run import Run
-from tests.endtoend.harness import loadtests, null_server, summary
+from tests.endtoend.harness import listening, loadtests, null_server, summary
 
+T = TypeVar("T")
 USERS = """
 from locust import FastHttpUser, constant, task
 from loadtests.loaduser import LoadUser
@@ -36,7 +40,7 @@ class Lean(LoadUser):
 
     @task
     def page(self):
-        self.client.get("{path}", name="/page")
+        self.client.get("/page")
 
 
 class Fast(FastHttpUser):
@@ -44,7 +48,7 @@ class Fast(FastHttpUser):
 
     @task
     def page(self):
-        self.client.get("{path}", name="/page")
+        self.client.get("/page")
 """
 MEMBERS = """
 from loadtests.httpmember import HttpMember
@@ -52,55 +56,79 @@ from loadtests.httpmember import HttpMember
 
 class Member(HttpMember):
     async def act(self):
-        await self.http.get("{path}", name="/page")
+        await self.http.get("/page")
 """
 KINDS = {"FastHttpUser": "users.py:Fast", "LoadUser": "users.py:Lean", "member": "members.py:Member"}
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one kind of client, in the median second: requests, us of a core for each; and its service times."""
+    """Of one kind of client, in the median second: requests, and us of a core for each."""
 
     per_s: float
     us: float
-    service_ms: dict[str, float]
 
 
-def cost(folder: Path, kind: str, load: str, path: str = "/page", processes: int = 1) -> Cost:
-    """Let one kind of client ask for a path of the null server; of several processes, what all of them take."""
-    (folder / "users.py").write_text(USERS.format(path=path))
-    (folder / "members.py").write_text(MEMBERS.format(path=path))
-    driver = "members" if kind == "member" else "users"
-    scenario, out = folder / "cost.toml", folder / f"{kind}-{processes}-{abs(hash(load + path))}"
-    with null_server() as url:
-        scenario.write_text(
-            f"""name = "cost"
+def drive(folder: Path, kind: str, url: str, load: str, processes: int = 1) -> Run:
+    """Let one kind of client ask for a page."""
+    (folder / "users.py").write_text(USERS)
+    (folder / "members.py").write_text(MEMBERS)
+    scenario, out = folder / "cost.toml", folder / f"{kind}-{processes}-{abs(hash(load))}"
+    scenario.write_text(
+        f"""name = "cost"
 phases = [ {{ kind = "warm-up", duration = "3s" }}, {{ kind = "steady", duration = "8s" }} ]
 users = [ {{ class = "{KINDS[kind]}" }} ]
 [target]
 url = "{url}"
 max_rate = 5000
 [load]
-driver = "{driver}"
+driver = "{"members" if kind == "member" else "users"}"
 {load}
 [[objectives]]
 must = ["errors < 1%"]
 """
-        )
-        loadtests("run", scenario, "--out", out, *(("--processes", processes) if processes > 1 else ()))
-    run = Run(out)
+    )
+    loadtests("run", scenario, "--out", out, *(("--processes", processes) if processes > 1 else ()))
+    return Run(out)
+
+
+def cost(folder: Path, kind: str, load: str, processes: int = 1) -> Cost:
+    """What one kind of client takes against the null server; of several processes, what all of them take."""
+    with null_server() as url:
+        run = drive(folder, kind, url, load, processes)
     series = run.intervals["GET /page"]
     cpu: Counter[int] = Counter()
     for row in run.vitals:
-        if row["source"] != "master" and row["source"].endswith(".swarm") == (driver == "members"):
+        if row["source"] != "master" and row["source"].endswith(".swarm") == (kind == "member"):
             cpu[math.floor(row["at_s"]) - 1] += row["cpu_percent"]
     seconds = [s for s in run.header.steady_seconds() if s in cpu and s in series and series[s].completed]
     each_us = [cpu[s] * 1e4 / series[s].completed for s in seconds]
-    per_s = statistics.median(series[s].completed for s in seconds)
-    return Cost(per_s, statistics.median(each_us), summary(out)["series"]["GET /page"]["service_ms"])
+    return Cost(statistics.median(series[s].completed for s in seconds), statistics.median(each_us))
 
 
-def _beside(benchmark: Any, of: Callable[[str], Cost]) -> dict[str, Cost]:
+def added(folder: Path, kind: str) -> dict[str, float]:
+    """What one kind adds to a server that holds each request for 5 ms, quantile by quantile, in ms.
+
+    That is the service time in the steady state, less how long the server held what came meanwhile by its own record.
+    """
+    server = ["-m", "benchmarks.truth.servers.delay"]
+    with listening(lambda port: [*server, str(port), "5", "0"]) as (url, process):
+        psutil.Process(process.pid).cpu_affinity([max(os.sched_getaffinity(0))])
+        run = drive(folder, kind, url, 'rate = "1000/s"\narrivals = "constant"\nusers = 100')
+        asked = Request(f"{url}/record", headers={"User-Agent": "benchmark"})  # noqa: S310 -- our own address
+        with urlopen(asked, timeout=30) as answer:  # noqa: S310
+            told = json.load(answer)
+    seconds = run.header.steady_seconds()
+    begin_ns, end_ns = (run.header.t0_ns + second * 1_000_000_000 for second in (seconds[0], seconds[-1] + 1))
+    record, service_ms = (
+        Record.between(told, begin_ns, end_ns),
+        summary(run.directory)["series"]["GET /page"]["service_ms"],
+    )
+    held_ms = {f"p{p:g}": record.percentile_ms(p) for p in (50, 99, 99.9)}
+    return {name: service_ms[name] - ms for name, ms in held_ms.items() if ms is not None}
+
+
+def _beside(benchmark: Any, of: Callable[[str], T]) -> dict[str, T]:
     """The three of them, the member being what is benchmarked."""
     found = {"member": benchmark.pedantic(lambda: of("member"), rounds=1)}
     found |= {kind: of(kind) for kind in KINDS if kind != "member"} if benchmark.enabled else {}
@@ -166,9 +194,7 @@ def test_an_idle_member(benchmark: Any, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_added_time(benchmark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What each adds to a server that takes 5 ms, at 1,000/s from 100 users."""
-    load = 'rate = "1000/s"\narrivals = "constant"\nusers = 100'
-    found = _beside(benchmark, lambda kind: cost(tmp_path, kind, load, "/delay/5"))
+    found = _beside(benchmark, lambda kind: added(tmp_path, kind))
     with capsys.disabled():
         for kind, one in found.items():
-            added = ", ".join(f"{name} {one.service_ms[name] - 5:.2f}" for name in ("p50", "p99", "p99.9"))
-            print(f"\n{kind:>12} adds (ms) {added}", end="")
+            print(f"\n{kind:>12} adds (ms) {', '.join(f'{name} {ms:.2f}' for name, ms in one.items())}", end="")

@@ -32,19 +32,20 @@ def free_port() -> int:
 @contextmanager
 def server(name: str, *arguments: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """One of ``servers/*.py`` on loopback; yields its URL and process once it accepts connections."""
-    with _listening(lambda port: [str(SERVERS / f"{name}.py"), str(port), *arguments]) as found:
+    with listening(lambda port: [str(SERVERS / f"{name}.py"), str(port), *arguments]) as found:
         yield found
 
 
 @contextmanager
 def null_server() -> Iterator[str]:
     """The null server on loopback; yields its URL."""
-    with _listening(lambda port: ["-m", "loadtests.nullserver", "--port", str(port)]) as (url, _):
+    with listening(lambda port: ["-m", "loadtests.nullserver", "--port", str(port)]) as (url, _):
         yield url
 
 
 @contextmanager
-def _listening(command: Callable[[int], list[str]]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def listening(command: Callable[[int], list[str]]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """What Python makes of these arguments, given a port; yields URL and process once it accepts connections there."""
     port = free_port()
     process = subprocess.Popen([sys.executable, *command(port)], cwd=ROOT)
     try:
