@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from loadtests.answersample import AnswerSample
+from loadtests.asked import Asked
 from loadtests.exemplar import Exemplars
 from loadtests.interval import Interval
 from loadtests.outcome import classify
@@ -48,61 +50,44 @@ class AnswerLog:
         self._record = recorder.record
         self._redact = redact
         self._exemplars = Exemplars(recorder.t0_ns, redact)
-        self._names: dict[tuple[str, str], str] = {}
-        self._answered = 0
+        self._names: dict[str, dict[str, str]] = {}
+        self._named = 0
+        self._timed = itertools.cycle((*[False] * (EACH_TIMED - 1), True))
         self._events: list[dict[str, str]] = []
         self._sample = sample
         self._gets = gets
 
-    def file(
-        self,
-        method: str,
-        name: str,
-        intended_ns: int,
-        started_ns: int,
-        ended_ns: int,
-        size_bytes: int,
-        exception: BaseException | None,
-        status: int | None,
-        response: Any,
-        url: str | None = None,
-    ) -> None:
-        """One request: what was asked, when, and what came of it; ``url`` where the response does not say it."""
-        series = self._names.get((method, name)) or self._series(method, name)
-        response_ns = ended_ns - intended_ns
+    def file(self, asked: Asked, exception: BaseException | None, response: Any, url: str | None = None) -> None:
+        """One request that ended, and what came of it; ``url`` where the response does not say it."""
+        method, intended_ns, ended_ns = asked.method, asked.intended_ns, asked.ended_ns
+        try:
+            series = self._names[method][asked.name]
+        except KeyError:
+            series = self._series(method, asked.name)
         if exception is None:
-            self._record(series, intended_ns, started_ns, ended_ns, 0, size_bytes)
-            self._answered += 1
-            if not self._answered % EACH_TIMED:
+            self._record(series, intended_ns, asked.started_ns, ended_ns, 0, asked.size_bytes)
+            if next(self._timed):
                 self._ask_server_timing(series, intended_ns, response)
             if self._gets is not None:
                 self._gets.offer(series, method, url, response)
-            if response_ns > self._exemplars.slow_enough_ns:
-                self._keep(series, intended_ns, response_ns, ended_ns - started_ns, Outcome.OK, "", None, response)
+            if ended_ns - intended_ns > self._exemplars.slow_enough_ns:
+                self._keep(series, asked, Outcome.OK, "", None, response)
         else:
-            outcome, error = classify(exception, status)
+            outcome, error = classify(exception, asked.status_code)
             error = self._redact(error)
-            self._record(series, intended_ns, started_ns, ended_ns, outcome, size_bytes, error)
-            if self._exemplars.wants(series, response_ns, outcome, error):
-                took = response_ns, ended_ns - started_ns
-                self._keep(series, intended_ns, *took, outcome, error, exception, response)
+            self._record(series, intended_ns, asked.started_ns, ended_ns, outcome, asked.size_bytes, error)
+            if self._exemplars.wants(series, ended_ns - intended_ns, outcome, error):
+                self._keep(series, asked, outcome, error, exception, response)
         if self._sample is not None and getattr(response, "headers", None) is not None:
             self._sample.offer(series, intended_ns, method, url or getattr(response, "url", None), response)
 
     def _keep(
-        self,
-        series: str,
-        intended_ns: int,
-        response_ns: int,
-        service_ns: int,
-        outcome: Outcome,
-        error: str,
-        exception: BaseException | None,
-        response: Any,
+        self, series: str, asked: Asked, outcome: Outcome, error: str, exception: BaseException | None, response: Any
     ) -> None:
         detail, headers = "" if exception is None else f"{exception!r}", getattr(response, "headers", None)
         given = dict(headers.items()) if headers is not None and hasattr(headers, "items") else None
-        self._exemplars.keep(series, intended_ns, response_ns, service_ns, outcome, error, detail, given)
+        response_ns, service_ns = asked.ended_ns - asked.intended_ns, asked.ended_ns - asked.started_ns
+        self._exemplars.keep(series, asked.intended_ns, response_ns, service_ns, outcome, error, detail, given)
 
     def _ask_server_timing(self, series: str, intended_ns: int, response: Any) -> None:
         headers = getattr(response, "headers", None)
@@ -148,6 +133,7 @@ class AnswerLog:
     def _series(self, method: str, name: str) -> str:
         """The series of a request; few names, so each is made and redacted once."""
         series = self._redact(series_name(method, name))
-        if len(self._names) < MOST_NAMES:
-            self._names[method, name] = series
+        if self._named < MOST_NAMES:
+            self._named += 1
+            self._names.setdefault(method, {})[name] = series
         return series

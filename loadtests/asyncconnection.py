@@ -10,8 +10,8 @@ import time
 from typing import cast
 from weakref import WeakKeyDictionary
 
-from loadtests.connections import NEVER_S, Connections
-from loadtests.httpreply import Reply, ReplyReader, TruncatedError
+from loadtests.connections import LONG_IDLE_NS, NEVER_S, Connections
+from loadtests.httpreply import ReplyReader, TruncatedError
 
 __all__ = ["AsyncConnection"]
 
@@ -24,9 +24,11 @@ class AsyncConnection(asyncio.Protocol):
     def __init__(self) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._all = _of_loops.get(loop) or _of_loops.setdefault(loop, Connections(loop.call_later))
-        self._reader = ReplyReader()
-        self._waiting: asyncio.Future[Reply] | None = None
-        self.closed = False
+        self.reply = ReplyReader()
+        """Has the last one, until something is asked for again."""
+        self._waiting: asyncio.Future[None] = loop.create_future()
+        self._waiting.cancel()
+        self.closed = self._kept = False
         self.due_s = NEVER_S
         self.ended_ns = 0
         """When the last byte of the last reply was read, or its failure known."""
@@ -60,14 +62,14 @@ class AsyncConnection(asyncio.Protocol):
             raise TimeoutError("timed out while connecting") from None
         return protocol
 
-    def exchange(self, method: str, request: bytes, deadline_s: float) -> asyncio.Future[Reply]:
-        """Send a request; what is given back is its reply, awaited until that time of ``time.monotonic``.
+    def exchange(self, method: str, request: bytes, deadline_s: float) -> asyncio.Future[None]:
+        """Send a request; what is given back awaits its reply, until that time of ``time.monotonic``.
 
         It raises OSError when the connection breaks (``TimeoutError`` when there is no whole reply in time),
         BadAnswerError when what comes is no reply, and TruncatedError when the server closes before the whole of it
         came. Whoever stops waiting closes the connection.
         """
-        self._reader.expect(method)
+        self.reply.expect(method)
         self.due_s = deadline_s
         if deadline_s < self._all.next_s:
             self._all.look_at(deadline_s)
@@ -75,10 +77,16 @@ class AsyncConnection(asyncio.Protocol):
         self._transport.write(request)
         return waiting
 
-    def usable(self) -> bool:
-        """Whether it may carry another request: the kernel is asked, for the loop may not have come to it yet."""
-        if not self.closed and self._looked.poll(0):  # nothing was asked for, so it is the end, or junk
-            self.close()
+    def usable(self, now_ns: int) -> bool:
+        """Whether it may carry another request; the loop closes it as it sees its end.
+
+        The kernel is asked where the loop may not have come to that: after a long time, and once after the first
+        reply, since there are servers that close then, whatever they say.
+        """
+        if not (self._kept and now_ns - self.ended_ns < LONG_IDLE_NS) and not self.closed:
+            self._kept = True
+            if self._looked.poll(0):  # nothing was asked for, so it is the end, or junk
+                self.close()
         return not self.closed
 
     def close(self) -> None:
@@ -98,22 +106,20 @@ class AsyncConnection(asyncio.Protocol):
         """Called by the loop."""
         self.ended_ns = time.monotonic_ns()
         try:
-            reply = self._reader.feed(data)
+            if self.reply.feed(data):
+                self._settle()
         except Exception as error:
             self._broken(error)
-            return
-        if reply is not None:
-            self._settle(reply)
 
     def eof_received(self) -> None:
         """Called by the loop: a body without a length ends here."""
         self.ended_ns = time.monotonic_ns()
         try:
-            reply = self._reader.finish()
+            self.reply.finish()
         except TruncatedError as error:
             self._broken(error)
         else:
-            self._settle(reply)
+            self._settle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the loop."""
@@ -125,19 +131,19 @@ class AsyncConnection(asyncio.Protocol):
         """Its reply is awaited no longer."""
         self._broken(TimeoutError("timed out"))
 
-    def _settle(self, reply: Reply) -> None:
-        waiting, self._waiting, self.due_s = self._waiting, None, NEVER_S
-        if not reply.reusable:
+    def _settle(self) -> None:
+        self.due_s = NEVER_S
+        if not self.reply.reusable:
             self.close()
-        if waiting is not None and not waiting.done():
-            waiting.set_result(reply)
+        if not self._waiting.done():
+            self._waiting.set_result(None)
 
     def _broken(self, error: Exception) -> None:
-        waiting, self._waiting, self.due_s = self._waiting, None, NEVER_S
+        self.due_s = NEVER_S
         self.close()
-        if waiting is not None and not waiting.done():
+        if not self._waiting.done():
             self.ended_ns = time.monotonic_ns()
-            waiting.set_exception(error)
+            self._waiting.set_exception(error)
 
 
 async def _connected(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket.socket:

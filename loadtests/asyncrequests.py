@@ -7,7 +7,6 @@ from typing import ClassVar, Protocol
 
 from loadtests.answerlog import AnswerLog
 from loadtests.answersample import AnswerSample
-from loadtests.asked import Asked
 from loadtests.asyncsession import AsyncSession
 from loadtests.duration import NS_PER_S
 from loadtests.httpresponse import Response
@@ -43,7 +42,7 @@ class AsyncRequests:
         self.begun = 0
         self.over = False
         """Whether the run is: what is cancelled from then on was under way at its end."""
-        self.under_way: dict[Asked, Asking] = {}
+        self.under_way: dict[Response, Asking] = {}
         """And whose each is."""
         self.in_flight_ns = 0
         """For how long those that ended were under way, all together."""
@@ -93,7 +92,7 @@ class _Account:
     def __init__(self, requests: AsyncRequests, asking: Asking) -> None:
         self._requests, self._asking = requests, asking
 
-    def begin(self, asked: Asked) -> None:
+    def begin(self, asked: Response) -> None:
         """A request begins; perhaps it was meant to before."""
         requests, asking = self._requests, self._asking
         requests.begun += 1
@@ -102,12 +101,9 @@ class _Account:
         if intended_ns is not None:
             asked.intended_ns, asking.intended_ns = min(intended_ns, asked.started_ns), None
 
-    def ended(self, response: Response, asked: Asked, error: Exception | None) -> None:
+    def ended(self, asked: Response, error: Exception | None) -> None:
         """It has, unless it was given up before."""
-        requests, started_ns, ended_ns = self._requests, asked.started_ns, response.ended_ns
+        requests = self._requests
         if requests.under_way.pop(asked, None) is not None:
-            requests.in_flight_ns += ended_ns - started_ns
-            size_bytes, status = response.size_bytes, response.status_code
-            requests.answers.file(
-                asked.method, asked.name, asked.intended_ns, started_ns, ended_ns, size_bytes, error, status, response
-            )
+            requests.in_flight_ns += asked.ended_ns - asked.started_ns
+            requests.answers.file(asked, error, asked)

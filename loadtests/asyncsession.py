@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from loadtests.asked import Asked
 from loadtests.asyncconnection import AsyncConnection
 from loadtests.httpclient import HttpClient
 from loadtests.httpreply import BadAnswerError, TruncatedError
@@ -45,27 +44,28 @@ class AsyncSession(HttpClient[Coroutine[Any, Any, Response]]):
                 written = asked.written
                 idle = written.idle
                 connection = idle.pop() if idle else None
-                while connection is not None and not connection.usable():
+                while connection is not None and not connection.usable(asked.started_ns):
                     connection = idle.pop() if idle else None
                 if connection is None:
                     connection = await self._open(asked)
-                reply = await connection.exchange(written.request.method, written.wire, asked.deadline_s)
-                if reply.reusable and not connection.closed:
+                await connection.exchange(written.method, written.wire, asked.deadline_s)
+                if not connection.closed:
                     idle.append(connection)
-                response = self.answered(asked, reply, connection.ended_ns)
-                if response is not None:
+                if self.answered(asked, connection.reply, connection.ended_ns):
                     break
         except (OSError, BadAnswerError, TruncatedError) as problem:
-            return self.failed(asked, problem, connection.ended_ns if connection else 0)
+            self.failed(asked, problem, connection.ended_ns if connection else 0)
+            return asked
         except asyncio.CancelledError:
             if connection is not None:
                 connection.close()
             if not self._over():
                 self.cut_short(asked, OSError("cancelled by the member's own code"))
             raise
-        return self.concluded(asked, response)
+        self.concluded(asked)
+        return asked
 
-    async def _open(self, asked: Asked) -> AsyncConnection:
+    async def _open(self, asked: Response) -> AsyncConnection:
         parts = asked.written.parts
         tls, left_s = self.tls(parts), max(0.001, asked.deadline_s - time.monotonic())
         return await AsyncConnection.open(str(parts.hostname), parts.port or (443 if tls else 80), tls, left_s)

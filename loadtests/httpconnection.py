@@ -10,15 +10,15 @@ import _socket
 import ssl
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import gevent
 from gevent import monkey
 from gevent import socket as gsocket
 
-from loadtests.connections import NEVER_S, Connections
-from loadtests.httpreply import Reply, ReplyReader
+from loadtests.connections import LONG_IDLE_NS, NEVER_S, Connections
+from loadtests.httpreply import ReplyReader
 from loadtests.tlsbytes import TlsBytes
 
 __all__ = ["Connection"]
@@ -60,12 +60,12 @@ class Connection:
         self._socket.setblocking(False)
         self._hub = hub = gevent.get_hub()
         self._all = _of_hubs.get(hub) or _of_hubs.setdefault(hub, Connections(_Later))
-        self._reader = ReplyReader()
-        self._reply: Reply | None = None
+        self.reply = ReplyReader()
+        """Has the last one, until something is asked for again."""
         self._failure: Exception | None = None
         self._settled = True
         self._waiting: Any = None
-        self.closed = False
+        self.closed = self._kept = False
         self.due_s = NEVER_S
         self.ended_ns = 0
         """When the last byte of the last reply was read, or its failure known."""
@@ -75,7 +75,7 @@ class Connection:
         self._looked = _poll()
         self._looked.register(self._socket.fileno(), _POLLIN)
 
-    def exchange(self, method: str, request: bytes, deadline_s: float) -> Reply:
+    def exchange(self, method: str, request: bytes, deadline_s: float) -> None:
         """Send a request and wait for its reply until that time of ``time.monotonic``.
 
         Raises:
@@ -84,8 +84,8 @@ class Connection:
             TruncatedError: when the server closes before the whole of it came.
 
         """
-        self._reader.expect(method)
-        self._reply, self._failure, self._settled = None, None, False
+        self.reply.expect(method)
+        self._failure, self._settled = None, False
         self.due_s = deadline_s
         if deadline_s < self._all.next_s:
             self._all.look_at(deadline_s)
@@ -104,15 +104,19 @@ class Connection:
         if self._failure is not None:
             self.close()
             raise self._failure
-        reply = cast(Reply, self._reply)
-        if not (reply.reusable and sent):
+        if not (self.reply.reusable and sent):
             self.close()
-        return reply
 
-    def usable(self) -> bool:
-        """Whether it may carry another request: the kernel is asked, for the loop may not have come to it yet."""
-        if not self.closed and self._looked.poll(0):
-            self._on_readable()
+    def usable(self, now_ns: int) -> bool:
+        """Whether it may carry another request; the loop closes it as it sees its end.
+
+        The kernel is asked where the loop may not have come to that: after a long time, and once after the first
+        reply, since there are servers that close then, whatever they say.
+        """
+        if not (self._kept and now_ns - self.ended_ns < LONG_IDLE_NS) and not self.closed:
+            self._kept = True
+            if self._looked.poll(0):
+                self._on_readable()
         return not self.closed
 
     def close(self) -> None:
@@ -156,16 +160,16 @@ class Connection:
         if self._waiting is not None:
             self._waiting.switch()
 
-    def _settle(self, reply: Reply | None, failure: Exception | None) -> None:
+    def _settle(self, failure: Exception | None) -> None:
         """The exchange is over; its greenlet goes on when all that is there to read was read."""
-        self._reply, self._failure, self._settled = reply, failure, True
+        self._failure, self._settled = failure, True
         self._hub.loop.run_callback(self._wake)
 
     def time_up(self) -> None:
         """Its reply is awaited no longer."""
         if not self._settled:
             self.ended_ns = time.monotonic_ns()
-            self._settle(None, TimeoutError("timed out"))
+            self._settle(TimeoutError("timed out"))
 
     def _on_readable(self) -> None:
         """Runs in the loop: no exception may leave it."""
@@ -180,17 +184,16 @@ class Connection:
         try:
             if data and self._tls:
                 data = self._tls.decrypt(data)
-            if data:
-                reply = self._reader.feed(data)
-            elif data is None:
+            if data is None:
                 return
-            else:
-                reply = self._reader.finish()
+            if not data:
+                self.reply.finish()
+            elif not self.reply.feed(data):
+                return
         except Exception as error:
             self._broken(error)
-            return
-        if reply is not None:
-            self._settle(reply, None)
+        else:
+            self._settle(None)
 
     def _broken(self, error: Exception) -> None:
         if self._settled:
@@ -198,7 +201,7 @@ class Connection:
         else:
             self._readable.stop()
             self.ended_ns = time.monotonic_ns()
-            self._settle(None, error)
+            self._settle(error)
 
 
 class _Later:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from email.message import Message
 from http.cookiejar import Cookie, CookieJar
 from typing import Any
 from urllib.request import Request
 
-from loadtests.httpreply import Reply
+from loadtests.httpreply import fields_of
 
 __all__ = ["Cookies"]
 
@@ -17,17 +18,27 @@ class _Jar(CookieJar):
 
     used = False
 
+    def __init__(self, changed: Callable[[], None]) -> None:
+        super().__init__()
+        self._changed = changed
+
     def set_cookie(self, cookie: Cookie) -> None:
         """Also what a user's own code puts in comes this way."""
         self.used = True
+        self._changed()
         super().set_cookie(cookie)
 
 
 class Cookies:
-    """Keeps what servers set, and says what goes back to them (RFC 6265, by ``http.cookiejar``)."""
+    """Keeps what servers set, and says what goes back to them (RFC 6265, by ``http.cookiejar``).
 
-    def __init__(self) -> None:
-        self.jar = _Jar()
+    Args:
+        changed: is told of each cookie.
+
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self.jar = _Jar(changed)
 
     @property
     def any(self) -> bool:
@@ -42,9 +53,9 @@ class Cookies:
         self.jar.add_cookie_header(asked)
         return asked.get_header("Cookie")
 
-    def keep(self, reply: Reply, url: str) -> None:
-        """Take what a reply sets."""
-        fields = [value for name, value in reply.headers if name.lower() == b"set-cookie"]
+    def keep(self, head: bytes, url: str) -> None:
+        """Take what the head of a reply sets."""
+        fields = [value for name, value in fields_of(head) if name.lower() == b"set-cookie"]
         if fields:
             message = Message()
             for value in fields:

@@ -11,12 +11,13 @@ import re
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-__all__ = ["BadAnswerError", "Reply", "ReplyReader", "TruncatedError"]
+__all__ = ["BadAnswerError", "ReplyReader", "TruncatedError", "fields_of", "may_have"]
 
 MOST_HEADER_BYTES = 1 << 18
 MOST_BODY_BYTES = 1 << 28
 _LONG_BYTES = 4096
-_HEAD = re.compile(rb"[\r\n]*.+?\r\n\r\n", re.DOTALL)
+_HEAD = re.compile(rb"(?:\s*HTTP/\S+ +1.*?\r\n\r\n)*\s*.+?\r\n\r\n", re.DOTALL)
+"""After interim ones (1xx)."""
 
 
 class BadAnswerError(Exception):
@@ -27,77 +28,53 @@ class TruncatedError(Exception):
     """The connection was closed before the whole answer had come."""
 
 
-class Reply:
-    """One whole reply, its body as it was encoded.
-
-    Args:
-        status: of 100 to 599.
-        head: all bytes up to the end of the header, interim replies before it included; there may be more.
-        body: of the reply.
-        reusable: whether the connection may carry another request.
-
-    """
-
-    __slots__ = ("_fields", "_head", "body", "reusable", "status")
-
-    def __init__(self, status: int, head: bytes, body: bytes, reusable: bool) -> None:
-        self.status = status
-        self.body = body
-        self.reusable = reusable
-        self._head = head
-        self._fields: list[tuple[bytes, bytes]] | None = None
-
-    def may_have(self, field: bytes) -> bool:
-        """Whether there may be a header field of that name, in small letters; "no" is certain."""
-        return self._head.lower().find(field) >= 0  # "in" would first ask whether it is a number: 1,800 instructions
-
-    @property
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """Names and values as they came, trailers left out."""
-        if self._fields is None:
-            self._fields = _Fields(self._head).found
-        return self._fields
-
-
 class ReplyReader:
     """Reads the replies of one connection, one after another.
 
-    Call :meth:`expect`, then :meth:`feed` until it returns a reply, or :meth:`finish` when the connection was closed.
+    Call :meth:`expect`, then :meth:`feed` until it says that the reply is whole, or :meth:`finish` when the connection
+    was closed. What was read stands here until the next is expected.
 
     Args:
         most_header_bytes: of all header fields of a reply; of its trailers, and what frames its chunks beside 8 bytes
             for each byte of the body, likewise.
         most_body_bytes: of a body as it comes over the wire.
 
+    Attributes:
+        status: of 200 to 599.
+        head: all bytes up to the end of the header, interim replies before it included; there may be more.
+        body: as it was encoded.
+        reusable: whether the connection may carry another request.
+
     """
 
     __slots__ = (
-        "_body",
         "_body_bytes",
         "_counted",
-        "_head",
         "_head_only",
         "_headed",
-        "_interim",
         "_most_body_bytes",
         "_most_header_bytes",
         "_parser",
         "_pieces",
         "_plain_bytes",
-        "_reusable",
-        "_status",
         "_whole",
         "_wire_bytes",
+        "body",
+        "head",
         "on_body",
+        "reusable",
+        "status",
     )
 
     def __init__(self, most_header_bytes: int = MOST_HEADER_BYTES, most_body_bytes: int = MOST_BODY_BYTES) -> None:
         self._most_header_bytes, self._most_body_bytes = most_header_bytes, most_body_bytes
-        self._plain_bytes = min(_LONG_BYTES, most_header_bytes)
+        self._plain_bytes = min(_LONG_BYTES, most_header_bytes, most_body_bytes)
+        """What came in one read of no more is within all bounds."""
         self._pieces: list[bytes] = []
         self.on_body = self._pieces.append
         """Called by the parser with the body, piece by piece, chunks without their frame."""
         self._parser = HttpResponseParser(self)
+        self.status, self.body, self.reusable = 0, b"", False
         self.expect("GET")
         self._whole = True
         """Nothing is awaited."""
@@ -105,13 +82,12 @@ class ReplyReader:
     def expect(self, method: str) -> None:
         """A request was sent; its reply is next. One to HEAD has no body, whatever its header says."""
         self._head_only = method == "HEAD"
-        self._head = self._body = b""
-        self._pieces.clear()
-        self._status = self._wire_bytes = self._body_bytes = self._counted = self._interim = 0
-        self._headed = self._whole = self._reusable = False
+        self.head = b""
+        self._wire_bytes = 0
+        self._headed = self._whole = False
 
-    def feed(self, data: bytes) -> Reply | None:
-        """Take what came; the reply, once it is whole.
+    def feed(self, data: bytes) -> bool:
+        """Take what came; whether the reply is whole.
 
         Raises:
             BadAnswerError: when it is none.
@@ -120,7 +96,7 @@ class ReplyReader:
         if self._whole:
             raise BadAnswerError("something came that was not asked for")
         if not self._headed:
-            self._head = self._head + data if self._head else data
+            self.head = self.head + data if self.head else data
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
@@ -130,95 +106,103 @@ class ReplyReader:
                 raise error.__context__ from None
             if not self._whole:
                 raise BadAnswerError(f"not an HTTP reply: {error}") from None
-            self._reusable = False
-        if self._whole:
-            return self._reply()
-        self._require_bounds(len(data))
-        return None
+            self.reusable = False
+        if not self._whole:
+            self._require_bounds(len(data))
+            return False
+        if self._wire_bytes or len(data) > self._plain_bytes or self._head_only or not self.reusable:
+            self._look_closer()
+        return True
 
-    def finish(self) -> Reply:
+    def finish(self) -> None:
         """The connection was closed; a body without a length ends there (RFC 9112, section 6.3).
 
         Raises:
             TruncatedError: when the reply had a length, or its header was not whole.
 
         """
-        if self._whole or not self._headed or _is_framed(Reply(0, self._head, b"", False)):
+        if self._whole or not self._headed or _is_framed(self.head):
             raise TruncatedError("closed before the whole answer had come")
-        self._body = b"".join(self._pieces)
-        return self._reply()
+        self.body, self.reusable, self._whole = b"".join(self._pieces), False, True
+        self._look_closer()
 
     def _require_bounds(self, more_bytes: int) -> None:
         """Of what is not whole yet."""
+        if not self._wire_bytes:
+            self._body_bytes = self._counted = 0
         self._wire_bytes += more_bytes
         self._body_bytes += sum(map(len, self._pieces[self._counted :]))
         self._counted = len(self._pieces)
-        if not self._headed and len(self._head) > self._most_header_bytes:
+        if not self._headed and len(self.head) > self._most_header_bytes:
             raise BadAnswerError(f"its header is over {self._most_header_bytes:,} bytes")
         if self._body_bytes > self._most_body_bytes:
             raise BadAnswerError(f"its body is over {self._most_body_bytes:,} bytes")
-        if self._wire_bytes > len(self._head) + self._most_header_bytes + 9 * self._body_bytes:
+        if self._wire_bytes > len(self.head) + self._most_header_bytes + 9 * self._body_bytes:
             raise BadAnswerError(f"its trailers, or what frames its chunks, are over {self._most_header_bytes:,} bytes")
 
-    def _reply(self) -> Reply:
-        head, body, reusable = self._head, self._body, self._reusable
-        if len(head) > self._plain_bytes:
-            head = self._cut()
-        if len(body) > self._most_body_bytes:
+    def _look_closer(self) -> None:
+        """At a reply that is whole: whether it is within its bounds, and what may follow it."""
+        if len(self.head) > self._plain_bytes:
+            self._cut()
+        if len(self.body) > self._most_body_bytes:
             raise BadAnswerError(f"its body is over {self._most_body_bytes:,} bytes")
-        if self._head_only or not reusable:  # the parser may still be waiting for the body
+        if self._head_only or not self.reusable:  # the parser may still be waiting for the body
             self._parser = HttpResponseParser(self)
-            reusable = reusable and not self._pieces  # a body after a header alone was not asked for
-        self._pieces.clear()
-        self._head = self._body = b""
-        self._whole = True
-        return Reply(self._status, head, body, reusable)
+            self.reusable = self.reusable and not self._pieces  # a body after a header alone was not asked for
+            self._pieces.clear()
 
-    def _cut(self) -> bytes:
-        """The header without what came in the same read after it."""
-        end = 0
-        for _ in range(self._interim + 1):
-            match = _HEAD.match(self._head, end)
-            end = match.end() if match else len(self._head)
+    def _cut(self) -> None:
+        """Leave what came in the same read after the header."""
+        match = _HEAD.match(self.head)
+        end = match.end() if match else len(self.head)
         if end > self._most_header_bytes:
             raise BadAnswerError(f"its header is over {self._most_header_bytes:,} bytes")
-        return self._head[:end]
+        self.head = self.head[:end]
 
     def on_message_begin(self) -> None:
         """Called by the parser; a second message in the same bytes was not asked for."""
         if self._whole:
-            self._reusable = False
+            self.reusable = False
 
     def on_headers_complete(self) -> None:
-        """Called by the parser."""
+        """Called by the parser; to HEAD, that is all."""
         if self._whole:
             return
-        self._status = status = self._parser.get_status_code()
-        if not 200 <= status <= 599:
-            if status == 101:
-                raise BadAnswerError("the server switched to another protocol")
-            if not 100 <= status <= 199:
-                raise BadAnswerError(f"there is no status {status}")
-            return
-        self._headed = True
-        if self._head_only:
-            self._reusable, self._whole = self._parser.should_keep_alive(), True
+        self.status = status = self._parser.get_status_code()
+        if 200 <= status <= 599:
+            self._headed = True
+            if self._head_only:
+                self.on_message_complete()
+        elif status == 101:
+            raise BadAnswerError("the server switched to another protocol")
+        elif not 100 <= status <= 199:
+            raise BadAnswerError(f"there is no status {status}")
 
     def on_message_complete(self) -> None:
         """Called by the parser; an interim reply (1xx) is not the one that is awaited."""
-        if self._whole:
-            return
-        if self._headed:
+        if self._headed and not self._whole:
             pieces = self._pieces
-            self._body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            self._reusable, self._whole = self._parser.should_keep_alive(), True
-        else:
-            self._interim += 1
+            if len(pieces) == 1:
+                self.body = pieces.pop()
+            else:
+                self.body = b"".join(pieces)
+                pieces.clear()
+            self.reusable, self._whole = self._parser.should_keep_alive(), True
 
 
-def _is_framed(reply: Reply) -> bool:
+def may_have(head: bytes, field: bytes) -> bool:
+    """Whether there may be a header field of that name, in small letters; "no" is certain."""
+    return head.lower().find(field) >= 0  # "in" would first ask whether it is a number: 1,800 instructions
+
+
+def fields_of(head: bytes) -> list[tuple[bytes, bytes]]:
+    """Names and values as they came, trailers left out, of the reply that bytes begin with."""
+    return _Fields(head).found
+
+
+def _is_framed(head: bytes) -> bool:
     """Whether the header says where the body ends; a last coding other than chunked does not (RFC 9112, 6.3)."""
-    fields = [(name.lower(), value.lower().rstrip()) for name, value in reply.headers]
+    fields = [(name.lower(), value.lower().rstrip()) for name, value in fields_of(head)]
     codings = [value for name, value in fields if name == b"transfer-encoding"]
     return codings[-1].endswith(b"chunked") if codings else any(name == b"content-length" for name, _ in fields)
 

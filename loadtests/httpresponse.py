@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from email.message import Message
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
+from loadtests.asked import Asked, Request
 from loadtests.contentcoding import MOST_CONTENT_BYTES, decoded
 from loadtests.httpheaders import Headers
-from loadtests.httpreply import Reply
 
-__all__ = ["BadStatusError", "CheckFailedError", "Request", "Response"]
+__all__ = ["BadStatusError", "CheckFailedError", "Response"]
 
 _WITHOUT = "to say yourself what a request was, ask in a with-block and with catch_response=True"
 
@@ -25,44 +25,26 @@ class BadStatusError(Exception):
     """The target answered with a status of 400 or more."""
 
 
-class Request(NamedTuple):
-    """What was sent."""
-
-    method: str
-    url: str
-    own: Mapping[str, str]
-    """Headers of this request alone."""
-    body: bytes | None
-    usual: Mapping[str, str]
-    """Headers of every request of the session; the request's own win over them."""
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """All of them but those of the connection and the body."""
-        given = {name.lower() for name in self.own}
-        return {name: value for name, value in self.usual.items() if name.lower() not in given} | dict(self.own)
-
-
-class Response:
+class Response(Asked):
     """An answer, or why there is none.
 
-    Args:
-        request: the last that was sent; of a chain of redirects, the one that was answered at last.
-        reply: its answer; None when there is none.
-        error: what went wrong, if anything; a status of 400 or more is wrong too.
-        started_ns: CLOCK_MONOTONIC of the first request's start.
-        ended_ns: of the last byte, or of the failure.
-
     Attributes:
+        error: what went wrong, if anything; a status of 400 or more is wrong too.
         report: where its outcome is for the user's code to say: takes it, once.
 
     """
 
+    error: Exception | None = None
     report: Callable[[Exception | None], None] | None = None
     history: Sequence[Response] = ()
     """The redirects that led here."""
     encoding: str | None = None
     """Set it before reading ``text`` where the answer does not say what it is."""
+    head = b""
+    """Its header, as the reader of replies gives it."""
+    body = b""
+    """As it was encoded."""
+    _headers: Headers | None = None
     _entered = False
     _said: Exception | bool | None = None
     misused: ClassVar[type[Exception]] = RuntimeError
@@ -72,29 +54,17 @@ class Response:
     refusals: ClassVar[tuple[type[Exception], ...]] = (CheckFailedError,)
     """Raised in a with-block, they mean that the request has failed, and not the code."""
 
-    def __init__(
-        self,
-        request: Request,
-        reply: Reply | None,
-        error: Exception | None,
-        started_ns: int,
-        ended_ns: int,
-    ) -> None:
-        self.request = request
-        self.status_code = self.size_bytes = 0
-        """Of the body, as it came over the wire."""
-        if reply is not None:
-            self.status_code, self.size_bytes = status, _ = reply.status, len(reply.body)
-            if status >= 400:
-                error = BadStatusError(f"{status} for {request.url}")
-        self.error = error
-        self._reply = reply
-        self.started_ns, self.ended_ns = started_ns, ended_ns
+    @property
+    def request(self) -> Request:
+        """The last that was sent; of a chain of redirects, the one that was answered at last."""
+        return self.written.request
 
     @property
     def headers(self) -> Headers:
         """Of the answer, by name whatever its case."""
-        return Headers(self._reply)
+        if self._headers is None:
+            self._headers = Headers(self.head)
+        return self._headers
 
     @property
     def content(self) -> bytes:
@@ -108,8 +78,7 @@ class Response:
 
     def decoded(self, most_bytes: int) -> bytes:
         """The same within another limit; OversizeError where it is more."""
-        body = self._reply.body if self._reply else b""
-        return decoded(body, self.headers.get("content-encoding", ""), most_bytes)
+        return decoded(self.body, self.headers.get("content-encoding", ""), most_bytes)
 
     @property
     def text(self) -> str:
@@ -136,7 +105,7 @@ class Response:
     @property
     def url(self) -> str:
         """The URL that was answered at last."""
-        return self.request.url
+        return self.written.request.url
 
     @property
     def ok(self) -> bool:

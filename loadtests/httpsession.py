@@ -47,27 +47,28 @@ class HttpSession(HttpClient[Response]):
                 written = asked.written
                 idle = written.idle
                 connection = idle.pop() if idle else None
-                while connection is not None and not connection.usable():
+                while connection is not None and not connection.usable(asked.started_ns):
                     connection = idle.pop() if idle else None
                 if connection is None:
                     connection = self._connect(written.parts, asked.deadline_s)
-                reply = connection.exchange(written.request.method, written.wire, asked.deadline_s)
+                connection.exchange(written.method, written.wire, asked.deadline_s)
                 if self.closed:
                     connection.close()
-                elif reply.reusable and not connection.closed:
+                elif not connection.closed:
                     idle.append(connection)
-                response = self.answered(asked, reply, connection.ended_ns)
-                if response is not None:
+                if self.answered(asked, connection.reply, connection.ended_ns):
                     break
         except (OSError, BadAnswerError, TruncatedError) as problem:
-            return self.failed(asked, problem, connection.ended_ns if connection else 0)
+            self.failed(asked, problem, connection.ended_ns if connection else 0)
+            return asked
         except gevent.GreenletExit:
             self.cut_short(asked, TimeoutError("given up: its user was taken away"))
             raise
         except BaseException:
             self.cut_short(asked, OSError("cancelled by the user's own code"))
             raise
-        return self.concluded(asked, response)
+        self.concluded(asked)
+        return asked
 
     def _connect(self, parts: SplitResult, deadline_s: float) -> Connection:
         tls = self.tls(parts)

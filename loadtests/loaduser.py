@@ -10,7 +10,6 @@ from gevent.pool import Group
 from locust import User
 from locust.exception import StopTest
 
-from loadtests.asked import Asked
 from loadtests.httpresponse import Response
 from loadtests.httpsession import HttpSession
 from loadtests.locustrequests import stamps_of
@@ -57,27 +56,27 @@ class LoadUser(User):
         greenlet.rawlink(lambda _: self.client.close())
         return greenlet
 
-    def _begin(self, asked: Asked) -> None:
+    def _begin(self, asked: Response) -> None:
         asked.context = {**self.context(), **asked.context}
 
-    def _report(self, response: Response, asked: Asked, error: Exception | None) -> None:
+    def _report(self, response: Response, error: Exception | None) -> None:
         log = getattr(getattr(self, "requests", None), "log", None)
-        if log is not None and (stamps := stamps_of(asked.context)):
-            log.answered(response, asked, error, stamps)
+        if log is not None and (stamps := stamps_of(response.context)):
+            log.answered(response, error, stamps)
             if not log.heard_by_others:
                 return
-        self.environment.events.request.fire(**request_event(response, asked, error))
+        self.environment.events.request.fire(**request_event(response, error))
 
 
-def request_event(response: Response, asked: Asked, error: Exception | None) -> dict[str, Any]:
+def request_event(response: Response, error: Exception | None) -> dict[str, Any]:
     """What listeners of Locust's ``request`` event are told."""
     return {
-        "request_type": asked.method,
-        "name": asked.name,
+        "request_type": response.method,
+        "name": response.name,
         "response_time": (response.ended_ns - response.started_ns) / 1e6,
         "response_length": response.size_bytes,
         "exception": error,
-        "context": dict(asked.context),
+        "context": dict(response.context),
         "response": response,
         "url": response.url,
     }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import urljoin
 
-from loadtests.httpreply import Reply
+from loadtests.asked import Request
+from loadtests.httpreply import fields_of
 from loadtests.httprequest import origin
-from loadtests.httpresponse import Request
 from loadtests.redaction import is_secret
 
 __all__ = ["redirect_target", "redirected"]
@@ -15,11 +15,11 @@ __all__ = ["redirect_target", "redirected"]
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
-def redirect_target(reply: Reply) -> bytes | None:
-    """What its Location says; None where it is no redirect."""
-    if reply.status not in _REDIRECTS:
+def redirect_target(status: int, head: bytes) -> bytes | None:
+    """What a reply's Location says; None where it is no redirect."""
+    if status not in _REDIRECTS:
         return None
-    return next((value for known, value in reply.headers if known.lower() == b"location"), None)
+    return next((value for known, value in fields_of(head) if known.lower() == b"location"), None)
 
 
 def redirected(request: Request, status: int, target: bytes) -> Request:

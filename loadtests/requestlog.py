@@ -116,30 +116,19 @@ class RequestLog:
             started_ns = intended_ns = time.monotonic_ns() - elapsed_ns
             self._requests.end(None, elapsed_ns)
         status = status or getattr(response, "status_code", None)
-        self._answers.file(
-            request_type,
-            name,
-            intended_ns,
-            started_ns,
-            started_ns + elapsed_ns,
-            int(response_length or 0),
-            exception,
-            status,
-            response,
-            url,
-        )
+        times_ns = intended_ns, started_ns, started_ns + elapsed_ns
+        asked = Asked.seen(request_type, name, times_ns, int(response_length or 0), status)
+        self._answers.file(asked, exception, response, url)
 
-    def answered(self, response: Response, asked: Asked, error: Exception | None, stamps: Stamps) -> None:
+    def answered(self, response: Response, error: Exception | None, stamps: Stamps) -> None:
         """A request of a ``LoadUser`` ended; Locust's own statistics hear of it once a second."""
-        method, name, ended_ns = asked.method, asked.name, response.ended_ns
-        intended_ns, started_ns, number = stamps
-        if not self._requests.end(number, ended_ns - started_ns):
+        response.intended_ns, response.started_ns, number = stamps
+        took_ns = response.ended_ns - response.started_ns
+        if not self._requests.end(number, took_ns):
             return  # it was given up
         if not self.heard_by_others:  # else they hear of it with them
-            took_ms = (response.ended_ns - response.started_ns) / 1e6
-            self._statistics.add(method, name, took_ms, response.size_bytes, error)
-        size_bytes, status = response.size_bytes, response.status_code
-        self._answers.file(method, name, intended_ns, started_ns, ended_ns, size_bytes, error, status, response)
+            self._statistics.add(response.method, response.name, took_ns / 1e6, response.size_bytes, error)
+        self._answers.file(response, error, response)
 
     def _on_user_error(self, user_instance: Any, exception: BaseException, **_: Any) -> None:
         self._requests.forget(user_instance)

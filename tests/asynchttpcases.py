@@ -14,6 +14,7 @@ import aiohttp
 import uvloop
 
 from loadtests.answerlog import AnswerLog
+from loadtests.asked import Asked
 from loadtests.asyncrequests import AsyncRequests
 from loadtests.job import Job
 from loadtests.recorder import Recorder
@@ -132,7 +133,7 @@ class Aiohttp(Recorded):
         except (aiohttp.ClientError, OSError, TimeoutError) as problem:
             error = problem
         times_ns = started_ns, started_ns, time.monotonic_ns()
-        self.answers.file(method, path, *times_ns, len(body), error, status, None, None)
+        self.answers.file(Asked.seen(method, path, times_ns, len(body), status), error, None)
         return SimpleNamespace(status_code=status, content=body)
 
     def taken(self):

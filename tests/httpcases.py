@@ -7,6 +7,7 @@ import time
 from unittest import SkipTest
 
 import pytest
+import requests
 
 from tests.caserun import with_shop
 from tests.hostile import OK
@@ -105,7 +106,7 @@ def case_what_is_kept_does_not_grow(shop, user):
     """A user that walks through many addresses keeps few of them."""
     for k in range(200):
         user.get(f"/articles/{k}")
-    assert max(len(user.session._ready), len(user.session._split)) <= 32
+    assert max(len(user.session._ready["GET"]), len(user.session._split)) <= 32
 
 
 @with_shop
@@ -136,6 +137,59 @@ def case_a_connection_that_is_closed_before_the_loop_comes_to_it(shop, user):
     user.in_turn([("/leaves", 0.02)] * 4)
     assert user.told() == {"GET /leaves": {"ok": 4}}
     assert len(shop.heads) == 4
+
+
+@with_shop
+def case_a_kept_connection_that_is_closed_before_the_loop_comes_to_it(shop, user):
+    """The same after several replies, when it is not looked at each time any more."""
+    user.in_turn([("/a", 0), ("/a", 0), ("/a", 0), ("/leaves", 0.02), ("/a", 0)])
+    assert user.told() == {"GET /a": {"ok": 4}, "GET /leaves": {"ok": 1}}
+    assert shop.connections == 2
+
+
+@with_shop
+def case_headers_of_every_request(shop, user):
+    """However they are changed, the next request goes by it."""
+    headers, sent = user.session.headers, []
+
+    def send():
+        user.get("/a")
+        sent.append({name: value for name, value in shop.heads[-1][2].items() if name.startswith("x-")})
+
+    send()
+    headers["X-A"] = "1"
+    send()
+    headers["X-A"] = "2"
+    headers.update({"X-B": "3"})
+    send()
+    headers |= {"X-C": "4"}
+    del headers["X-A"]
+    send()
+    headers.pop("X-B")
+    send()
+    user.session.headers = {"X-D": "5"}
+    send()
+    user.session.headers["X-E"] = "6"
+    send()
+    assert sent == [
+        {},
+        {"x-a": "1"},
+        {"x-a": "2", "x-b": "3"},
+        {"x-b": "3", "x-c": "4"},
+        {"x-c": "4"},
+        {"x-d": "5"},
+        {"x-d": "5", "x-e": "6"},
+    ]
+    assert dict(headers | {"X-F": "7"})["X-F"] == "7"
+
+
+@with_shop
+def case_a_cookie_of_the_author_s_own(shop, user):
+    """Goes with what was sent without it before."""
+    user.get("/a")
+    user.session.cookies.set_cookie(requests.cookies.create_cookie("mine", "1"))
+    user.get("/a")
+    assert [fields.get("cookie") for _, _, fields in shop.heads] == [None, "mine=1"]
 
 
 @with_shop

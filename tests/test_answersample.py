@@ -3,10 +3,11 @@
 import gzip
 import tracemalloc
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 from loadtests.answersample import MOST_BYTES, MOST_WAITING, AnswerSample
-from loadtests.httpreply import Reply
-from loadtests.httpresponse import Request, Response
+from loadtests.asked import Request, Written
+from loadtests.httpresponse import Response
 from loadtests.promises import Promises
 from loadtests.scenario import ContractCheck
 
@@ -67,8 +68,10 @@ def test_let_go():
 
 def _encoded(body, coding=b"gzip"):
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %b\r\nContent-Type: application/json\r\n\r\n" % coding
-    reply = Reply(200, head, body, True)
-    return Response(Request("GET", "http://h/a", {}, None, {}), reply, None, 0, 0)
+    response = Response()
+    response.written = Written(Request("GET", "http://h/a", {}, None, {}), urlsplit("http://h/a"), b"", [])
+    response.status_code, response.head, response.body, response.size_bytes = 200, head, body, len(body)
+    return response
 
 
 def test_encoded():

@@ -1,16 +1,14 @@
 """Header fields, against RFC 9110, section 5."""
 
-from types import SimpleNamespace
-
+from loadtests import httpheaders
 from loadtests.httpheaders import Headers
-from loadtests.httpreply import Reply
 
 HEAD = b"HTTP/1.1 200 OK\r\nVia: a\r\nETag: \xe9\r\nvia: b\r\n\r\n"
 
 
 def test_fields():
     """Names of any case (5.1); several of one name are one list (5.3)."""
-    headers = Headers(Reply(200, HEAD, b"", True))
+    headers = Headers(HEAD)
     assert headers["VIA"] == "a, b"
     assert dict(headers) == dict(headers.items()) == {"via": "a, b", "etag": "\u00e9"}
     assert len(headers) == 2
@@ -18,15 +16,20 @@ def test_fields():
     assert repr(headers) == "{'via': 'a, b', 'etag': '\u00e9'}"
 
 
-def test_many_are_read_once():
-    """All of them together take one pass over the fields, however many there are."""
-    passes = []
+def test_many_are_read_once(monkeypatch):
+    """All of them together take one pass over the fields, however many there are, and are parsed once."""
+    passes, parsed = [], []
 
     class Fields(list):
         def __iter__(self):
             passes.append(1)
             return super().__iter__()
 
-    reply = SimpleNamespace(headers=Fields((b"X-%d" % k, b"v") for k in range(1000)))
-    assert len(dict(Headers(reply).items())) == 1000
-    assert len(passes) == 1
+    def fields_of(head):
+        parsed.append(head)
+        return Fields((b"X-%d" % k, b"v") for k in range(1000))
+
+    monkeypatch.setattr(httpheaders, "fields_of", fields_of)
+    headers = Headers(HEAD)
+    assert len(dict(headers.items())) == len(dict(headers.items())) == 1000
+    assert (passes, parsed) == ([1, 1], [HEAD])

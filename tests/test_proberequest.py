@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from loadtests.asked import Request
 from loadtests.httprequest import RequestWriter
-from loadtests.httpresponse import Request
 from loadtests.proberequest import GetSample, ProbeRequest
 
 TARGET = "http://shop.test:8000/api"

@@ -2,8 +2,8 @@
 
 import pytest
 
+from loadtests.asked import Request
 from loadtests.httprequest import Chunks
-from loadtests.httpresponse import Request
 from loadtests.redirect import redirected
 
 HEADERS = {
