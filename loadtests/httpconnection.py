@@ -130,10 +130,11 @@ class Connection:
 
     def _send(self, data: bytes) -> bool:
         """Whether all of it went out; not where it was answered before."""
-        view = memoryview(data)
-        while view and not self._settled:
+        left: bytes | memoryview = data
+        while left and not self._settled:
             try:
-                view = view[self._socket.send(view) :]
+                sent = self._socket.send(left)
+                left = memoryview(left)[sent:] if sent < len(left) else b""
             except BlockingIOError:
                 writable = self._hub.loop.io(self._socket.fileno(), _WRITE)
                 writable.start(self._wake)
@@ -147,7 +148,7 @@ class Connection:
                 if not self._settled:
                     raise
                 break
-        return not view
+        return not left
 
     def _wait(self) -> None:
         self._waiting = gevent.getcurrent()

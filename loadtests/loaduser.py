@@ -57,15 +57,14 @@ class LoadUser(User):
         return greenlet
 
     def _begin(self, asked: Response) -> None:
-        asked.context = {**self.context(), **asked.context}
+        context = self.context()
+        asked.context = {**context, **asked.context} if asked.context else context
 
     def _report(self, response: Response, error: Exception | None) -> None:
-        log = getattr(getattr(self, "requests", None), "log", None)
-        if log is not None and (stamps := stamps_of(response.context)):
-            log.answered(response, error, stamps)
-            if not log.heard_by_others:
-                return
-        self.environment.events.request.fire(**request_event(response, error))
+        log: Any = getattr(getattr(self, "requests", None), "log", None)
+        stamps = stamps_of(response.context) if log is not None else None
+        if stamps is None or log.answered(response, error, stamps):
+            self.environment.events.request.fire(**request_event(response, error))
 
 
 def request_event(response: Response, error: Exception | None) -> dict[str, Any]:

@@ -26,25 +26,22 @@ class LocustStatistics:
 
     def __init__(self, statistics: Any) -> None:
         self._statistics = statistics
-        self._times_ms: dict[tuple[str, str], list[float]] = defaultdict(list)
-        self._bytes: dict[tuple[str, str], int] = defaultdict(int)
+        self._ended: dict[tuple[str, str], list[float]] = defaultdict(list)
+        """Of each request that ended its time in ms, and its size in bytes: by turns, in one list."""
         self._errors: list[tuple[str, str, Exception]] = []
 
     def add(self, method: str, name: str, time_ms: float, size_bytes: int, error: Exception | None) -> None:
         """One request that ended."""
-        key = method, name
-        self._times_ms[key].append(time_ms)
-        self._bytes[key] += size_bytes
+        self._ended[method, name] += time_ms, size_bytes
         if error is not None:
             self._errors.append((method, name, error))
 
     def feed(self) -> None:
         """Add what was collected to Locust's own; its time is now, as Locust's is."""
-        times, self._times_ms = self._times_ms, defaultdict(list)
-        sizes, self._bytes = self._bytes, defaultdict(int)
+        ended, self._ended = self._ended, defaultdict(list)
         errors, self._errors = self._errors, []
-        for (method, name), listed in times.items():
-            self._enter(method, name, np.array(listed), sizes[method, name])
+        for (method, name), listed in ended.items():
+            self._enter(method, name, np.array(listed[::2]), int(sum(listed[1::2])))
         for method, name, error in errors:
             self._statistics.log_error(method, name, error)
 

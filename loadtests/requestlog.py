@@ -59,11 +59,6 @@ class RequestLog:
         self._requests.log = self
         events.user_error.add_listener(self._on_user_error)
 
-    @property
-    def heard_by_others(self) -> bool:
-        """Whether somebody else listens to Locust's request event by now, so that it must be fired."""
-        return len(self._hearing) > self._usual
-
     def close(self, events: Any) -> int:
         """Take no more of them; how many requests are still in flight."""
         events.request.remove_listener(self._on_request)
@@ -120,15 +115,20 @@ class RequestLog:
         asked = Asked.seen(request_type, name, times_ns, int(response_length or 0), status)
         self._answers.file(asked, exception, response, url)
 
-    def answered(self, response: Response, error: Exception | None, stamps: Stamps) -> None:
-        """A request of a ``LoadUser`` ended; Locust's own statistics hear of it once a second."""
+    def answered(self, response: Response, error: Exception | None, stamps: Stamps) -> bool:
+        """A request of a ``LoadUser`` ended; whether somebody else is to hear of it, and Locust's statistics with them.
+
+        Else these hear of it once a second.
+        """
+        heard = len(self._hearing) > self._usual
         response.intended_ns, response.started_ns, number = stamps
         took_ns = response.ended_ns - response.started_ns
         if not self._requests.end(number, took_ns):
-            return  # it was given up
-        if not self.heard_by_others:  # else they hear of it with them
+            return heard  # it was given up
+        if not heard:
             self._statistics.add(response.method, response.name, took_ns / 1e6, response.size_bytes, error)
         self._answers.file(response, error, response)
+        return heard
 
     def _on_user_error(self, user_instance: Any, exception: BaseException, **_: Any) -> None:
         self._requests.forget(user_instance)
