@@ -47,7 +47,6 @@ class AnswerLog:
         gets: GetSample | None = None,
     ) -> None:
         self._recorder = recorder
-        self._record = recorder.record
         self._redact = redact
         self._exemplars = Exemplars(recorder.t0_ns, redact)
         self._names: dict[str, dict[str, str]] = {}
@@ -65,7 +64,7 @@ class AnswerLog:
         except KeyError:
             series = self._series(method, asked.name)
         if exception is None:
-            self._record(series, intended_ns, asked.started_ns, ended_ns, 0, asked.size_bytes)
+            self._recorder.record(series, intended_ns, asked.started_ns, ended_ns, 0, asked.size_bytes)
             if next(self._timed):
                 self._ask_server_timing(series, intended_ns, response)
             if self._gets is not None:
@@ -75,7 +74,7 @@ class AnswerLog:
         else:
             outcome, error = classify(exception, asked.status_code)
             error = self._redact(error)
-            self._record(series, intended_ns, asked.started_ns, ended_ns, outcome, asked.size_bytes, error)
+            self._recorder.record(series, intended_ns, asked.started_ns, ended_ns, outcome, asked.size_bytes, error)
             if self._exemplars.wants(series, ended_ns - intended_ns, outcome, error):
                 self._keep(series, asked, outcome, error, exception, response)
         if self._sample is not None and getattr(response, "headers", None) is not None:

@@ -86,10 +86,11 @@ class HttpClient(SessionWriter, HttpCalls[Answer]):
         if how:
             timeout_s = self._prepare(asked, url, **how)
         else:
-            asked.written = self._plain(method, url)
+            asked.written = self._ready[method].get(url) or self._plain(method, url)
         asked.intended_ns = asked.started_ns = now_ns = time.monotonic_ns()
         asked.deadline_s = now_ns / NS_PER_S + timeout_s
-        self._begin(asked)
+        begin = self._begin  # Python looks first for a method of a name that is called, and this is none
+        begin(asked)
         return asked
 
     def _prepare(
@@ -127,6 +128,7 @@ class HttpClient(SessionWriter, HttpCalls[Answer]):
 
         """
         status, head, body = reply.status, reply.head, reply.body
+        reply.head = reply.body = b""  # a connection may be idle for long
         if may_have(head, b"set-cookie"):
             self._cookies.keep(head, asked.url)
         asked.status_code, asked.head = status, head
@@ -141,7 +143,8 @@ class HttpClient(SessionWriter, HttpCalls[Answer]):
     def concluded(self, asked: Response) -> None:
         """Report it, or leave that to a with-block. What this raises is a listener's own, and no failure of it."""
         if asked.report is None:
-            self._report(asked, asked.error)
+            report = self._report  # as of begin
+            report(asked, asked.error)
 
     def _redirect(self, asked: Response, target: bytes) -> None:
         """It leads on; what was asked so far is history."""

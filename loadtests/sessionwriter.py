@@ -73,12 +73,10 @@ class SessionWriter:
         self._ready: defaultdict[str, Memo[str, Written]] = defaultdict(partial(Memo, MOST_KEPT))
 
     def _plain(self, method: str, url: str) -> Written:
-        """A request with nothing of its own, perhaps ready."""
-        written = self._ready[method].get(url)
-        if written is None:
-            written = self._write(self._request(method, url))
-            if not self._cookies.any:
-                self._ready[method].keep(url, written)
+        """A request with nothing of its own; it is ready then for the next time."""
+        written = self._write(self._request(method, url))
+        if not self._cookies.any:
+            self._ready[method].keep(url, written)
         return written
 
     def _written(
@@ -93,7 +91,7 @@ class SessionWriter:
     ) -> Written:
         """Any request."""
         if data is None and json is None and not (params or headers or auth):
-            return self._plain(method, url)
+            return self._ready[method].get(url) or self._plain(method, url)
         return self._write(self._request(method, with_params(url, params), data, json, headers, auth))
 
     def _request(

@@ -148,6 +148,14 @@ def case_a_kept_connection_that_is_closed_before_the_loop_comes_to_it(shop, user
 
 
 @with_shop
+def case_what_an_idle_connection_keeps(shop, user):
+    """Nothing of what it carried: a load may have thousands."""
+    assert len(user.post("/up", data=bytes(100_000)).content) == 100_000
+    ((connection,),) = user.session._idle.values()
+    assert (connection.reply.head, connection.reply.body) == (b"", b"")
+
+
+@with_shop
 def case_headers_of_every_request(shop, user):
     """However they are changed, the next request goes by it."""
     headers, sent = user.session.headers, []
