@@ -149,7 +149,7 @@ class HttpClient(SessionWriter, HttpCalls[Answer]):
     def _redirect(self, asked: Response, target: bytes) -> None:
         """It leads on; what was asked so far is history."""
         hop = copy(asked)
-        hop.history = ()
+        hop.history, hop.report = (), None
         asked.history = [*asked.history, hop]
         if len(asked.history) > self._max_redirects:
             raise BadAnswerError(f"redirected more than {self._max_redirects} times")
