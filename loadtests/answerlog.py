@@ -84,7 +84,7 @@ class AnswerLog:
         self, series: str, asked: Asked, outcome: Outcome, error: str, exception: BaseException | None, response: Any
     ) -> None:
         detail, headers = "" if exception is None else f"{exception!r}", getattr(response, "headers", None)
-        given = dict(headers.items()) if headers is not None and hasattr(headers, "items") else None
+        given = headers if hasattr(headers, "items") else None
         response_ns, service_ns = asked.ended_ns - asked.intended_ns, asked.ended_ns - asked.started_ns
         self._exemplars.keep(series, asked.intended_ns, response_ns, service_ns, outcome, error, detail, given)
 

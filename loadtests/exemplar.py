@@ -6,6 +6,7 @@ import heapq
 import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from loadtests.sample import Outcome
@@ -23,7 +24,7 @@ class Exemplars:
         self._per_kind = per_kind
         self._kinds: Counter[tuple[str, str]] = Counter()
         self._failed: list[dict[str, Any]] = []
-        self._heap: list[tuple[int, int, dict[str, Any]]] = []
+        self._heap: list[tuple[int, int, Callable[[], dict[str, Any]]]] = []
         self._order = itertools.count()
         self.slow_enough_ns = 0
         """What takes no longer, and was answered, is not kept."""
@@ -45,7 +46,32 @@ class Exemplars:
         detail: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep one request; ``detail`` and headers are redacted and shortened here."""
+        """Keep one request; ``detail`` and headers are redacted and shortened before anybody has them.
+
+        Of the slowest that is when they are taken: nearly all of them give way to slower ones before.
+        """
+        told = series, intended_ns, response_ns, service_ns, outcome, error, detail, headers
+        row: Callable[[], dict[str, Any]] = partial(self._row, *told)
+        if outcome is not Outcome.OK:
+            self._kinds[series, error] += 1
+            self._failed.append(row())
+            return
+        heapq.heappush(self._heap, (response_ns, next(self._order), row))
+        if len(self._heap) > self._slowest:
+            heapq.heappop(self._heap)
+            self.slow_enough_ns = self._heap[0][0]
+
+    def _row(
+        self,
+        series: str,
+        intended_ns: int,
+        response_ns: int,
+        service_ns: int,
+        outcome: Outcome,
+        error: str,
+        detail: str,
+        headers: Mapping[str, str] | None,
+    ) -> dict[str, Any]:
         row: dict[str, Any] = {
             "series": series,
             "at_s": round((intended_ns - self._t0_ns) / 1e9, 3),
@@ -61,14 +87,7 @@ class Exemplars:
             for key, name in (("request_id", "x-request-id"), ("server_timing", "server-timing"))
             if name in given
         }
-        if outcome is not Outcome.OK:
-            self._kinds[series, error] += 1
-            self._failed.append(row)
-            return
-        heapq.heappush(self._heap, (response_ns, next(self._order), row))
-        if len(self._heap) > self._slowest:
-            heapq.heappop(self._heap)
-            self.slow_enough_ns = self._heap[0][0]
+        return row
 
     def take_failed(self) -> list[dict[str, Any]]:
         """Failures kept since the last call."""
@@ -77,6 +96,6 @@ class Exemplars:
 
     def take_slowest(self) -> list[dict[str, Any]]:
         """The slowest so far, slowest first; starts afresh."""
-        taken = [row for _, _, row in sorted(self._heap, reverse=True)]
+        taken = [row() for _, _, row in sorted(self._heap, reverse=True)]
         self._heap, self.slow_enough_ns = [], 0
         return taken

@@ -116,3 +116,14 @@ def test_requests_of_the_same_length():
     rows = kept.take_slowest()
     assert len(rows) == 3
     assert json.loads(json.dumps(rows)) == rows
+
+
+def test_what_gives_way_is_not_looked_at():
+    """Of a hundred slower and slower ones the last two are redacted and shortened, as they are taken."""
+    redacted = []
+    kept = Exemplars(T0, lambda text: redacted.append(text) or text, slowest=2)
+    for k in range(100):
+        kept.keep("GET /", T0, (k + 1) * MS, MS, Outcome.OK, headers={"X-Request-ID": str(k)})
+    assert redacted == []
+    assert [row["request_id"] for row in kept.take_slowest()] == ["99", "98"]
+    assert len(redacted) == 6  # the id, and error and detail, which are empty
