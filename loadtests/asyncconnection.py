@@ -112,10 +112,14 @@ class AsyncConnection(asyncio.Protocol):
             self._broken(error)
 
     def eof_received(self) -> None:
-        """Called by the loop: a body without a length ends here."""
+        """Called by the loop: a body without a length ends here, over TLS only where the other side says so."""
         self.ended_ns = time.monotonic_ns()
         try:
-            self.reply.finish()
+            tls = self._transport.get_extra_info("ssl_object")
+            if tls is None or _said_over(tls):
+                self.reply.finish()
+            else:
+                raise TruncatedError("closed without a word of TLS that all had been sent")
         except TruncatedError as error:
             self._broken(error)
         else:
@@ -144,6 +148,14 @@ class AsyncConnection(asyncio.Protocol):
         if not self._waiting.done():
             self.ended_ns = time.monotonic_ns()
             self._waiting.set_exception(error)
+
+
+def _said_over(tls: ssl.SSLObject) -> bool:
+    """Whether the other side said that it sends nothing more (RFC 8446, section 6.1); asyncio does not tell."""
+    try:
+        return not tls.read(1)
+    except ssl.SSLWantReadError:
+        return False
 
 
 async def _connected(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket.socket:

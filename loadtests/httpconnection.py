@@ -175,7 +175,7 @@ class Connection:
     def _on_readable(self) -> None:
         """Runs in the loop: no exception may leave it."""
         try:
-            data: bytes | None = self._socket.recv(_READ_BYTES)
+            data = self._socket.recv(_READ_BYTES)
         except BlockingIOError:
             return
         except OSError as error:
@@ -183,14 +183,14 @@ class Connection:
             return
         self.ended_ns = time.monotonic_ns()
         try:
-            if data and self._tls:
-                data = self._tls.decrypt(data)
-            if data is None:
-                return
-            if not data:
+            over = not data
+            if self._tls:
+                data, over = self._tls.decrypt(data), self._tls.over
+            whole = bool(data) and self.reply.feed(data)
+            if not whole:
+                if not over:
+                    return
                 self.reply.finish()
-            elif not self.reply.feed(data):
-                return
         except Exception as error:
             self._broken(error)
         else:

@@ -113,6 +113,18 @@ def half_closes(*pieces):
     return answer
 
 
+def says_over(*pieces):
+    """Send these over TLS, and say that this was all before the connection is closed."""
+
+    def answer(sock):
+        sends(*pieces)(sock)
+        with contextlib.suppress(OSError):
+            sock.unwrap()
+        sock.close()
+
+    return answer
+
+
 def hangs(sock):
     """Never answer."""
     time.sleep(1.5)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import brotli
 
-from tests.hostile import OK, closes, closes_in_peace, each_byte, half_closes, hangs, resets, sends, whole
+from tests.hostile import OK, closes, closes_in_peace, each_byte, half_closes, hangs, resets, says_over, sends, whole
 
 
 def _head(*fields):
@@ -22,6 +22,9 @@ CHUNKS = _head(b"Transfer-Encoding: chunked") + b"1;a=b\r\no\r\n1\r\nk\r\n0\r\nD
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
 PACKED = gzip.compress(b"ok")
 GZIP = _head(b"Content-Encoding: gzip", b"Content-Length: %d" % len(PACKED)) + PACKED
+
+
+ENDLESS = _head(b"Connection: close") + b"ok"
 
 
 class Row(NamedTuple):
@@ -181,6 +184,10 @@ ROWS = {
         sends(TOO_LARGE + b"\r\n"), ("http 413", b""), method="POST", data=UPLOAD
     ),
     "over TLS": Row(whole, WELL, secure=True, kept=True),
+    "TLS, to the end of a body without a length": Row(says_over(ENDLESS), WELL, secure=True),
+    "TLS, cut in a body without a length": Row(
+        closes(ENDLESS), CLOSED, secure=True, peers={"FastHttpUser": WELL, "Aiohttp": WELL}
+    ),
     "closed in the TLS handshake": Row(whole, CLOSED, secure=True, shakes=closes(), peers={"Aiohttp": RESET}),
     "reset in the TLS handshake": Row(whole, RESET, secure=True, shakes=resets()),
     "no TLS": Row(whole, ("tls", b""), secure=True, shakes=closes(b"HTTP/1.1 400 Bad Request\r\n\r\n")),
