@@ -15,6 +15,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from loadtests.duration import NS_PER_S
 from loadtests.heardlog import HeardLog
 from loadtests.ledger import Message
 
@@ -24,6 +25,10 @@ EVERY_CHANNEL = ""
 """What those are subscribed to who hear broadcasts whatever their channel."""
 EVERYBODY = "*"
 """Stands for the publisher of what they hear."""
+
+SAME_NS = NS_PER_S
+"""A number sent this much later is another message: two processes place what they heard of another machine's clock less
+far apart, and no server that starts again has counted as far so soon."""
 
 Source = tuple[bool, str, str]
 """Whether it is heard by those who subscribed to its channel by name, or by those who hear all; channel; publisher."""
@@ -111,7 +116,8 @@ class HeardLogs:
         if rested is None:
             return self._begin(source, number, sent_ns)
         goes_on, begins = number > rested.highest, stamped or 2 * number < rested.first + rested.highest
-        if sent_ns <= self._silent_ns or not (goes_on or begins):
+        the_same = number == rested.highest and sent_ns < rested.highest_ns + SAME_NS
+        if sent_ns <= self._silent_ns or the_same or not (goes_on or begins):
             return rested  # kept; what is not, is still to come
         del self._resting[source]
         if goes_on:

@@ -8,6 +8,7 @@ import pytest
 
 from loadtests.errors import LoadtestsError
 from loadtests.heardlog import HeardLog
+from loadtests.heardlogs import HeardLogs
 from loadtests.ledger import Message
 
 
@@ -75,3 +76,20 @@ def test_any_order_any_takes() -> None:
         assert len(taken) == max(numbers) + 1
         assert all(message.sent_ns <= place for place, message in enumerate(taken)), "no gap is told later than it was"
         assert all(place <= max(message.sent_ns, message.until_ns) for place, message in enumerate(taken)), "or earlier"
+
+
+@pytest.mark.parametrize(("later_ms", "again"), [(40, False), (30_000, True)])
+def test_clocks_of_two_processes(later_ms: int, again: bool) -> None:
+    """The last message before a silence, which another process places 40 ms later, is no number begun again."""
+    source, ms = (False, "news", ""), 1_000_000
+    here, elsewhere = HeardLogs(), HeardLogs()
+    for number in range(100, 111):
+        here.on(source, number, number * 1000 * ms, stamped=True).heard(number, number * 1000 * ms)
+        sent_ns = (number * 1000 + later_ms) * ms
+        elsewhere.on(source, number, sent_ns, stamped=True).heard(number, sent_ns)
+    list(here.taken(120_000 * ms))
+    here.silence(110_010 * ms)
+    here.learn(elsewhere.news())
+    taken = {log.stream: len(messages) for log, _, messages in here.taken(200_000 * ms)}
+    assert bool(here.restarts) == again
+    assert taken == {"*\tnews": 0} | ({"*\tnews\t1": 1} if again else {})
