@@ -10,7 +10,7 @@ import time
 from typing import cast
 from weakref import WeakKeyDictionary
 
-from loadtests.connections import LONG_IDLE_NS, NEVER_S, Connections
+from loadtests.connections import NEVER_S, Connections
 from loadtests.httpreply import ReplyReader, TruncatedError
 
 __all__ = ["AsyncConnection"]
@@ -28,7 +28,7 @@ class AsyncConnection(asyncio.Protocol):
         """Has the last one, until something is asked for again."""
         self._waiting: asyncio.Future[None] = loop.create_future()
         self._waiting.cancel()
-        self.closed = self._kept = False
+        self.closed = False
         self.due_s = NEVER_S
         self.ended_ns = 0
         """When the last byte of the last reply was read, or its failure known."""
@@ -77,16 +77,10 @@ class AsyncConnection(asyncio.Protocol):
         self._transport.write(request)
         return waiting
 
-    def usable(self, now_ns: int) -> bool:
-        """Whether it may carry another request; the loop closes it as it sees its end.
-
-        The kernel is asked where the loop may not have come to that: after a long time, and once after the first
-        reply, since there are servers that close then, whatever they say.
-        """
-        if not (self._kept and now_ns - self.ended_ns < LONG_IDLE_NS) and not self.closed:
-            self._kept = True
-            if self._looked.poll(0):  # nothing was asked for, so it is the end, or junk
-                self.close()
+    def usable(self) -> bool:
+        """Whether it may carry another request: the kernel is asked, for the loop may not have come to it yet."""
+        if not self.closed and self._looked.poll(0):  # nothing was asked for, so it is the end, or junk
+            self.close()
         return not self.closed
 
     def close(self) -> None:

@@ -44,7 +44,7 @@ class AsyncSession(HttpClient[Coroutine[Any, Any, Response]]):
                 written = asked.written
                 idle = written.idle
                 connection = idle.pop() if idle else None
-                while connection is not None and not connection.usable(asked.started_ns):
+                while connection is not None and not connection.usable():
                     connection = idle.pop() if idle else None
                 if connection is None:
                     connection = await self._open(asked)

@@ -142,9 +142,9 @@ def swarm(
     adapter: Annotated[
         str,
         typer.Option(
-            help="Where a message has its number, and perhaps its time (CLOCK_MONOTONIC, ns), channel and publisher: "
-            "json:seq=FIELD,sent_ns=FIELD,channel=FIELD,publisher=FIELD, bytes:seq=OFFSET:u64 or "
-            "python:MODULE:FUNCTION."
+            help="Where a message has its number, and perhaps its times (CLOCK_MONOTONIC, ns), channel, publisher and "
+            "run: json:seq=FIELD,sent_ns=FIELD,intended_ns=FIELD,channel=FIELD,publisher=FIELD,run=FIELD, "
+            "bytes:seq=OFFSET:u64 or python:MODULE:FUNCTION."
         ),
     ] = DEFAULT_ADAPTER,
     echo: Annotated[str, typer.Option(help="Send so often on each, such as 10/s; the server sends it back.")] = "",

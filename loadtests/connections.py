@@ -6,12 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-__all__ = ["LONG_IDLE_NS", "NEVER_S", "Connections"]
+__all__ = ["NEVER_S", "Connections"]
 
 NEVER_S: Final = float("inf")
-LONG_IDLE_NS: Final = 10_000_000
-"""For how long a connection is taken to be as its loop saw it last. The loop tells of an end as soon as it looks; where
-code has kept it for longer, the kernel is asked."""
 LOOKED_S = 0.02
 """From one look at all of them to the next, at least."""
 

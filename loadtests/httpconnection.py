@@ -17,7 +17,7 @@ import gevent
 from gevent import monkey
 from gevent import socket as gsocket
 
-from loadtests.connections import LONG_IDLE_NS, NEVER_S, Connections
+from loadtests.connections import NEVER_S, Connections
 from loadtests.httpreply import ReplyReader
 from loadtests.tlsbytes import TlsBytes
 
@@ -65,7 +65,7 @@ class Connection:
         self._failure: Exception | None = None
         self._settled = True
         self._waiting: Any = None
-        self.closed = self._kept = False
+        self.closed = False
         self.due_s = NEVER_S
         self.ended_ns = 0
         """When the last byte of the last reply was read, or its failure known."""
@@ -107,16 +107,10 @@ class Connection:
         if not (self.reply.reusable and sent):
             self.close()
 
-    def usable(self, now_ns: int) -> bool:
-        """Whether it may carry another request; the loop closes it as it sees its end.
-
-        The kernel is asked where the loop may not have come to that: after a long time, and once after the first
-        reply, since there are servers that close then, whatever they say.
-        """
-        if not (self._kept and now_ns - self.ended_ns < LONG_IDLE_NS) and not self.closed:
-            self._kept = True
-            if self._looked.poll(0):
-                self._on_readable()
+    def usable(self) -> bool:
+        """Whether it may carry another request: the kernel is asked, for the loop may not have come to it yet."""
+        if not self.closed and self._looked.poll(0):
+            self._on_readable()
         return not self.closed
 
     def close(self) -> None:

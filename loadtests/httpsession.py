@@ -47,7 +47,7 @@ class HttpSession(HttpClient[Response]):
                 written = asked.written
                 idle = written.idle
                 connection = idle.pop() if idle else None
-                while connection is not None and not connection.usable(asked.started_ns):
+                while connection is not None and not connection.usable():
                     connection = idle.pop() if idle else None
                 if connection is None:
                     connection = self._connect(written.parts, asked.deadline_s)

@@ -141,8 +141,8 @@ def case_a_connection_that_is_closed_before_the_loop_comes_to_it(shop, user):
 
 @with_shop
 def case_a_kept_connection_that_is_closed_before_the_loop_comes_to_it(shop, user):
-    """The same after several replies, when it is not looked at each time any more."""
-    user.in_turn([("/a", 0), ("/a", 0), ("/a", 0), ("/leaves", 0.02), ("/a", 0)])
+    """The same after several replies, also where nothing keeps the loop for long."""
+    user.in_turn([("/a", 0), ("/a", 0), ("/a", 0), ("/leaves", 0.002), ("/a", 0)])
     assert user.told() == {"GET /a": {"ok": 4}, "GET /leaves": {"ok": 1}}
     assert shop.connections == 2
 
