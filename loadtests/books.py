@@ -22,7 +22,7 @@ from loadtests.member import Broadcast, Member, Publication
 from loadtests.memo import Memo
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
-from loadtests.series import CONNECTED, DELIVER, DUPLICATED, LATE, REORDERED
+from loadtests.series import CONNECTED, DELIVER, DUPLICATED, LATE, MISSED, REORDERED
 from loadtests.settlement import Settlement
 from loadtests.waits import Waits
 
@@ -226,6 +226,9 @@ class Books:
             untimed = until_ns == sent_ns and settled.reached  # one that nobody had lies between two of the same time
             if not untimed and (heard is None or heard.stamped):  # else nobody knows how long it took
                 self.settlement.fan_out(settled, heard.first if heard else 0)
+        for second, came, never in self.ledger.missed.take():
+            add = partial(Interval.add_tally, n=came + never, bad=never, kind="never came")
+            self.recorder.note(MISSED, second * NS_PER_S, add)
         for (name, number), wrong in self.ledger.take_afterwards():
             shift = heard.first if (heard := self._heard.of(name)) else 0
             self.settlement.came_afterwards(name, number + shift, *wrong)

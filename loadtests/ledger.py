@@ -21,6 +21,7 @@ import numpy as np
 from loadtests.duration import NS_PER_S
 from loadtests.ledgercounts import Counts
 from loadtests.losses import Losses
+from loadtests.missed import Missed
 from loadtests.stream import DOUBTED, Arrivals, Left, Message, Settled, Stream
 from loadtests.subscriptions import Subscriptions
 
@@ -39,6 +40,7 @@ class Ledger:
         if drain_ns < guard_ns:
             raise ValueError("a message must not be settled before its subscribers' windows are known")
         self.counts = Counts()
+        self.missed = Missed()
         self._afterwards: defaultdict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
         self._guard_ns = guard_ns
         self._drain_ns = drain_ns
@@ -133,7 +135,8 @@ class Ledger:
             while stream.missing and next(iter(stream.missing.values())).message.sent_ns < now_ns - MEMORY_NS:
                 oldest = next(iter(stream.missing))
                 stream.forgotten = max(stream.forgotten, oldest)
-                del stream.missing[oldest]
+                left = stream.missing.pop(oldest)
+                self.missed.never_came(left.message.sent_ns, left.away)
         if now_ns >= self._swept_ns + NS_PER_S:
             self._swept_ns = now_ns
             self._sweep(now_ns - self._drain_ns - LOG_NS)
@@ -175,7 +178,9 @@ class Ledger:
             counts.belated += was_due
         elif left is not None and place not in left.had and channel.away_at(place, *left.message[1:]):
             left.had.add(place)
+            left.away -= 1
             counts.recovered += 1
+            self.missed.came(left.message.sent_ns, 1)
             return True
         if left is not None and beside and place not in left.had:  # as it is where it comes before settlement
             left.had.add(place)
@@ -194,7 +199,7 @@ class Ledger:
         if came != channel.held:
             asked.update(_differing(came, channel.held))
         agreeing = channel.holders - sum(map(channel.held.__getitem__, asked))
-        away = len(channel.away - asked)
+        away, recovered = len(channel.away - asked), 0
         counts.expected += agreeing
         counts.delivered += agreeing
         if agreeing:
@@ -218,7 +223,7 @@ class Ledger:
             elif channel.away_at(place, sent_ns, until_ns):
                 away += 1
                 if got:
-                    counts.recovered += 1
+                    recovered += 1
                     had.add(place)
             elif got:
                 counts.outside += 1
@@ -229,8 +234,10 @@ class Ledger:
         if due_to:
             self.losses.due_to(channel, due_to, lost)
         counts.away += away
+        counts.recovered += recovered
+        self.missed.came(sent_ns, recovered)
         if away or given_up or had:
-            stream.missing[sequence] = Left(message, given_up, had)
+            stream.missing[sequence] = Left(message, given_up, had, away - recovered)
         return lost
 
 

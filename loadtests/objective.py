@@ -2,17 +2,17 @@
 
 Grammar::
 
-    objective = latency | gap | fan-out | share | least | count | rate | fairness
+    objective = latency | gap | fan-out | share | least | count | rate | fairness | far
     latency   = "p" NUMBER ("<" | "<=") DURATION          p95 < 200ms
     gap       = "omission_gap" latency                    omission_gap p99 < 5ms
     fan-out   = "deliver." ("first" | "median" | "last") latency
                                                           deliver.last p99 < 200ms
     share     = SHARE ("<" | "<=") PERCENT                errors < 0.1%; of errors, lost, duplicated, reordered, late
-    least     = ("delivered" | "connected") (">" | ">=") PERCENT
-                                                          delivered >= 99.99%
+    least     = LEAST (">" | ">=") PERCENT                delivered >= 99.99%; of delivered, connected, recovered
     count     = COUNT "==" 0                              lost == 0
     rate      = "throughput" (">" | ">=") RATE            throughput > 140/s
     fairness  = "fairness" (">" | ">=") NUMBER            fairness >= 0.9
+    far       = "displacement" "<=" NUMBER                displacement <= 3
 
 ``p95 < 200ms`` means "fewer than 5 % of the requests are bad", a request being bad when it failed or took longer;
 ``errors < 0.1%`` means the same of failures alone. The omission gap of a request is how much later it left than it was
@@ -20,8 +20,10 @@ due, which is what its response time is longer by than its service time; one tha
 three are a bad fraction held against a budget. ``deliver.last p99 < 200ms`` asks of each message when the last of its
 subscribers had it, whatever series the line stands under; ``duplicated <= 0.01%`` of whatever came to a subscriber,
 how much was a copy; ``delivered >= 99.99%`` is ``lost <= 0.01%``, and ``connected
->= 99.9%`` allows connections to be down for 0.1 % of the time for which they were to be up. ``fairness`` is Jain's
-index of what subscribers waited for their deliveries (:mod:`loadtests.fairness`).
+>= 99.9%`` allows connections to be down for 0.1 % of the time for which they were to be up. ``recovered >= 99%`` asks
+that of what was published while a subscriber's connection was lost all but 1 % came to it after all. ``fairness`` is
+Jain's index of what subscribers waited for their deliveries (:mod:`loadtests.fairness`), and ``displacement <= 3`` says
+that no delivery came after one of its stream that is numbered more than 3 higher.
 """
 
 from __future__ import annotations
@@ -36,11 +38,11 @@ from typing import Literal
 
 from loadtests.duration import parse_duration_ns, parse_fraction, parse_rate_per_s
 from loadtests.errors import ObjectiveError, UsageError
-from loadtests.series import CONNECTED, DELIVER, DUPLICATED, FIRST, LAST, LATE, MEDIAN, REORDERED, is_derived
+from loadtests.series import CONNECTED, DELIVER, DUPLICATED, FIRST, LAST, LATE, MEDIAN, MISSED, REORDERED, is_derived
 
 __all__ = ["COUNTS", "Kind", "Objective", "Scope", "limits_ns", "parse_objective"]
 
-COUNTS = ("lost", "late", "duplicated", "reordered", "foreign", "dropped", "errors", "contract")
+COUNTS = ("lost", "late", "duplicated", "reordered", "foreign", "unrecovered", "dropped", "errors", "contract")
 """Counts that ``== 0`` may be asked of."""
 
 Scope = Literal["each", "pool"]
@@ -55,9 +57,17 @@ class Kind(Enum):
     COUNT = "count"
     THROUGHPUT = "throughput"
     FAIRNESS = "fairness"
+    DISPLACEMENT = "displacement"
 
 
-_UNITS = {Kind.LATENCY: "ns", Kind.GAP: "ns", Kind.SHARE: "fraction", Kind.THROUGHPUT: "per_s", Kind.FAIRNESS: "index"}
+_UNITS = {
+    Kind.LATENCY: "ns",
+    Kind.GAP: "ns",
+    Kind.SHARE: "fraction",
+    Kind.THROUGHPUT: "per_s",
+    Kind.FAIRNESS: "index",
+    Kind.DISPLACEMENT: "numbers",
+}
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,8 @@ class Objective:
     """A parsed line bound to series by a glob, to each of them or to their pool.
 
     ``limit`` is in ns for latency and gaps, a fraction for shares, per second for throughput, 0 for counts, an index
-    for fairness; ``budget`` is the bad fraction that latency, gap and share objectives allow.
+    for fairness, numbers of a stream for displacement; ``budget`` is the bad fraction that latency, gap and share
+    objectives allow.
     """
 
     text: str
@@ -98,6 +109,9 @@ class Objective:
 
 
 GAP = "omission_gap "
+LEAST = {"connected": CONNECTED, "recovered": MISSED}
+NONE = {"delivered": "lost", "recovered": "unrecovered"}
+"""What is counted of all that some share may lack."""
 RECEIVED = {"duplicated": DUPLICATED, "reordered": REORDERED, "late": LATE}
 FAN_OUT = {"deliver.first ": FIRST, "deliver.median ": MEDIAN, "deliver.last ": LAST}
 _WORDS = r"(?:(?:omission_gap|deliver\.(?:first|median|last))\s+)?"
@@ -157,14 +171,26 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
             if metric in RECEIVED:
                 return Objective(text, Kind.SHARE, "errors", share, share, series=RECEIVED[metric], scope="pool")
             return Objective(text, Kind.SHARE, metric, share, share, series=series, scope=scope)
-        if metric in ("delivered", "connected"):
+        if metric == "displacement":
+            _require(text, sign, ("<=",))
+            if not re.fullmatch(r"[1-9]\d*", value):
+                raise ObjectiveError(
+                    f'objective "{text}": expected by how many numbers a delivery may come late, as in '
+                    '"displacement <= 3"; to allow no disorder at all write "reordered == 0"'
+                )
+            return Objective(text, Kind.DISPLACEMENT, metric, float(value), series=DELIVER, scope="pool")
+        if metric == "delivered" or metric in LEAST:
             _require(text, sign, (">", ">="))
             share = round(1 - parse_fraction(value), 12)
             if not 0 < share < 1:
-                raise ObjectiveError(f'objective "{text}": to allow no loss at all write "lost == 0"')
+                none = NONE.get(metric)
+                raise ObjectiveError(
+                    f'objective "{text}": expected a share between 0 and 100 %'
+                    + (f'; to allow no loss at all write "{none} == 0"' if none else "")
+                )
             if metric == "delivered":
                 return Objective(text, Kind.SHARE, "lost", share, share, series=series, scope=scope)
-            return Objective(text, Kind.SHARE, "errors", share, share, series=CONNECTED, scope="pool")
+            return Objective(text, Kind.SHARE, "errors", share, share, series=LEAST[metric], scope="pool")
     except ObjectiveError:
         raise
     except UsageError as error:
@@ -172,7 +198,7 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
     if metric == GAP.strip() or f"{metric} " in FAN_OUT:
         raise ObjectiveError(f'objective "{text}": of which percentile? Write "{metric} p99 < 5ms"')
     near = get_close_matches(
-        metric, ("p95", "p99", "throughput", "omission_gap p99", "delivered", "connected", "fairness", *COUNTS), n=1
+        metric, ("p95", "p99", "throughput", f"{GAP}p99", "delivered", *LEAST, "fairness", "displacement", *COUNTS), n=1
     )
     hint = f' (did you mean "{near[0]}"?)' if near else ""
     raise ObjectiveError(f'objective "{text}": "{metric}" is not a thing that is measured{hint}; {_EXPECTED}')

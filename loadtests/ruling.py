@@ -11,7 +11,8 @@ from dataclasses import replace
 from functools import partial
 
 from loadtests.bracket import Bracket, bracket
-from loadtests.breach import breaches, checked
+from loadtests.countrule import LEDGER, rule_count
+from loadtests.displacementrule import rule_displacement
 from loadtests.doubt import doubted
 from loadtests.duration import format_fraction, format_ns
 from loadtests.effective import NEAR
@@ -21,30 +22,19 @@ from loadtests.gate import GateResult, quantile_bounds
 from loadtests.health import slip_is_material
 from loadtests.objective import Kind, Objective
 from loadtests.run import Run
-from loadtests.series import CONNECTED, DELIVER, DUPLICATED, LATE, REORDERED, is_request, is_stray, is_swarm
+from loadtests.series import CONNECTED, DELIVER, DUPLICATED, LATE, MISSED, REORDERED, is_request, is_stray, is_swarm
 from loadtests.steadystate import settled_seconds
 from loadtests.throughputrule import rule_throughput
 from loadtests.verdict import Status, Verdict
 
 __all__ = ["rule"]
 
-_LEDGER = ("lost", "late", "duplicated", "reordered", "foreign")
-"""What the swarm's ledger counts; it happens to deliveries alone."""
-_HAPPENED = {
-    "errors": "requests failed",
-    "dropped": "requests never started",
-    "contract": "answers broke the contract",
-    "lost": "deliveries were lost",
-    "late": "deliveries came after they were given up",
-    "duplicated": "deliveries came twice",
-    "reordered": "deliveries came out of order",
-    "foreign": "deliveries bear our mark, but nobody sent them",
-}
 _BAD = {
     CONNECTED: "connection-seconds were down",
     DUPLICATED: "that came were copies",
     REORDERED: "that came were out of order",
     LATE: "that came had been given up",
+    MISSED: "that were missed while connections were lost never came",
 }
 """What is bad in series of which nothing fails."""
 
@@ -57,10 +47,12 @@ def rule(run: Run, objective: Objective) -> Iterator[Verdict]:
     """
     known = sorted(run.intervals.keys() | (run.header.unloaded.keys() if objective.metric == "contract" else ()))
     names = [name for name in known if objective.matches(name) and (is_request(name) or is_swarm(name))]
-    if objective.metric in _LEDGER:
+    if objective.metric in LEDGER:
         names = [name for name in names if name == DELIVER]
     if not names:
-        yield _without_data(objective, objective.series, f'no series matches "{objective.series}"')
+        missed_none = objective.series == MISSED and DELIVER in run.intervals
+        why = "nothing was missed" if missed_none else f'no series matches "{objective.series}"'
+        yield _without_data(objective, objective.series, why)
     elif objective.scope == "each" or len(names) == 1:
         for name in names:
             yield _doubted(run, objective, [name], name)
@@ -187,46 +179,18 @@ def _share_verdict(
 
 
 def _count(run: Run, objective: Objective, names: list[str], label: str, spoilt: Mapping[int, float]) -> Verdict:
-    """A count over the whole run, warm-up included, and of the contract before it too: one is one too many."""
-    happened = _HAPPENED[objective.metric]
-    if objective.metric in _LEDGER:
-        n, found = run.deliveries.get("expected", 0), run.deliveries.get(objective.metric, 0)
-    elif objective.metric == "contract":
-        n = sum(sum(both) for name, both in checked(run).items() if name in names)
-        broken = [breach for breach in breaches(run) if breach.series in names]
-        found = sum(breach.count + breach.unloaded for breach in broken)
-        if broken and all(breach.when == "only under load" for breach in broken):
-            happened += ", and only under load"
-    else:
-        never_started = objective.metric == "dropped"
-        counted = [*names, *(_stray(run, names) if never_started else ())]
-        intervals = [i for name in counted for s, i in run.intervals[name].items() if spoilt.get(s, 0.0) < 1]
-        n = sum(i.count for i in intervals)
-        found = sum(i.never_started if never_started else i.error_count + i.timeouts for i in intervals)
-    if not (n or found):
-        return _without_data(objective, label, "there was nothing to count")
-    return Verdict(
-        objective.text,
-        label,
-        Status.FAIL if found else Status.PASS,
-        f"{found:,} of {n:,} {happened}",
-        objective.kind.value,
-        objective.unit,
-        0.0,
-        observed=float(found),
-        n=n,
-        n_effective=float(n),
-        bad=found,
-        bad_fraction=found / n if n else None,
-        budget=0.0,
-        budget_spent=None if found else 0.0,
-    )
+    verdict = rule_count(run, objective, names, _stray(run, names), label, spoilt)
+    return verdict or _without_data(objective, label, "there was nothing to count")
 
 
 def _throughput(run: Run, objective: Objective, names: list[str], label: str, spoilt: Mapping[int, float]) -> Verdict:
     settled = sum(spoilt.get(second, 0.0) < 1 for second in settled_seconds(run))
     verdict = rule_throughput(_evidence(run, names, spoilt), settled, objective, label)
     return verdict or _without_data(objective, label, "it had no request in the steady state")
+
+
+def _displacement(run: Run, objective: Objective, names: list[str], label: str, _: Mapping[int, float]) -> Verdict:
+    return rule_displacement(run, objective, label) or _without_data(objective, label, "nothing was delivered")
 
 
 def _fairness(run: Run, objective: Objective, names: list[str], label: str, _: Mapping[int, float]) -> Verdict:
@@ -241,4 +205,5 @@ _RULES = {
     Kind.COUNT: _count,
     Kind.THROUGHPUT: _throughput,
     Kind.FAIRNESS: _fairness,
+    Kind.DISPLACEMENT: _displacement,
 }

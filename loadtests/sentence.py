@@ -127,10 +127,10 @@ def _series(verdict: Verdict) -> str:
 def _nearness(verdict: Verdict) -> float:
     """How much of the limit is used, 1 being all of it.
 
-    Of a latency its percentile over the limit; where that lies beyond the answered requests, and of shares, the budget
-    spent. A count has no budget: any at all is beyond it, the more so the larger its share.
+    Of a latency its percentile over the limit, and so of a displacement; where that lies beyond the answered requests,
+    and of shares, the budget spent. A count has no budget: any at all is beyond it, the more so the larger its share.
     """
-    if verdict.unit == "ns" and verdict.observed is not None:
+    if verdict.kind in ("latency", "gap", "displacement") and verdict.observed is not None:
         return verdict.observed / verdict.limit
     if verdict.kind in ("throughput", "fairness") and verdict.observed is not None:
         return verdict.limit / verdict.observed if verdict.observed else math.inf

@@ -21,6 +21,7 @@ __all__ = [
     "LATE",
     "MEANWHILE",
     "MEDIAN",
+    "MISSED",
     "PING",
     "PUBLICATIONS",
     "PUBLISH",
@@ -61,7 +62,9 @@ CONNECTED = "ws connected"
 """Seconds for which a connection was to be up; in the failed ones it was down."""
 DUPLICATED, REORDERED, LATE = "ws duplicated", "ws reordered", "ws late"
 """Whatever came to a subscriber, by the second in which it came; the failed ones were that."""
-TALLIES = frozenset({CONNECTED, DUPLICATED, REORDERED, LATE})
+MISSED = "ws missed"
+"""What was published while its subscriber's connection was lost, by the second of sending; what failed never came."""
+TALLIES = frozenset({CONNECTED, DUPLICATED, REORDERED, LATE, MISSED})
 """Counts of which nothing has a time."""
 FIRST, MEDIAN, LAST = "ws deliver first", "ws deliver median", "ws deliver last"
 """When the first, the middle and the last subscriber of a message had it: a sample a message."""

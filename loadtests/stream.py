@@ -37,12 +37,19 @@ class Arrivals:
         self.duplicated = self.reordered = 0
 
 
-class Left(NamedTuple):
-    """Of one message that is settled: who may still get it, and who ``had`` it though it was not due to them."""
+class Left:
+    """Of one message that is settled: who may still get it, and who ``had`` it though it was not due to them.
 
-    message: Message
-    given_up: set[int]
-    had: set[int]
+    So many of those who were ``away`` when it was sent still lack it.
+    """
+
+    __slots__ = ("away", "given_up", "had", "message")
+
+    def __init__(self, message: Message, given_up: set[int], had: set[int], away: int = 0) -> None:
+        self.message = message
+        self.given_up = given_up
+        self.had = had
+        self.away = away
 
 
 class Settled(NamedTuple):

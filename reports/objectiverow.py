@@ -105,7 +105,7 @@ def _unbounded(verdict: Verdict) -> bool:
 def _write(verdict: Verdict, value: float | None) -> str:
     if value is None:
         return NOTHING
-    if verdict.kind == "count":
+    if verdict.kind in ("count", "displacement"):
         return count(value)
     write = {"latency": duration, "gap": duration, "share": percent, "throughput": rate}.get(verdict.kind, significant)
     return apart(write, value, verdict.limit)

@@ -72,7 +72,7 @@ def derived(run: Run) -> tuple[str, ...]:
 def nearness(verdict: Verdict) -> float:
     """How much of the limit is used: an observed percentile over its limit, or the budget spent."""
     observed, limit = verdict.observed, verdict.limit
-    if verdict.unit == "ns" and observed is not None:
+    if verdict.kind in ("latency", "gap", "displacement") and observed is not None:
         return observed / limit
     if verdict.kind in ("throughput", "fairness") and observed:
         return limit / observed

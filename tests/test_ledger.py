@@ -442,6 +442,39 @@ def test_away_for_long(back_s, replays, others):
     assert counts == slow.counts()
 
 
+def test_missed_by_the_second_of_sending():
+    """Each is told of once: as it comes, or when it will not any more, by the second in which it was sent."""
+    ledger = Ledger(GUARD, DRAIN)
+    for subscriber in (1, 2, 3):
+        ledger.subscribed(subscriber, "c", -GUARD)
+    for subscriber in (1, 2):
+        ledger.unsubscribed(subscriber, 10 * S, away=True)
+    published(ledger, 40, every_ns=S // 2)  # two a second
+    for number in range(40):
+        ledger.received(3, "p", number)
+    assert settle(ledger, 16 * S) == [(who, "p", number) for number in range(17) for who in (1, 2)]  # till 8 s
+    assert list(ledger.missed.take()) == []  # those of 10 s and later may still be sent
+    ledger.subscribed(1, "c", 16 * S)
+    for number in (20, 21, 31):  # of 10, 10.5 and 15.5 s; the last is not settled yet
+        assert ledger.received(1, "p", number, live=False, sent_ns=number * S // 2)
+    settle(ledger, 17 * S)
+    assert list(ledger.missed.take()) == [(10, 2, 0)]
+    settle(ledger, 25 * S)
+    assert list(ledger.missed.take()) == [(15, 1, 0)]
+    ledger.received(1, "p", 20, live=False, sent_ns=10 * S)
+    settle(ledger, 2**62)
+    missed = {second: (came, never) for second, came, never in ledger.missed.take()}
+    # Of both 10 to 15 s, two each; of 2, which stays away, two a second until the end at 19.5 s.
+    assert missed == {
+        10: (0, 2),
+        **dict.fromkeys(range(11, 15), (0, 4)),
+        15: (0, 3),
+        **dict.fromkeys(range(16, 20), (0, 2)),
+    }
+    assert list(ledger.missed.take()) == []
+    assert (ledger.counts.away, ledger.counts.recovered) == (12 + 20, 3)
+
+
 def test_away_for_good():
     """Who never comes back is away from everything, and it takes no memory for each message and subscriber."""
     ledger = Ledger(GUARD, DRAIN)
@@ -581,6 +614,12 @@ def test_identities(events):
     settled(ledger)
     slow.settle(2**62)
     assert ledger.counts == slow.counts()
+    missed = list(ledger.missed.take())
+    recovered, away = ledger.counts.recovered, ledger.counts.away
+    assert (sum(second.came for second in missed), sum(map(sum, (second[1:] for second in missed)))) == (
+        recovered,
+        away,
+    )
 
 
 def test_who_comes_and_goes_is_asked(monkeypatch):

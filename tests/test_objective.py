@@ -21,6 +21,8 @@ from loadtests.objective import COUNTS, Kind, limits_ns, parse_objective
         ("connected > 99.9%", Kind.SHARE, "errors", 0.001, 0.001, None),
         ("deliver.last p99 < 200ms", Kind.LATENCY, "p99", 200e6, 0.01, 99.0),
         ("duplicated <= 0.01%", Kind.SHARE, "errors", 0.0001, 0.0001, None),
+        ("recovered >= 99%", Kind.SHARE, "errors", 0.01, 0.01, None),
+        ("displacement <= 3", Kind.DISPLACEMENT, "displacement", 3.0, None, None),
         ("lost == 0", Kind.COUNT, "lost", 0.0, None, None),
         ("errors == 0", Kind.COUNT, "errors", 0.0, None, None),
         ("throughput > 140/s", Kind.THROUGHPUT, "throughput", 140.0, None, None),
@@ -58,6 +60,12 @@ def test_every_count_may_be_asked_to_be_zero(metric):
         ("error < 1%", 'did you mean "errors"?'),
         ("troughput > 1/s", 'did you mean "throughput"?'),
         ("delivered >= 100%", 'to allow no loss at all write "lost == 0"'),
+        ("recovered >= 100%", 'to allow no loss at all write "unrecovered == 0"'),
+        ("recovered < 1%", '"<" makes no sense here, expected > or >='),
+        ("displacement <= 0", 'write "reordered == 0"'),
+        ("displacement <= 2.5", "expected by how many numbers a delivery may come late"),
+        ("displacement < 3", '"<" makes no sense here, expected <='),
+        ("displacment <= 3", 'did you mean "displacement"?'),
         ("delivered < 99%", '"<" makes no sense here, expected > or >='),
         ("deliver.last < 99ms", 'of which percentile? Write "deliver.last p99 < 5ms"'),
         ("deliver.worst p99 < 99ms", "does not parse"),
@@ -66,7 +74,6 @@ def test_every_count_may_be_asked_to_be_zero(metric):
         ("foreign <= 1%", 'one is one too many; write "foreign == 0"'),
         ("late < 0", 'to allow none at all write "late == 0"'),
         ("late >= 1%", '">=" makes no sense here, expected < or <='),
-        ("recovered > 1%", '"recovered" is not a thing that is measured'),
     ],
 )
 def test_wrong_line(line, part):
@@ -125,6 +132,7 @@ def test_limits_of_a_series():
         ("duplicated <= 0.01%", "ws duplicated"),
         ("reordered < 1%", "ws reordered"),
         ("late < 0.1%", "ws late"),
+        ("recovered >= 99%", "ws missed"),
     ],
 )
 def test_its_own_series(line, series):

@@ -298,6 +298,56 @@ def test_deliveries_alone_can_be_lost():
     assert _one(run, "lost < 1%").n == 1200
 
 
+@pytest.mark.parametrize(
+    ("limit", "furthest", "status"), [(3, 0, "PASS"), (3, 3, "PASS"), (3, 4, "FAIL"), (40, 41, "FAIL")]
+)
+def test_displacement(limit, furthest, status):
+    """The furthest delivery of the whole run is held against the limit, which it may reach."""
+    counts = {"received": 1000, "reordered": 7 if furthest else 0, "displacement": furthest}
+    verdict = _one(remember_run(stream(series="ws deliver"), deliveries=counts), f"displacement <= {limit}", "GET *")
+    assert (verdict.status.value, verdict.observed, verdict.limit, verdict.n) == (status, furthest, limit, 1000)
+    assert verdict.reason.startswith(f"the furthest delivery came {furthest} numbers behind its place")
+
+
+def test_displacement_of_nothing():
+    """Where nothing came, or there is no swarm, nothing can be said."""
+    for samples in (stream(), stream(series="ws deliver", odd_every=1, odd={"outcome": Outcome.LOST})):
+        verdict = _one(remember_run(samples, deliveries={"received": 0, "displacement": 0}), "displacement <= 3")
+        assert verdict.status is Status.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("unrecovered", "line", "status"),
+    [
+        ((), "recovered >= 99%", "PASS"),
+        (range(60), "recovered >= 99%", "FAIL"),  # 60 of 600
+        ((30,), "recovered >= 99.9%", "INCONCLUSIVE"),  # 1 of 600
+        ((), "unrecovered == 0", "PASS"),
+        ((30,), "unrecovered == 0", "FAIL"),
+    ],
+)
+def test_recovered(unrecovered, line, status):
+    """Of what was missed while connections were lost, a share must have come after all, or all of it."""
+    counts = {"received": 1200, "away": 600, "recovered": 600 - len(unrecovered)}
+    run = remember_run(stream(series="ws deliver"), deliveries=counts)
+    run.intervals["ws missed"] = {
+        s: Interval("ws missed", s, 10, 10 - (s in unrecovered), errors={"never came": 1} if s in unrecovered else {})
+        for s in range(60)
+    }
+    verdict = _one(run, line, "ws deliver")
+    assert (verdict.status.value, verdict.n, verdict.bad) == (status, 600, len(unrecovered))
+    assert f"{len(unrecovered)} of 600 " in verdict.reason
+
+
+@pytest.mark.parametrize("line", ["recovered >= 99%", "unrecovered == 0"])
+def test_nothing_was_missed(line):
+    """What no connection missed says nothing of recovery."""
+    counts = {"received": 1200, "away": 0, "recovered": 0}
+    verdict = _one(remember_run(stream(series="ws deliver"), deliveries=counts), line)
+    assert verdict.status is Status.INCONCLUSIVE
+    assert verdict.reason.startswith(("nothing was missed", "there was nothing to count"))
+
+
 def test_no_delivery_was_expected():
     """Nothing lost of nothing expected is no PASS; one that came twice is a FAIL all the same."""
     run = remember_run(stream(series="ws deliver"), deliveries={"expected": 0, "lost": 0, "duplicated": 1})

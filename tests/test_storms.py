@@ -222,10 +222,13 @@ def test_three_storms(tmp_path, cls):
     if cls == "Resuming":
         assert ledger["recovered"] == ledger["away"]
         assert posts.series("ws recover").ok >= ledger["recovered"]
+        assert posts.series("ws missed").failed == 0
         first = posts.series("ws deliver first").count  # of what was heard, from the first one on
         assert ledger["received"] >= n * (first - 10)  # whoever came some messages later has missed those
     else:
         assert ledger["recovered"] < ledger["away"]  # what was sent while the handshake was answered
+    missed = posts.series("ws missed")
+    assert (missed.count, missed.ok) == (ledger["away"], ledger["recovered"])
     assert posts.account.closes == {
         "we: storm": n + n // 2,
         "the server: closed 1012": n,
