@@ -146,6 +146,7 @@ class Books:
         sent_ns, stamped = (now_ns, False) if stamp_ns is None else (stamp_ns, True)
         number = broadcast.sequence
         source = by_channel, broadcast.channel, broadcast.publisher
+        self._heard.wrong_ns = round(self.clock.uncertainty_ns)
         log = self._heard.on(source, number, sent_ns, stamped=stamped)
         due_ns = intended_ns if stamped and intended_ns is not None else sent_ns
         return Entry(log.stream, log.heard(number, sent_ns, stamped=stamped, intended_ns=due_ns), due_ns, stamp_ns)

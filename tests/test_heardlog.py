@@ -83,6 +83,7 @@ def test_clocks_of_two_processes(later_ms: int, again: bool) -> None:
     """The last message before a silence, which another process places 40 ms later, is no number begun again."""
     source, ms = (False, "news", ""), 1_000_000
     here, elsewhere = HeardLogs(), HeardLogs()
+    here.wrong_ns = elsewhere.wrong_ns = 25 * ms
     for number in range(100, 111):
         here.on(source, number, number * 1000 * ms, stamped=True).heard(number, number * 1000 * ms)
         sent_ns = (number * 1000 + later_ms) * ms
