@@ -178,7 +178,7 @@ def _bad(objective: Objective, interval: Interval) -> int:
         return interval.bad.get(objective.limit_ns or 0, (interval.failed, 0))[0]
     if objective.kind is Kind.GAP:
         return interval.lateness.count_above_us(int(objective.limit) // 1000) + interval.never_started
-    if objective.kind is Kind.SHARE and objective.metric == "errors":
+    if objective.kind in (Kind.SHARE, Kind.LEAST) and objective.metric == "errors":
         return interval.failed
     errors = interval.error_count + interval.timeouts
     broken = sum(interval.violations.values())

@@ -110,14 +110,14 @@ def advice(scenario: Scenario, objectives: list[Objective]) -> Iterator[str]:
     steady_s = sum(phase.duration for phase in scenario.phases if phase.kind == "steady") / NS_PER_S
     model = scenario.load_model()
     for objective in objectives:
-        if objective.kind not in (Kind.LATENCY, Kind.GAP, Kind.SHARE) or objective.budget is None:
+        if objective.kind not in (Kind.LATENCY, Kind.GAP, Kind.SHARE, Kind.LEAST) or objective.budget is None:
             continue
         expected = 1e12
         if isinstance(model, OpenModel) and not is_swarm(objective.series) and objective.metric != "lost":
             stages = zip(scenario.phases, model.stages, strict=True)
             expected = sum(stage.arrivals for phase, stage in stages if phase.kind == "steady")
         where = f"{objective.text} [{objective.series}]"
-        said = advise(where, objective.budget, objective.kind is not Kind.SHARE, expected, steady_s)
+        said = advise(where, objective.budget, objective.kind in (Kind.LATENCY, Kind.GAP), expected, steady_s)
         if said:
             yield said
     if said := unused_proxy(scenario.target.url):

@@ -84,7 +84,12 @@ def format_ns(duration_ns: float) -> str:
 
 
 def format_fraction(fraction: float) -> str:
-    """Write a fraction as ``0.167 %``: three significant digits, never an exponent; under one in 10^9 it is none."""
+    """Write a fraction as ``0.167 %``: three significant digits, never an exponent; under one in 10^9 it is none.
+
+    Of nearly all, what is missing has two: ``99.969 %``.
+    """
+    if 0.99 < fraction <= 1:
+        return f"{100 - Decimal(f'{(1 - fraction) * 100:.2g}'):f} %"
     if fraction < 1e-9:
         return "0 %"
     return f"{Decimal(f'{fraction * 100:.3g}'):f} %"

@@ -65,7 +65,7 @@ class EarlyStop:
         spans = [(math.ceil(p.start_s), math.floor(p.end_s)) for p in phases if p.kind == "steady"]
         self._seconds = [second for start, end in spans for second in range(start, end)]
         self._place = {second: place for place, second in enumerate(self._seconds)}
-        self._objectives = [o for o in objectives if o.kind in (Kind.LATENCY, Kind.SHARE) and o.budget]
+        self._objectives = [o for o in objectives if o.kind in (Kind.LATENCY, Kind.SHARE, Kind.LEAST) and o.budget]
         self._counts: dict[tuple[Objective, str], np.ndarray[tuple[int, int], np.dtype[np.int64]]] = {}
         self._series: dict[Objective, set[str]] = {}
         self._next_s = FIRST_LOOK_S

@@ -54,6 +54,7 @@ class Kind(Enum):
     LATENCY = "latency"
     GAP = "gap"
     SHARE = "share"
+    LEAST = "least"
     COUNT = "count"
     THROUGHPUT = "throughput"
     FAIRNESS = "fairness"
@@ -64,6 +65,7 @@ _UNITS = {
     Kind.LATENCY: "ns",
     Kind.GAP: "ns",
     Kind.SHARE: "fraction",
+    Kind.LEAST: "fraction",
     Kind.THROUGHPUT: "per_s",
     Kind.FAIRNESS: "index",
     Kind.DISPLACEMENT: "numbers",
@@ -74,9 +76,9 @@ _UNITS = {
 class Objective:
     """A parsed line bound to series by a glob, to each of them or to their pool.
 
-    ``limit`` is in ns for latency and gaps, a fraction for shares, per second for throughput, 0 for counts, an index
-    for fairness, numbers of a stream for displacement; ``budget`` is the bad fraction that latency, gap and share
-    objectives allow.
+    ``limit`` is in ns for latency and gaps, a fraction for shares (of a least share, of what is good), per second for
+    throughput, 0 for counts, an index for fairness, numbers of a stream for displacement; ``budget`` is the bad
+    fraction that latency, gap and share objectives allow.
     """
 
     text: str
@@ -109,7 +111,7 @@ class Objective:
 
 
 GAP = "omission_gap "
-LEAST = {"connected": CONNECTED, "recovered": MISSED}
+OF = {"connected": CONNECTED, "recovered": MISSED}
 NONE = {"delivered": "lost", "recovered": "unrecovered"}
 """What is counted of all that some share may lack."""
 RECEIVED = {"duplicated": DUPLICATED, "reordered": REORDERED, "late": LATE}
@@ -179,18 +181,19 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
                     '"displacement <= 3"; to allow no disorder at all write "reordered == 0"'
                 )
             return Objective(text, Kind.DISPLACEMENT, metric, float(value), series=DELIVER, scope="pool")
-        if metric == "delivered" or metric in LEAST:
+        if metric == "delivered" or metric in OF:
             _require(text, sign, (">", ">="))
-            share = round(1 - parse_fraction(value), 12)
-            if not 0 < share < 1:
+            least = parse_fraction(value)
+            budget = round(1 - least, 12)
+            if not 0 < budget < 1:
                 none = NONE.get(metric)
                 raise ObjectiveError(
                     f'objective "{text}": expected a share between 0 and 100 %'
                     + (f'; to allow no loss at all write "{none} == 0"' if none else "")
                 )
             if metric == "delivered":
-                return Objective(text, Kind.SHARE, "lost", share, share, series=series, scope=scope)
-            return Objective(text, Kind.SHARE, "errors", share, share, series=LEAST[metric], scope="pool")
+                return Objective(text, Kind.LEAST, "lost", least, budget, series=series, scope=scope)
+            return Objective(text, Kind.LEAST, "errors", least, budget, series=OF[metric], scope="pool")
     except ObjectiveError:
         raise
     except UsageError as error:
@@ -198,7 +201,7 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
     if metric == GAP.strip() or f"{metric} " in FAN_OUT:
         raise ObjectiveError(f'objective "{text}": of which percentile? Write "{metric} p99 < 5ms"')
     near = get_close_matches(
-        metric, ("p95", "p99", "throughput", f"{GAP}p99", "delivered", *LEAST, "fairness", "displacement", *COUNTS), n=1
+        metric, ("p95", "p99", "throughput", f"{GAP}p99", "delivered", *OF, "fairness", "displacement", *COUNTS), n=1
     )
     hint = f' (did you mean "{near[0]}"?)' if near else ""
     raise ObjectiveError(f'objective "{text}": "{metric}" is not a thing that is measured{hint}; {_EXPECTED}')

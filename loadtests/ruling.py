@@ -140,6 +140,14 @@ def _share(run: Run, objective: Objective, names: list[str], label: str, spoilt:
     return _share_verdict(objective, label, both, f"{said}; {sure}", shown.observed, shown.lower, shown.upper)
 
 
+def _least(run: Run, objective: Objective, names: list[str], label: str, spoilt: Mapping[int, float]) -> Verdict:
+    """The same of what is not bad, as the line asks for it."""
+    verdict = _share(run, objective, names, label, spoilt)
+    ends = (verdict.observed, verdict.upper, verdict.lower)
+    observed, lower, upper = (None if bad is None else 1 - bad for bad in ends)
+    return replace(verdict, observed=observed, lower=lower, upper=upper)
+
+
 def _between(shown: GateResult) -> str:
     return f"between {format_fraction(shown.lower)} and {format_fraction(shown.upper)}"
 
@@ -202,6 +210,7 @@ _RULES = {
     Kind.LATENCY: _latency,
     Kind.GAP: _gap,
     Kind.SHARE: _share,
+    Kind.LEAST: _least,
     Kind.COUNT: _count,
     Kind.THROUGHPUT: _throughput,
     Kind.FAIRNESS: _fairness,

@@ -31,7 +31,8 @@ def struck(swarm: Swarm, seed: int, index: int) -> frozenset[int]:
 async def strike(job: Job, t0_ns: int, books: Books, connections: Sequence[Connection], index: int) -> None:
     """Let the ``index``-th storm hit its part of a process's connections when it is time."""
     storm = job.scenario.swarm.storms[index]
-    await asyncio.sleep(max(0.0, (t0_ns + storm.at - time.monotonic_ns()) / NS_PER_S))
+    while (left_ns := t0_ns + storm.at - time.monotonic_ns()) > 0:  # a loop's timer may be early by its tick
+        await asyncio.sleep(left_ns / NS_PER_S)
     until_ns = time.monotonic_ns() + TROUBLE_NS
     trouble = books.troubled(until_ns)
     chosen = struck(job.scenario.swarm, job.scenario.seed, index)

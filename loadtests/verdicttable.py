@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from loadtests.duration import format_ns
+from loadtests.duration import format_fraction, format_ns
 from loadtests.run import Run
 from loadtests.verdict import RunVerdict, Status, Verdict
 
@@ -58,7 +58,7 @@ def _value(verdict: Verdict, value: float | None) -> str:
     if verdict.unit == "ns":
         return format_ns(value)
     if verdict.unit == "fraction":
-        return f"{value * 100:.3g} %"
+        return format_fraction(value)
     if verdict.unit == "index":
         return f"{value:.3g}"
     return f"{value:.4g}/s" if verdict.unit == "per_s" else f"{value:,.0f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,15 @@ __all__ = ["BAR_LIMIT_PX", "BAR_PX", "Bar", "ObjectiveRow", "objective_rows"]
 BAR_PX: Final = 240
 BAR_LIMIT_PX: Final = 160
 """Where the limit stands in every bar, so that the limits of all rows line up."""
+
+
+_WRITE: Final = {
+    "latency": duration,
+    "gap": duration,
+    "share": percent,
+    "least": percent,
+    "throughput": rate,
+}
 
 
 @dataclass(frozen=True)
@@ -107,7 +117,7 @@ def _write(verdict: Verdict, value: float | None) -> str:
         return NOTHING
     if verdict.kind in ("count", "displacement"):
         return count(value)
-    write = {"latency": duration, "gap": duration, "share": percent, "throughput": rate}.get(verdict.kind, significant)
+    write = _WRITE.get(verdict.kind, significant)
     return apart(write, value, verdict.limit)
 
 
@@ -124,10 +134,16 @@ def _bar(verdict: Verdict) -> Bar | None:
         return Bar(BAR_PX, None, None, BAR_LIMIT_PX, beyond=True)
     if verdict.observed is None:
         return None
+    if verdict.kind == "least" and verdict.budget:  # what is missing, against what may be
+        ends = (verdict.bad_fraction, verdict.bad_lower, verdict.bad_upper)
+        return _scaled(verdict.budget, ends)
     if not verdict.limit:
         return Bar(BAR_PX if verdict.observed > 0 else 0, None, None, 1, beyond=False)
-    scale = BAR_LIMIT_PX / verdict.limit
-    ends = [None if value is None else value * scale for value in (verdict.observed, verdict.lower, verdict.upper)]
+    return _scaled(verdict.limit, (verdict.observed, verdict.lower, verdict.upper))
+
+
+def _scaled(limit: float, values: Sequence[float | None]) -> Bar:
+    ends = [None if value is None else value * BAR_LIMIT_PX / limit for value in values]
     observed, lower, upper = (None if end is None else round(min(max(end, 0.0), BAR_PX), 1) for end in ends)
     beyond = any(end is not None and end > BAR_PX for end in ends)
     return Bar(observed or 0.0, lower, upper, BAR_LIMIT_PX, beyond)

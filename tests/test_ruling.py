@@ -337,6 +337,10 @@ def test_recovered(unrecovered, line, status):
     verdict = _one(run, line, "ws deliver")
     assert (verdict.status.value, verdict.n, verdict.bad) == (status, 600, len(unrecovered))
     assert f"{len(unrecovered)} of 600 " in verdict.reason
+    if verdict.kind == "least":  # what is said is what was asked for
+        assert verdict.observed == pytest.approx(1 - len(unrecovered) / 600)
+        assert (verdict.lower, verdict.upper) == (1 - verdict.bad_upper, 1 - verdict.bad_lower)
+        assert verdict.lower <= verdict.observed <= verdict.upper
 
 
 @pytest.mark.parametrize("line", ["recovered >= 99%", "unrecovered == 0"])
@@ -466,6 +470,7 @@ def test_reasons(line, samples, bad_per_s, reason):
 def test_small_fractions_have_no_exponent():
     """Three failures in a billion read as 0.0000003 %."""
     assert [format_fraction(f) for f in (3e-9, 9e-10, 2e-25)] == ["0.0000003 %", "0 %", "0 %"]
+    assert [format_fraction(f) for f in (0.99969, 0.9999, 1 - 1e-7)] == ["99.969 %", "99.99 %", "99.99999 %"]
     assert [format_fraction(f) for f in (0, 1, 0.05, 0.001234, 12.5)] == ["0 %", "100 %", "5 %", "0.123 %", "1250 %"]
 
 
