@@ -224,9 +224,9 @@ class Books:
             for _ in settled.lost:
                 self.recorder.record(DELIVER, intended_ns, sent_ns, sent_ns + self._drain_ns, int(Outcome.LOST))
             heard = self._heard.of(settled.stream)
-            untimed = until_ns == sent_ns and settled.reached  # one that nobody had lies between two of the same time
-            if not untimed and (heard is None or heard.stamped):  # else nobody knows how long it took
-                self.settlement.fan_out(settled, heard.first if heard else 0)
+            unstamped = until_ns == sent_ns and settled.reached  # one that nobody had lies between two of the same time
+            untimed = bool(unstamped) or not (heard is None or heard.stamped)
+            self.settlement.fan_out(settled, heard.first if heard else 0, untimed=untimed)
         for second, came, never in self.ledger.missed.take():
             add = partial(Interval.add_tally, n=came + never, bad=never, kind="never came")
             self.recorder.note(MISSED, second * NS_PER_S, add)

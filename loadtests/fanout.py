@@ -33,7 +33,7 @@ class FanOut(NamedTuple):
     """What became of a message in one process: how many it reached, how many lost it, and when it arrived (ns).
 
     Where more lost it than had it there is no median, and the last stands for it. So many deliveries of it came late,
-    once more, or after a later one.
+    once more, or after a later one. One that is ``untimed`` has no times: nobody knows when it was sent.
     """
 
     stream: str
@@ -48,12 +48,14 @@ class FanOut(NamedTuple):
     late: int = 0
     duplicated: int = 0
     reordered: int = 0
+    untimed: bool = False
 
     @classmethod
-    def of(cls, settled: Settled, shift: int = 0) -> FanOut:
+    def of(cls, settled: Settled, shift: int = 0, *, untimed: bool = False) -> FanOut:
         """What the ledger settled; ``shift`` makes its number the same in every process."""
-        name, number, message, lost, reached, arrived, *wrong = settled
-        return cls(name, number + shift, *message[:2], reached, len(lost), *(arrived or (0, 0, 0)), 0, *wrong)
+        name, number, message, lost, reached, arrived, duplicated, reordered = settled
+        times = (0, 0, 0) if arrived is None or untimed else arrived
+        return cls(name, number + shift, *message[:2], reached, len(lost), *times, 0, duplicated, reordered, untimed)
 
     def __add__(self, other: FanOut) -> FanOut:  # type: ignore[override]
         """Both shares together."""
@@ -63,7 +65,8 @@ class FanOut(NamedTuple):
         half = (reached + lost + 1) // 2
         median = next((at_ns for at_ns in times if self.had_by(at_ns) + other.had_by(at_ns) >= half), times[-1])
         wrong = (self.late + other.late, self.duplicated + other.duplicated, self.reordered + other.reordered)
-        return FanOut(*shares[0][:4], reached, lost, times[0], median, times[-1], *wrong)
+        untimed = self.untimed or other.untimed
+        return FanOut(*shares[0][:4], reached, lost, times[0], median, times[-1], *wrong, untimed)
 
     def had_by(self, at_ns: int) -> int:
         """How many had it by then, at least."""
@@ -140,7 +143,8 @@ class FanOuts:
 
         A row has ``second``, ``subscribers`` (those that were due the message or got it), ``messages``, and the sums
         over them of ``first_us``, ``median_us`` and ``last_us``, those alone counting that reached everybody; where
-        others did not, how many those ``incomplete`` ones are, and the deliveries that were ``lost``. Where there were
+        others did not, how many those ``incomplete`` ones are, and the deliveries that were ``lost``; and how many that
+        reached everybody are ``untimed``. Where there were
         any, those of either that came ``late``, were ``duplicated`` or ``reordered``.
         """
         curve, self._curve = self._curve, defaultdict(Counter)
@@ -151,7 +155,7 @@ class FanOuts:
         if not (whole.reached or whole.lost):
             return
         _, _, intended, sent, reached, lost, *arrived = whole[:9]
-        for series, at_ns in zip((FIRST, MEDIAN, LAST), arrived, strict=True):
+        for series, at_ns in () if whole.untimed else zip((FIRST, MEDIAN, LAST), arrived, strict=True):
             came = reached and not (lost and series == LAST) and not (lost > reached and series == MEDIAN)
             self._recorder.record(
                 series, intended, sent, at_ns if came else intended, int(Outcome.OK if came else Outcome.LOST)
@@ -164,6 +168,8 @@ class FanOuts:
         sums.update({name: n for name in ("late", "duplicated", "reordered") if (n := getattr(whole, name))})
         if lost:
             sums.update(incomplete=1, lost=lost)
+        elif whole.untimed:
+            sums["untimed"] += 1
         else:
             sums["messages"] += 1
             for name, at_ns in zip(("first_us", "median_us", "last_us"), arrived, strict=True):

@@ -25,9 +25,9 @@ class Settlement:
         stream[0] += due
         stream[1] += len(settled.lost)
 
-    def fan_out(self, settled: Settled, shift: int) -> None:
-        """How it spread, where that is known; see :meth:`FanOut.of`."""
-        self._fanned.append(FanOut.of(settled, shift))
+    def fan_out(self, settled: Settled, shift: int, *, untimed: bool) -> None:
+        """How it spread; see :meth:`FanOut.of`."""
+        self._fanned.append(FanOut.of(settled, shift, untimed=untimed))
 
     def came_afterwards(self, stream: str, number: int, late: int, again: int) -> None:
         """So many deliveries of a message that had been settled came late, and once more."""

@@ -137,7 +137,11 @@ def test_scripted_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stamps
     assert deliveries.lost == ledger["lost"]
     assert deliveries.ok == ledger["delivered"]
     assert deliveries.untimed == (0 if stamps else ledger["delivered"])
-    assert len(server.fanned) == (published if stamps else 0), "also of those that reached nobody"
+    assert len(server.fanned) == published, "also of those that reached nobody"
+    assert [row.untimed for row in server.fanned] == [not stamps] * published
+    assert sum(row.lost for row in server.fanned) == lost
+    assert sum(row.duplicated for row in server.fanned) == ledger["duplicated"]
+    assert sum(row.reordered for row in server.fanned) == ledger["reordered"]
     assert deliveries.response.total == (ledger["delivered"] if stamps else 0)
 
 

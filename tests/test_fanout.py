@@ -216,13 +216,25 @@ def test_lost_between_two_of_the_same_millisecond():
     hear(10, 5 * S, hearers=2)
     hear(12, 5 * S + MS)
     books.settle(20 * S)
-    assert [(one.sequence, one.reached, one.lost) for one in books.settlement.take()["fanned"]] == [
-        (8, 3, 0),
-        (9, 0, 3),
-        (10, 2, 1),
-        (11, 0, 3),
-        (12, 3, 0),
+    assert [(one.sequence, one.reached, one.lost, one.untimed) for one in books.settlement.take()["fanned"]] == [
+        (7, 3, 0, True),
+        (8, 3, 0, False),
+        (9, 0, 3, False),
+        (10, 2, 1, False),
+        (11, 0, 3, False),
+        (12, 3, 0, False),
     ]
+
+
+def test_untimed():
+    """Of messages without a time, whoever tells so, it is counted what became of them, and nothing else."""
+    untimed = FanOut("p", 1, S, S, 2, 0, untimed=True)
+    put_together = FanOuts(0, lambda series: (), 2)
+    put_together.add([untimed, untimed._replace(sequence=2, lost=1)], 0)
+    put_together.add([share(1, 3, 0, 1, 2, 3), untimed._replace(sequence=2, duplicated=4)], 0)
+    intervals, (row,) = put_together.take()
+    assert intervals == []
+    assert row == {"second": 1, "subscribers": 5, "untimed": 1, "incomplete": 1, "lost": 1, "duplicated": 4}
 
 
 def test_faults_by_fan_out():

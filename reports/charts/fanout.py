@@ -39,8 +39,8 @@ _FAULTS = {
 class Reach:
     """Messages to about so many subscribers: of those that reached all, the means of what they took, in µs.
 
-    Of the ``due`` deliveries so many had each fault; those that were lost are all of the ``incomplete`` messages, which
-    the others are without.
+    Of the ``due`` deliveries of all ``told`` messages so many had each fault; those that were lost are all of the
+    ``incomplete`` ones.
     """
 
     subscribers: float
@@ -49,6 +49,7 @@ class Reach:
     median_us: float
     last_us: float
     incomplete: int
+    told: int
     due: int
     faults: Mapping[str, int]
 
@@ -64,15 +65,17 @@ def reaches(rows: Sequence[Mapping[str, int]]) -> list[Reach]:
     sums: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for row in rows:
         step = sums[(row["subscribers"] - 1) // width]
-        step["due"] += row["subscribers"] * (row.get("messages", 0) + row.get("incomplete", 0))
+        told = sum(row.get(name, 0) for name in ("messages", "incomplete", "untimed"))
+        step["told"] += told
+        step["due"] += row["subscribers"] * told
         for name in ("messages", "first_us", "median_us", "last_us", "incomplete", *_FAULTS):
             step[name] += row.get(name, 0)
     found = []
     for _, step in sorted(sums.items()):
-        n, incomplete, due = step["messages"], step["incomplete"], step["due"]
+        n, incomplete, told, due = (step[name] for name in ("messages", "incomplete", "told", "due"))
         first_us, median_us, last_us = (step[name] / max(n, 1) for name in ("first_us", "median_us", "last_us"))
         faults = {fault: step[fault] for fault in _FAULTS}
-        found.append(Reach(due / (n + incomplete), n, first_us, median_us, last_us, incomplete, due, faults))
+        found.append(Reach(due / told, n, first_us, median_us, last_us, incomplete, told, due, faults))
     return found
 
 
@@ -147,7 +150,7 @@ def fan_out_faults(run: Run, name: str) -> Chart | None:
     told = ", ".join(f"{count(n)} {fault}" for fault, n in total.items())
     caption = f"Of {count(sum(one.due for one in found))} deliveries over the whole run: {told}."
     if "lost" in total:
-        incomplete, messages = sum(one.incomplete for one in found), sum(one.messages for one in found)
-        caption += f" {count(incomplete)} of {count(incomplete + messages)} messages did not reach everybody."
+        incomplete, told_of = sum(one.incomplete for one in found), sum(one.told for one in found)
+        caption += f" {count(incomplete)} of {count(told_of)} messages did not reach everybody."
     desc = f"Share of the deliveries with each fault, by number of subscribers. {title}."
     return Chart(title, desc, inline_svg(figure, name, title, desc), caption)

@@ -107,6 +107,7 @@ def test_faults_by_size(tmp_path: Path) -> None:
     """What came late, twice or out of order stands by the subscribers of its message, whenever that was known."""
     rows = [row(n, 1000 * n, messages=10) for n in range(1, 11)]
     rows += [{"second": 2, "subscribers": n, "late": n, "duplicated": 2} for n in (5, 10)]
+    assert reaches([row(5, 5000, messages=10) | {"untimed": 40}])[0].due == 250
     found = reaches(rows)
     assert [one.share("late") for one in found] == [0, 0, 0, 0, 5 / 50, 0, 0, 0, 0, 10 / 100]
     assert [one.share("duplicated") for one in found[4:5] + found[9:]] == [2 / 50, 2 / 100]
