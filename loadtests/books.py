@@ -24,6 +24,7 @@ from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
 from loadtests.series import CONNECTED, DELIVER, DUPLICATED, LATE, MISSED, REORDERED
 from loadtests.settlement import Settlement
+from loadtests.stamps import Stamps
 from loadtests.waits import Waits
 
 __all__ = ["EVERY_CHANNEL", "Books", "stream_name"]
@@ -62,8 +63,8 @@ class Books:
         self.clock = ClockOffset()
         """Of the target, where ``asks_clock``."""
         self.asks_clock = False
-        self.stamped = 0
-        """Messages that bore a time of the target's clock."""
+        self.stamped, self.stamps = 0, Stamps(drain_ns)
+        """Messages that bore a time of the target's clock; and whether that can be this one."""
         self.unplaced = 0
         """Deliveries of numbers from before the first heard, though they were sent long after it."""
         self.unread, self.unread_example = 0, ""
@@ -142,6 +143,8 @@ class Books:
     def hear(self, broadcast: Broadcast, now_ns: int, by_channel: bool) -> Entry:
         """What the server itself published; its number is negative of what came before the first that anybody heard."""
         stamp_ns, intended_ns = map(self._ours_ns, (broadcast.sent_ns, broadcast.intended_ns))
+        if not (self.asks_clock or stamp_ns is None or self.stamps.are_ours(stamp_ns, now_ns)):
+            stamp_ns = None
         self.stamped += stamp_ns is not None
         sent_ns, stamped = (now_ns, False) if stamp_ns is None else (stamp_ns, True)
         number = broadcast.sequence
@@ -157,7 +160,7 @@ class Books:
         self.unread_example = self.unread_example or f"{why} in {frame[:120]!r}"
 
     def _ours_ns(self, at_ns: int | None) -> int | None:
-        """A moment of the server's by our clock; None where it does not say, or its clock has not answered yet."""
+        """A moment of the server's by our clock; None where it does not say, or its clock is not known."""
         if at_ns is None or (self.asks_clock and not self.clock.known):
             return None
         return self.clock.ours_ns(at_ns) if self.asks_clock else at_ns
@@ -221,8 +224,9 @@ class Books:
             self.settlement.add(settled, counts.expected - expected)
             expected = counts.expected
             intended_ns, sent_ns, until_ns = settled.message
-            for _ in settled.lost:
-                self.recorder.record(DELIVER, intended_ns, sent_ns, sent_ns + self._drain_ns, int(Outcome.LOST))
+            if lost := len(settled.lost):
+                given_up_ns = sent_ns + self._drain_ns
+                self.recorder.record_alike(lost, DELIVER, intended_ns, sent_ns, given_up_ns, int(Outcome.LOST))
             heard = self._heard.of(settled.stream)
             unstamped = until_ns == sent_ns and settled.reached  # one that nobody had lies between two of the same time
             untimed = bool(unstamped) or not (heard is None or heard.stamped)

@@ -18,6 +18,10 @@ __all__ = ["check_clocks", "clocked", "uncertainty_ns"]
 ALLOWED = 0.05
 """Of a limit, which a clock may be wrong by."""
 _STAMPED = (DELIVER, FIRST, MEDIAN, LAST, MEANWHILE, RECOVER)
+_STAMP = (
+    "name a field with nanoseconds of this machine's CLOCK_MONOTONIC (--adapter sent_ns=...), or none and judge no "
+    "times; for a server elsewhere, let it answer for its clock (Member.clock_question)"
+)
 _REMEDY = "let the server answer for its clock (Member.clock_question), or run both on one machine"
 
 
@@ -34,6 +38,9 @@ def clocked(run: Run, objective: Objective, verdict: Verdict) -> Verdict:
     """A latency that the clocks do not tell well enough is INVALID, passed or failed; whatever is counted stands."""
     if objective.kind is not Kind.LATENCY or not any(objective.matches(name) for name in _STAMPED):
         return verdict
+    if run.swarm.stamps:
+        reason = f"the server's stamps are of no clock of this machine: {run.swarm.stamps}"
+        return replace(verdict, status=Status.INVALID, reason=reason, remedy=_STAMP)
     wrong_ns = uncertainty_ns(run)
     if wrong_ns <= ALLOWED * objective.limit:
         return verdict
@@ -45,6 +52,9 @@ def clocked(run: Run, objective: Objective, verdict: Verdict) -> Verdict:
 def check_clocks(run: Run) -> Iterator[Check]:
     """What is known of the target's clock, where it was asked; told only, each objective's limit decides."""
     account = run.swarm
+    if account.stamps:
+        text = f"{account.stamps}: deliveries are counted from when they came, and have no times"
+        yield Check("stamps", "The server's stamps are of this machine's clock", text, "all", ok=False, remedy=_STAMP)
     if not account.clock:
         return
     found = f"{account.clock['offset_ms']:,.3f} ms apart, known to {format_ns(uncertainty_ns(run))}"

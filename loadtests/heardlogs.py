@@ -112,7 +112,7 @@ class HeardLogs:
         if len(begun) == len(lives):
             begun.append(self._current.get(source) or self._decided(heard)[0])
         if begun:
-            begun[-1].heard(number, sent_ns, stamped=stamped)
+            begun[-1].heard(number, sent_ns, stamped=stamped, elsewhere=True)
 
     def _decided(self, heard: Heard) -> tuple[HeardLog, bool]:
         """The log of a number after a silence, or of a source that nobody has heard yet; whether it is certain."""

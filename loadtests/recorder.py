@@ -80,6 +80,11 @@ class Recorder:
         if outcome == 1:
             self._errors[series, (intended_ns - self.t0_ns) // NS_PER_S, error or "error"] += 1
 
+    def record_alike(self, n: int, series: str, intended_ns: int, started_ns: int, ended_ns: int, outcome: int) -> None:
+        """Record so many samples without an error's kind that are all the same."""
+        rows = self._rows[series] if series in self._rows else self._open(series)[1]
+        rows += _pack(intended_ns, started_ns, ended_ns, outcome, 0) * n
+
     def note(self, series: str, intended_ns: int, add: Callable[[Interval], None]) -> None:
         """Let ``add`` write more into the Interval of a series at a time, whether it holds a sample or not."""
         self._notes.append((series, (intended_ns - self.t0_ns) // NS_PER_S, add))

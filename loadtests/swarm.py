@@ -212,6 +212,7 @@ class Swarm:
             self.books.unread,
             self.job.redactor()(self.books.unread_example),
             self.books.ledger.losses.losers(),
+            stamps=self.books.stamps.found(),
         )
 
     def _post(self, *, last: bool = False, **more: Any) -> None:

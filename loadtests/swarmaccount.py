@@ -23,6 +23,7 @@ class SwarmAccount:
         slow: the ledger of the members that were slow on purpose; empty without any.
         stamped: how many messages bore a stamp of the server's clock.
         clock: that clock, where it was asked: ``offset_ms``, ``uncertainty_us``, and ``drift_ppm`` once that is known.
+        stamps: what is wrong with them, where they are of no known clock.
         unplaced: deliveries of numbers that begin again, where nobody knows what else was numbered so.
         unread: messages that members could not make out.
         example: one of them, and why.
@@ -41,6 +42,7 @@ class SwarmAccount:
     example: str = ""
     subscribers: Losers = field(default_factory=Losers)
     streams: Losers = field(default_factory=Losers)
+    stamps: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -51,7 +53,7 @@ class SwarmAccount:
         """The account of all processes, from theirs in :meth:`to_json`'s form."""
         closes: Counter[str] = Counter()
         slow: Counter[str] = Counter()
-        fairness, stamped, unplaced, unread, example = [], 0, 0, 0, ""
+        fairness, stamped, unplaced, unread, example, stamps = [], 0, 0, 0, "", ""
         clocks: list[Mapping[str, float]] = []
         subscribers, streams = [], []
         for row in rows:
@@ -61,6 +63,7 @@ class SwarmAccount:
             unplaced += row.get("unplaced", 0)
             unread += row.get("unread", 0)
             example = example or row.get("example", "")
+            stamps = stamps or row.get("stamps", "")
             clocks += [row["clock"]] if row["clock"] else []
             fairness.append(Fairness(**row["fairness"]))
             subscribers.append(row.get("subscribers", Losers()))
@@ -68,5 +71,14 @@ class SwarmAccount:
         worst: Mapping[str, float] = max(clocks, key=lambda clock: float(clock["uncertainty_us"]), default={})
         losers = Losers.together(subscribers), Losers.together(streams)
         return cls(
-            dict(closes), Fairness.together(fairness), dict(slow), stamped, worst, unplaced, unread, example, *losers
+            dict(closes),
+            Fairness.together(fairness),
+            dict(slow),
+            stamped,
+            worst,
+            unplaced,
+            unread,
+            example,
+            *losers,
+            stamps,
         )

@@ -54,8 +54,60 @@ def test_the_highest() -> None:
 def test_a_jump_is_no_loss_of_a_billion() -> None:
     """A field that is no number of messages is refused, not counted."""
     log = HeardLog("news", 5)
-    with pytest.raises(LoadtestsError, match="jump from about 5 to 1,700,000,000"):
-        log.heard(1_700_000_000, 0)
+    log.heard(5, 0)
+    log.heard(1_700_000_000, 0)
+    log.heard(1_700_000_000, 0)  # another subscriber hears the same
+    log.heard(1_700_010_000, 0)
+    with pytest.raises(LoadtestsError, match="jump from about 5 to 1,700,020,000"):
+        log.heard(1_700_020_000, 0)
+
+
+def test_a_garbled_number() -> None:
+    """Numbers go on below it, and it was no message: nothing between was lost, and it decides nothing later either."""
+    log = HeardLog("news", 0)
+    for number in (0, 1, 900_000, 2, 3, 900_000, 4, 7_000_000, 5):
+        log.heard(number, 10 * number)
+    assert log.highest == 5
+    assert log.take() == (0, [Message(10 * n, 10 * n) for n in range(6)])
+
+
+def paced() -> HeardLog:
+    """A log of 101 numbers, one each 10 ns."""
+    log = HeardLog("news", 0)
+    for number in range(101):
+        log.heard(number, 10 * number)
+    return log
+
+
+@pytest.mark.parametrize("step", [1, 3000])
+def test_a_long_gap(step: int) -> None:
+    """Where numbers go on behind it, all between were published, and the first behind it is where it is."""
+    log = paced()
+    log.take()
+    log.heard(4100, 2000)  # 3,000 may be missed at once, and 1,000 more in 1,000 ns, at ten times its pace
+    assert (log.highest, log.take()) == (100, (101, []))
+    log.heard(4100 + step, 2010)
+    assert log.highest == 4100 + step
+    first, messages = log.take()
+    assert (first, len(messages)) == (101, 4000 + step)
+    assert messages[0] == Message(1000, 1000, 2000)
+    assert messages[3999] == Message(2000, 2000)
+
+
+def test_numbers_go_on_elsewhere() -> None:
+    """More than it can have published meanwhile is no loss: the numbers are no messages'."""
+    log = paced()
+    log.heard(4101, 2000)
+    with pytest.raises(LoadtestsError, match="jump from about 100 to 4,101"):
+        log.heard(4102, 2010)
+
+
+def test_what_others_heard_is_in_no_doubt() -> None:
+    """They tell of the highest of a second only."""
+    log = HeardLog("news", 0)
+    for number in (0, 50_000, 100_000, 150_000, 200_000):
+        log.heard(number, number, elsewhere=True)
+    assert log.highest == 200_000
 
 
 def test_any_order_any_takes() -> None:

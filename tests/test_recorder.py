@@ -137,6 +137,15 @@ def test_errors_by_kind():
     assert (found[0].count, found[0].timeouts) == (4, 1)
 
 
+def test_alike():
+    """So many at once are so many."""
+    one, many = Recorder(T0, lambda _: (LIMIT,)), Recorder(T0, lambda _: (LIMIT,))
+    for _ in range(3):
+        one.record("ws deliver", T0, T0 + MS, T0 + S, int(Outcome.LOST))
+    many.record_alike(3, "ws deliver", T0, T0 + MS, T0 + S, int(Outcome.LOST))
+    assert many.fold() == one.fold()
+
+
 def test_notes():
     """What is noted of a sample lands in its Interval, by the second of its intended start, or in its pool's."""
     recorder = Recorder(T0, max_series=1)
