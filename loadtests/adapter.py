@@ -1,8 +1,8 @@
 """How a message of somebody else's protocol tells its number: a small reading of its own for each kind of frame.
 
-json:seq=FIELD[,NAME=FIELD]...     fields of a JSON object; a.b is b within a
+json:seq=FIELD[,NAME=FIELD]...     fields of a JSON object, or of each in an array; a.b is b within a
 bytes:seq=AT[,NAME=AT]...          numbers at an offset: 8 or 8:u64 (big-endian), 8:u32, 16:u64le
-python:MODULE:FUNCTION             a function from the message to a Broadcast, or None
+python:MODULE:FUNCTION             a function from the frame to a Broadcast, a list of them, or None
 
 where NAME is one of sent_ns, intended_ns, channel, publisher and run.
 """
@@ -23,8 +23,9 @@ from loadtests.member import Broadcast
 
 __all__ = ["Adapter", "parse_adapter"]
 
-Adapter = Callable[[str | bytes], Broadcast | None]
-"""From a message to what it says of itself; None when it is no broadcast."""
+Found = Broadcast | list[Broadcast] | None
+Adapter = Callable[[str | bytes], Found]
+"""From a frame to what its message says of itself, or each of its messages; None when it is no broadcast."""
 
 _FIELDS = ("seq", "sent_ns", "intended_ns", "channel", "publisher", "run")
 _MORE = "".join(f"[,{name}=...]" for name in _FIELDS[1:])
@@ -65,15 +66,21 @@ def _of_json(places: Mapping[str, str]) -> Adapter:
     plain = all(len(path) == 1 for path in paths.values())
     fields = [places.get(name, "") for name in _FIELDS]
 
-    def flat(message: str | bytes) -> Broadcast | None:
-        row = orjson.loads(message)
+    def flat(row: Any) -> Broadcast | None:
         return _broadcast(map(row.get, fields)) if type(row) is dict else None
 
-    def deep(message: str | bytes) -> Broadcast | None:
-        row = orjson.loads(message)
+    def deep(row: Any) -> Broadcast | None:
         return _broadcast(_within(row, paths[name]) if name in paths else None for name in _FIELDS)
 
-    return flat if plain else deep
+    one = flat if plain else deep
+
+    def read(frame: str | bytes) -> Found:
+        row = orjson.loads(frame)
+        if type(row) is not list:
+            return one(row)
+        return [found for found in map(one, row) if found] or None
+
+    return read
 
 
 def _broadcast(found: Iterable[Any]) -> Broadcast | None:

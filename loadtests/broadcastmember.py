@@ -7,23 +7,24 @@ from typing import Any
 
 from loadtests.adapter import parse_adapter
 from loadtests.feed import Feed
-from loadtests.member import Read, Unread
+from loadtests.member import Broadcast, Read, Unread
 from loadtests.settingsmember import SettingsMember
 
 __all__ = ["BroadcastMember"]
 
 
 class BroadcastMember(SettingsMember):
-    """Reads what comes by ``settings["adapter"]``."""
+    """Reads what comes by ``settings["adapter"]``; it is due as ``settings["due"]`` says."""
 
     hears_broadcasts = True
-    reads_alike = True
 
     def __init__(
         self, index: int, feeds: Mapping[str, Feed], settings: Mapping[str, Any], secrets: Mapping[str, str]
     ) -> None:
         super().__init__(index, feeds, settings, secrets)
         self._adapt = parse_adapter(settings["adapter"])
+        self.due = settings.get("due", self.due)
+        self.reads_alike = self.due == "everybody"
 
     def read(self, frame: str) -> Read:
         """By the adapter; what is no broadcast, such as a greeting, means nothing."""
@@ -34,7 +35,14 @@ class BroadcastMember(SettingsMember):
         return self._read(frame)
 
     def _read(self, frame: str | bytes) -> Read:
+        adapter = self.settings["adapter"]
         try:
-            return self._adapt(frame) or Unread(f"the adapter {self.settings['adapter']} finds no number")
+            found = self._adapt(frame)
         except (ValueError, TypeError, KeyError) as error:
-            return Unread(f"the adapter {self.settings['adapter']} finds no number ({error})")
+            return Unread(f"the adapter {adapter} finds no number ({error})")
+        if not found:
+            return Unread(f"the adapter {adapter} finds no number")
+        for each in found if isinstance(found, list) else [found]:
+            if not isinstance(each, Broadcast):
+                return Unread(f"the adapter {adapter} gives a {type(each).__name__} where a Broadcast was expected")
+        return [*found] if isinstance(found, list) else found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 import sys
 import time
@@ -16,13 +15,11 @@ import typer
 from loadtests import __version__
 from loadtests.adapter import parse_adapter
 from loadtests.calibration import CALIBRATIONS, cited
-from loadtests.calibrationtable import print_calibration, print_check, print_intent, print_limits
-from loadtests.doctor import Doctor
+from loadtests.doctorcommand import doctor
 from loadtests.duration import parse_duration_ns, parse_rate_per_s
 from loadtests.errors import ExitCode, LoadtestsError, RunError, UsageError
-from loadtests.hostlimits import host_limits
 from loadtests.judge import judge as judge_run
-from loadtests.liveboard import board_for
+from loadtests.member import Due
 from loadtests.objective import parse_objective
 from loadtests.orchestrator import Options
 from loadtests.overrides import Overrides
@@ -31,9 +28,9 @@ from loadtests.scenario import ObjectiveGroup
 from loadtests.scenariocheck import meaning_mistakes
 from loadtests.scenariofile import read_scenario
 from loadtests.swarmscenario import DEFAULT_ADAPTER, parse_headers, swarm_scenario
-from loadtests.trial import Intent, Trials
+from loadtests.trial import Intent
 from loadtests.urlscenario import url_scenario
-from loadtests.wholerun import ERR, fail, tell, whole_run, wide
+from loadtests.wholerun import fail, tell, whole_run
 from reports import render_ledger, write_report, write_trend
 
 __all__ = ["app", "main"]
@@ -147,6 +144,9 @@ def swarm(
             "bytes:seq=OFFSET:u64 or python:MODULE:FUNCTION."
         ),
     ] = DEFAULT_ADAPTER,
+    due: Annotated[
+        Due, typer.Option(help="Whom a number is due to: all, who has heard its channel, or its connection alone.")
+    ] = "everybody",
     echo: Annotated[str, typer.Option(help="Send so often on each, such as 10/s; the server sends it back.")] = "",
     send: Annotated[list[str] | None, typer.Option(help="Sent once connected, such as a subscription.")] = None,
     header: Annotated[list[str] | None, typer.Option(help='Of the handshake, "Name: value".')] = None,
@@ -164,7 +164,13 @@ def swarm(
         connections,
         parse_rate_per_s(connect_rate),
         parse_duration_ns(duration),
-        {"adapter": adapter, "send": send or [], "headers": parse_headers(header or ()), "compress": compress},
+        {
+            "adapter": adapter,
+            "due": due,
+            "send": send or [],
+            "headers": parse_headers(header or ()),
+            "compress": compress,
+        },
         tuple(objective or ("lost == 0",)),
         tls_verify=not insecure,
         echo_per_s=parse_rate_per_s(echo) if echo else None,
@@ -176,32 +182,7 @@ def swarm(
     raise typer.Exit(whole_run(made, options, write_report, render_ledger))
 
 
-@app.command()
-def doctor(
-    scenario: Annotated[Path | None, typer.Argument(help="A scenario file whose load is to be calibrated for.")] = None,
-    rate: Annotated[str, typer.Option(help="Calibrate for this rate instead, such as 500/s.")] = "",
-    processes: Annotated[int, typer.Option(min=1, help="Locust processes, as in the runs to come.")] = 1,
-    limits: Annotated[bool, typer.Option("--limits", help="Only look at this machine's limits.")] = False,
-    kept: Annotated[Path, typer.Option("--calibrations", help="Where calibrations are kept.")] = CALIBRATIONS,
-) -> None:
-    """Examine this machine and the harness itself, against a server that does nothing; later runs cite it."""
-    planned = read_scenario(scenario) if scenario else url_scenario("127.0.0.1", rate or "200/s", arrivals="poisson")
-    intent = Intent.of(planned, parse_rate_per_s(rate) if rate else None)
-    mended = print_limits(wide(), host_limits(planned, processes))
-    if limits:
-        raise typer.Exit(ExitCode.PASS if mended else ExitCode.INVALID)
-    trials = Trials(intent)
-    console = wide()
-    print_intent(console, trials, planned)
-    examined = Doctor(trials, processes, lambda: board_for(ERR), lambda check: print_check(console, check))
-    try:
-        calibration = asyncio.run(examined.calibrate())
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        fail("interrupted; no calibration was kept")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
-    path = calibration.write(kept)
-    print_calibration(console, calibration, path)
-    raise typer.Exit(ExitCode.PASS if calibration.holds and mended else ExitCode.INVALID)
+app.command()(doctor)
 
 
 @app.command()

@@ -30,6 +30,7 @@ from loadtests.member import Answer as Said
 from loadtests.member import Broadcast, Delivery, Member, Read, RoundTrip, Subscribed
 from loadtests.probe import Answer, kind_of
 from loadtests.stampedsocket import StampedSocket
+from loadtests.stamps import Stamps
 from loadtests.tls import tls_context
 
 __all__ = ["Listener", "Seat", "seats"]
@@ -104,6 +105,7 @@ class Listener:
         self._place, self._of = seat.place, of
         self._prepare, self._tell = prepare, tell
         self._subscribed_ns: int | None = None
+        self._stamps = Stamps(scenario.swarm.drain)
 
     def run(self, wait: Callable[[float], bool]) -> None:
         """Serve one connection after another; ``wait`` sleeps, and says whether it is over."""
@@ -136,11 +138,12 @@ class Listener:
                     data, kind = bytes(frame.data), frame.opcode
                 if frame.fin and frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
                     binary = kind is Opcode.BINARY
-                    meaning = self._member.read_bytes(data) if binary else self._member.read(data.decode())
-                    if isinstance(meaning, Said):
-                        _say(protocol, meaning.messages)
-                        meaning = meaning.meaning
-                    self._received(meaning, at_ns, by_kernel)
+                    read = self._member.read_bytes(data) if binary else self._member.read(data.decode())
+                    for meaning in read if isinstance(read, list) else [read]:
+                        if isinstance(meaning, Said):
+                            _say(protocol, meaning.messages)
+                            meaning = meaning.meaning
+                        self._received(meaning, at_ns, by_kernel)
         finally:
             connection.close()
         return True
@@ -195,9 +198,10 @@ class Listener:
                 connection.send(data, self._deadline_ns())
 
     def _received(self, meaning: Read, at_ns: int, by_kernel: bool) -> None:
-        if isinstance(meaning, Broadcast) and meaning.sent_ns is not None:
+        stamp_ns = meaning.sent_ns if isinstance(meaning, Broadcast) else None
+        if isinstance(meaning, Broadcast) and stamp_ns is not None and self._stamps.are_ours(stamp_ns, at_ns):
             publisher = f"{self._mark}{meaning.publisher}"
-            meaning = Delivery(publisher, meaning.channel, meaning.sequence, meaning.sent_ns, meaning.sent_ns)
+            meaning = Delivery(publisher, meaning.channel, meaning.sequence, stamp_ns, stamp_ns)
         if isinstance(meaning, Subscribed):
             self._subscribed_ns = at_ns
         elif isinstance(meaning, Delivery) and meaning.publisher.startswith(self._mark):

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from loadtests.feed import Feed
 
@@ -40,7 +40,9 @@ __all__ = [
     "Broadcast",
     "ClockAnswer",
     "Delivery",
+    "Due",
     "Ended",
+    "Meaning",
     "Member",
     "Publication",
     "Read",
@@ -124,7 +126,10 @@ class Unread(NamedTuple):
     why: str
 
 
-Read = Delivery | Broadcast | Subscribed | Acknowledged | ClockAnswer | Answer | Ended | Unread | None
+Due = Literal["everybody", "channel", "connection"]
+Meaning = Delivery | Broadcast | Subscribed | Acknowledged | ClockAnswer | Answer | Ended | Unread | None
+Read = Meaning | list[Meaning]
+"""What a message means, or each of the several that one frame holds."""
 
 
 class Member:
@@ -146,6 +151,9 @@ class Member:
     hears_broadcasts = False
     """Whether it hears, from the moment it is connected, what the server itself publishes: read as ``Broadcast``.
     One that names ``channels`` hears those, once it is subscribed."""
+    due: Due = "everybody"
+    """Whom a broadcast is due to: all who hear; from the first that came to it on its channel, whoever hears that; or
+    the connection alone on which it came, each of which is numbered by itself."""
     reads_alike = False
     """Whether what a message means depends on its bytes alone, whichever member of this class reads it: then each is
     read once, however many it reaches."""

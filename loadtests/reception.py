@@ -10,7 +10,7 @@ from loadtests.books import Books, stream_name
 from loadtests.duration import NS_PER_S
 from loadtests.entry import Entry
 from loadtests.ledger import Ledger
-from loadtests.member import Acknowledged, Answer, Broadcast, Delivery, Ended, Member, Subscribed, Unread
+from loadtests.member import Acknowledged, Answer, Broadcast, Delivery, Ended, Meaning, Member, Subscribed, Unread
 from loadtests.memo import Memo
 from loadtests.series import DELIVER, MEANWHILE, RECOVER
 from loadtests.websocket import WebSocket
@@ -60,6 +60,8 @@ class Reception:
         "_books",
         "_broken",
         "_by_channel",
+        "_due",
+        "_hears_of",
         "_known",
         "_listening",
         "_listens",
@@ -70,6 +72,7 @@ class Reception:
         "_record",
         "_recovers_from_ns",
         "_timed",
+        "_times",
         "_waits",
         "ledger",
         "live_from_ns",
@@ -98,6 +101,9 @@ class Reception:
         self._listening = listening
         self._timed = timed
         self._broken = self._listens = False
+        self._due = member.due
+        self._hears_of: set[str] = set()
+        self._times = 0
         self.hears(by_channel=False)
         self._waits = books.waits
         self._place = books.waits.place()
@@ -112,6 +118,8 @@ class Reception:
         if channels and not self._listens:
             self._listens = True
             self._books.listens()
+        if self.live_from_ns == UNTIL_SUBSCRIBED:
+            self._times += 1
         self.live_from_ns = min(self.live_from_ns, now_ns)
         for channel in channels:
             self.ledger.subscribed(self._number, channel, now_ns)
@@ -126,6 +134,7 @@ class Reception:
         if self._listens:
             self._listens = False
             self._books.listens_no_more(now_ns)
+        self._hears_of.clear()
         self._recovers_from_ns = min(self._recovers_from_ns, self.live_from_ns) if away else UNTIL_SUBSCRIBED
         self.live_from_ns = UNTIL_SUBSCRIBED
 
@@ -146,12 +155,21 @@ class Reception:
             self._listening.broke(error)
 
     def _read(self, frame: str | bytes, now_ns: int) -> Entry | None:
-        """What is to be entered; of what is no delivery, whoever it concerns is told."""
+        """What is to be entered, where that is not several."""
         meaning = self._member.read_bytes(frame) if isinstance(frame, bytes) else self._member.read(frame)
+        if not isinstance(meaning, list):
+            return self._means(meaning, frame, now_ns)
+        for each in meaning:
+            if (entry := self._means(each, frame, now_ns, alone=False)) is not None:
+                self._enter(entry, now_ns, len(frame) // len(meaning))
+        return None
+
+    def _means(self, meaning: Meaning, frame: str | bytes, now_ns: int, *, alone: bool = True) -> Entry | None:
+        """What is to be entered for one message; of what is no delivery, whoever it concerns is told."""
         if isinstance(meaning, Answer):
             self._listening.act(partial(WebSocket.say, texts=meaning.messages))
             meaning = meaning.meaning
-        elif isinstance(meaning, Delivery | Broadcast) and self._member.reads_alike:
+        elif isinstance(meaning, Delivery | Broadcast) and alone and self._member.reads_alike:
             entry = self._entry(meaning, now_ns)
             if entry is not None and len(frame) <= LONGEST_KEPT:
                 self._known.keep(frame, entry)
@@ -171,7 +189,9 @@ class Reception:
     def _entry(self, meaning: Delivery | Broadcast, now_ns: int) -> Entry | None:
         """Of messages of other runs nobody is accused, nor of what the server sent before anybody heard it."""
         if isinstance(meaning, Broadcast):
-            heard = self._books.hear(meaning, now_ns, self._by_channel)
+            if self._due != "everybody":
+                meaning = self._on_its_own(meaning, now_ns)
+            heard = self._books.hear(meaning, now_ns, self._by_channel or self._due != "everybody")
             if heard.sequence >= 0:
                 return heard
             self._books.unplaced += heard.intended_ns > self.live_from_ns + self._books.guard_ns
@@ -180,6 +200,15 @@ class Reception:
         if not publisher.startswith(self._mark):
             return None
         return Entry(stream_name(publisher, channel), sequence, intended_ns, sent_ns)
+
+    def _on_its_own(self, broadcast: Broadcast, now_ns: int) -> Broadcast:
+        """On a channel to which it is subscribed as it first hears of it; of its own numbers, on one for this time."""
+        if self._due == "connection":
+            broadcast = broadcast._replace(channel=f"{broadcast.channel}#{self._number}.{self._times}")
+        if broadcast.channel not in self._hears_of:
+            self._hears_of.add(broadcast.channel)
+            self.ledger.subscribed(self._number, broadcast.channel, now_ns)
+        return broadcast
 
     def _enter(self, entry: Entry, now_ns: int, size_bytes: int) -> None:
         """A delivery; only the first copy of one that came live is timed with the others."""

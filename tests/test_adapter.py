@@ -33,9 +33,11 @@ from loadtests.member import Broadcast
         ("json:seq=a.n", {"a": {"n": None}}, None),
         ("json:seq=data.id", {"data": [1]}, None),
         ("json:seq=n", [7], None),
+        ("json:seq=n", [{"n": 7}, {"hi": 1}, {"n": 8}], [Broadcast("", 7), Broadcast("", 8)]),
+        ("json:seq=a.n", [{"a": {"n": 7}}], [Broadcast("", 7)]),
     ],
 )
-def test_json(adapter: str, message: object, expected: Broadcast | None) -> None:
+def test_json(adapter: str, message: object, expected: Broadcast | list[Broadcast] | None) -> None:
     """By its fields; what has no number is no broadcast."""
     assert parse_adapter(adapter)(json.dumps(message)) == expected
     assert parse_adapter(adapter)(json.dumps(message).encode()) == expected

@@ -23,6 +23,43 @@ def test_no_broadcast(frame: str | bytes, adapter: str) -> None:
     assert adapter in meaning.why
 
 
+def a_tuple(frame: str | bytes) -> object:
+    """What is no broadcast, nor a list of them."""
+    return (1, 2)
+
+
+def a_list(frame: str | bytes) -> object:
+    """One broadcast, and what is none."""
+    return [Broadcast("", 1), (1, 2)]
+
+
+def two(frame: str | bytes) -> object:
+    """Two broadcasts."""
+    return [Broadcast("", 1), Broadcast("", 2)]
+
+
+@pytest.mark.parametrize("function", ["a_tuple", "a_list"])
+def test_an_adapter_that_gives_something_else(function: str) -> None:
+    """It is told what was expected of it."""
+    member = BroadcastMember(0, {}, {"adapter": f"python:{__name__}:{function}"}, {})
+    meaning = member.read("x")
+    assert isinstance(meaning, Unread)
+    assert "gives a tuple where a Broadcast was expected" in meaning.why
+
+
+def test_several() -> None:
+    """One frame may hold several broadcasts."""
+    member = BroadcastMember(0, {}, {"adapter": f"python:{__name__}:two"}, {})
+    assert member.read("x") == [Broadcast("", 1), Broadcast("", 2)]
+
+
+@pytest.mark.parametrize(("due", "alike"), [("everybody", True), ("channel", False), ("connection", False)])
+def test_due(due: str, alike: bool) -> None:
+    """What is due to some is read for each."""
+    member = BroadcastMember(0, {}, {"adapter": "json:seq=n", "due": due}, {})
+    assert (member.due, member.reads_alike) == (due, alike)
+
+
 def test_between_them() -> None:
     """The broadcasts among them are read, and the others counted; of these the first is kept."""
     books = Books(0, lambda _: (), S, 2 * S, shared=False)

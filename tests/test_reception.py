@@ -10,7 +10,7 @@ import pytest
 from loadtests.books import Books
 from loadtests.framesample import FrameSample
 from loadtests.interval import Interval, merge
-from loadtests.member import Broadcast, Delivery, Member, Read
+from loadtests.member import Broadcast, Delivery, Due, Member, Read
 from loadtests.reception import Reception
 
 S = 1_000_000_000
@@ -362,3 +362,80 @@ def test_from_when_it_was_to_be_sent() -> None:
         (8 * S, 10 * S, 10 * S + S // 2),
         (3 * S, 12 * S, 12 * S + S // 2),
     ]
+
+
+class ByChannel(Member):
+    """Reads a frame of several broadcasts, each an array of channel, number and stamp."""
+
+    hears_broadcasts = True
+    due: Due = "channel"
+
+    def read(self, frame: str) -> Read:
+        """Each of them."""
+        return [Broadcast(*one) for one in json.loads(frame)]
+
+
+class ByConnection(ByChannel):
+    """The same of a server that numbers each connection by itself."""
+
+    due = "connection"
+
+
+def listeners(cls: type[Member], count: int) -> tuple[Books, list[Reception]]:
+    """So many connections, from second 1 on."""
+    books = Books(0, lambda _: (), S, 2 * S, shared=False)
+    made = [Reception(books, books.ledger, cls(k, {}, {}, {}), k, "run.", None) for k in range(count)]  # type: ignore[arg-type]
+    for one in made:
+        one.begin([""], S)
+    return books, made
+
+
+def test_due_to_who_hears_the_channel() -> None:
+    """Of two rooms each hears its own: nothing is lost but what a room alone did not get, from its first message on."""
+    books, made = listeners(ByChannel, 4)
+    for second in range(2, 30):
+        for k, one in enumerate(made):
+            room, number = "ab"[k % 2], 100 + second
+            if not (k == 3 and second in (10, 11)):
+                one.received([json.dumps([[room, number, second * S]])], second * S)
+    books.settle(100 * S)
+    counts = books.ledger.counts
+    assert (counts.expected, counts.lost, counts.outside) == (4 * 27, 2, 4), "the first is within the guard"
+    assert counts.received == 4 * 28 - 2
+    assert {row.stream for row in books.settlement.take()["fanned"]} == {"\ta", "\tb"}
+
+
+def test_due_to_its_connection_alone() -> None:
+    """Each counts from 1 whenever it came up, anew when it came back; only a gap in its own numbers is a loss."""
+    books, (one, other) = listeners(ByConnection, 2)
+
+    def send(to: Reception, number: int, second: int) -> None:
+        to.received([json.dumps([["", number, second * S]])], second * S)
+
+    for second in range(2, 20):
+        send(one, second - 1, second)
+        if second > 10 and second != 15:
+            send(other, second - 10, second)
+    one.end(20 * S, away=True)
+    one.begin([""], 22 * S)
+    for second in range(22, 30):
+        send(one, second - 21, second)
+        send(other, second - 10, second)
+    books.settle(100 * S)
+    counts = books.ledger.counts
+    # The first of each is within the guard; of the other's 19 numbers those of seconds 15, 20 and 21 did not come.
+    assert (counts.expected, counts.lost, counts.duplicated) == (18 - 1 + 8 - 1 + 19 - 1, 3, 0)
+    assert (counts.outside, counts.away, books.unplaced) == (3, 0, 0)
+    assert not books.take_events()
+
+
+def test_several_in_a_frame() -> None:
+    """Each is entered, copies and all."""
+    books, made = listeners(ByChannel, 2)
+    for one in made:
+        one.received([json.dumps([["a", 0, 2 * S]])], 2 * S + 1)
+        one.received([json.dumps([["a", number, 6 * S] for number in (1, 2, 2, 5, 4)])], 6 * S + 1)
+    books.settle(100 * S)
+    counts = books.ledger.counts
+    assert (counts.expected, counts.lost) == (2 * 5, 2)
+    assert (counts.received, counts.duplicated, counts.reordered) == (2 * 6, 2, 2)
