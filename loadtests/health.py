@@ -22,7 +22,7 @@ BLOCK_S = 10
 LEAST_ACHIEVED, LEAST_ACHIEVED_IN_BLOCK = 0.99, 0.95
 DEFAULT_LIMIT_NS = 200_000_000
 FLOOR_P95_SHARE, FLOOR_P99_SHARE = 0.1, 0.2
-LEDGER = ("expected", "delivered", "lost", "received", "duplicated", "late", "outside", "recovered", "foreign")
+LEDGER = ("expected", "delivered", "lost", "received", "duplicated", "late", "outside", "recovered", "foreign", "unsettled")
 
 
 def slip_is_material(evidence: Evidence, limit_ns: int | None) -> bool:
@@ -128,8 +128,8 @@ def _accounting(run: Run) -> Iterator[Check]:
 def _deliveries(run: Run) -> Iterator[Check]:
     """What the swarm's ledger counted is in the record: what came once and in time, and what was lost.
 
-    In a run that went to its end the ledger itself must add up: expected = delivered + lost, and received = delivered +
-    outside + recovered + foreign + duplicated + late.
+    And the ledger itself must add up: expected = delivered + lost, and received = delivered + outside + recovered +
+    foreign + duplicated + late, and in a run that was stopped what came of messages that were not settled yet.
     """
     deliveries = [i for name in (DELIVER, RECOVER) for i in run.intervals.get(name, {}).values()]
     ledger = run.deliveries
@@ -138,11 +138,15 @@ def _deliveries(run: Run) -> Iterator[Check]:
     came, lost = sum(i.ok for i in deliveries), sum(i.lost for i in deliveries)
     counted = {name: ledger.get(name, 0) for name in LEDGER}
     in_time = counted["received"] - counted["duplicated"] - counted["late"]
-    settled = run.header.state != "complete" or (
+    classes = ("delivered", "outside", "recovered", "foreign", "unsettled")
+    complete = run.header.state == "complete"
+    settled = (
         counted["expected"] == counted["delivered"] + counted["lost"]
-        and in_time == counted["delivered"] + counted["outside"] + counted["recovered"] + counted["foreign"]
-    )
+        and in_time == sum(counted[name] for name in classes)
+        and not (complete and counted["unsettled"])
+    ) or not (complete or "unsettled" in ledger)  # runs of before did not count them
     text = f"{came:,} of {in_time:,} received and {lost:,} of {counted['lost']:,} lost ones found again"
+    text += f"; {counted['unsettled']:,} not settled when it ended" if counted["unsettled"] else ""
     text += "" if settled else "; the ledger does not add up"
     yield Check(
         "deliveries",

@@ -7,8 +7,8 @@ eligible subscriber has it, or it is lost. A message sent while a subscriber was
 subscribed again, is no loss; it is *recovered* if the server sends it afterwards. What is settled is forgotten, so
 memory does not grow with the run: of what did not come, it is known for ``MEMORY_NS`` to whom it did not.
 
-Identities, exact once all is settled: expected = delivered + lost, and received = delivered + outside +
-recovered + duplicated + late + foreign. Until then, what was received and is not settled yet is missing on the right.
+Identities, exact at any time: expected = delivered + lost, and received = delivered + outside + recovered + duplicated +
+late + foreign + unsettled, the last being what came of messages that are still open.
 """
 
 from __future__ import annotations
@@ -140,6 +140,13 @@ class Ledger:
         if now_ns >= self._swept_ns + NS_PER_S:
             self._swept_ns = now_ns
             self._sweep(now_ns - self._drain_ns - LOG_NS)
+
+    def counted(self) -> Counts:
+        """The totals, with what is not settled yet."""
+        streams = self._streams.values()
+        open_ones = (arrivals.came.count(1) for stream in streams for arrivals in stream.unsettled.values())
+        self.counts.unsettled = sum(open_ones)
+        return self.counts
 
     def take_afterwards(self) -> list[tuple[tuple[str, int], list[int]]]:
         """Of messages that had been settled, by stream and number: how many came late since, and once more."""

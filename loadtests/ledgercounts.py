@@ -34,6 +34,8 @@ class Counts:
     foreign: int = 0
     """Bears our mark, but nobody published it."""
     received: int = 0
+    unsettled: int = 0
+    """Came of messages that are not settled yet, nor refused as foreign: in none of the classes so far."""
 
     def to_json(self) -> dict[str, int]:
         """Plain values."""

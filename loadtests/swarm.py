@@ -227,7 +227,7 @@ class Swarm:
         if events:
             more["events"] = events
         if self._connections:
-            more |= {"ledger": self.books.ledger.counts.to_json(), "swarm": self._account().to_json()}
+            more |= {"ledger": self.books.ledger.counted().to_json(), "swarm": self._account().to_json()}
         more |= self.books.settlement.take()
         if self._requests.gets and (probes := self._requests.gets.take()):
             self._outbox.unspooled(probes=probes)

@@ -55,7 +55,7 @@ def swarm_scenario(
             guard=GUARD_NS,
             drain=DRAIN_NS,
         ),
-        witness=WitnessProbes(enabled=False),
+        witness=WitnessProbes(enabled=echo_per_s is None),
         objectives=(ObjectiveGroup(must=objectives, series=DELIVER),),
         settings={"path": path, **settings},
     )

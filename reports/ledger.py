@@ -24,6 +24,7 @@ _MEANING: Final = {
     "outside": "came beside a subscription",
     "away": "published while a subscriber's connection was lost",
     "recovered": "of these came afterwards",
+    "unsettled": "of messages that were still open when it ended",
     "received": "in all",
 }
 _MUST_BE_ZERO: Final = frozenset({"lost", "late", "duplicated", "reordered", "foreign"})
@@ -35,7 +36,7 @@ def ledger(run: Run) -> list[tuple[str, str, str, bool]]:
     expected = kept.get("expected", 0)
     rows = []
     for word, meaning in _MEANING.items():
-        if word not in kept:
+        if word not in kept or (word == "unsettled" and not kept[word]):
             continue
         n, said = kept[word], [meaning]
         wrong = word in _MUST_BE_ZERO and n > 0

@@ -191,6 +191,25 @@ def test_deliveries(lost):
     assert "deliveries" not in _checks(remember_run(EVERYTHING, deliveries=ledger, state="running"))
 
 
+@pytest.mark.parametrize(
+    ("state", "found", "ok"),
+    [
+        ("interrupted", {"delivered": 80, "expected": 81, "unsettled": 10}, True),
+        ("interrupted", {"delivered": 80, "expected": 81, "unsettled": 9}, False),
+        ("interrupted", {"delivered": 80, "expected": 81, "unsettled": 0}, False),
+        ("interrupted", {"delivered": 80, "expected": 81}, True),  # of before they were counted
+        ("complete", {"delivered": 80, "expected": 81, "unsettled": 10}, False),  # all is settled at the end
+        ("complete", {"unsettled": 0}, True),
+    ],
+)
+def test_deliveries_of_a_stopped_run(state, found, ok):
+    """What came of messages that were not settled when it ended is counted, and the rest adds up to the delivery."""
+    run = remember_run(EVERYTHING, [P95], deliveries=LEDGER | found, phases=HALF_MINUTE, state=state)
+    check = _checks(run)["deliveries"]
+    assert check.ok is ok
+    assert ("not settled when it ended" in check.value) is bool(found.get("unsettled"))
+
+
 def test_deliveries_that_nobody_can_place():
     """Numbers that begin again before somebody who stayed connected: that nothing was lost, nobody knows."""
     run = remember_run(EVERYTHING, [P95], deliveries=LEDGER, phases=HALF_MINUTE)
