@@ -16,8 +16,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
 from loadtests.duration import NS_PER_S
 from loadtests.ledgercounts import Counts
 from loadtests.losses import Losses
@@ -204,7 +202,7 @@ class Ledger:
         # Asked are those who came or went about then, and who has what it is not due, or the other way round.
         asked = channel.changed_since(sent_ns - 2 * self._guard_ns)
         if came != channel.held:
-            asked.update(_differing(came, channel.held))
+            asked.update(channel.differing(came))
         agreeing = channel.holders - sum(map(channel.held.__getitem__, asked))
         away, recovered = len(channel.away - asked), 0
         counts.expected += agreeing
@@ -246,11 +244,3 @@ class Ledger:
         if away or given_up or had:
             stream.missing[sequence] = Left(message, given_up, had, away - recovered)
         return lost
-
-
-def _differing(one: bytearray, other: bytearray) -> list[int]:
-    """Where two are not the same; the shorter one goes on with zeros."""
-    n = max(len(one), len(other))
-    unequal = np.frombuffer(one.ljust(n, b"\0"), np.uint8) != np.frombuffer(other.ljust(n, b"\0"), np.uint8)
-    places: list[int] = np.flatnonzero(unequal).tolist()
-    return places

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 __all__ = ["Subscriptions"]
 
 OPEN = 2**63
@@ -87,6 +89,13 @@ class Subscriptions:
                 break
             since.add(place)
         return since
+
+    def differing(self, came: bytearray) -> list[int]:
+        """The places of those who hold it and have no 1 in ``came``, which may be shorter, or the other way round."""
+        padded = came.ljust(len(self.held), b"\0")
+        unequal = np.frombuffer(padded, np.uint8) != np.frombuffer(self.held, np.uint8)
+        places: list[int] = np.flatnonzero(unequal).tolist()
+        return places
 
     def held_at(self, place: int, sent_ns: int, guard_ns: int, until_ns: int = 0) -> bool:
         """Whether a subscription was held from ``guard`` before a message was sent until ``guard`` after.
