@@ -22,7 +22,18 @@ BLOCK_S = 10
 LEAST_ACHIEVED, LEAST_ACHIEVED_IN_BLOCK = 0.99, 0.95
 DEFAULT_LIMIT_NS = 200_000_000
 FLOOR_P95_SHARE, FLOOR_P99_SHARE = 0.1, 0.2
-LEDGER = ("expected", "delivered", "lost", "received", "duplicated", "late", "outside", "recovered", "foreign", "unsettled")
+LEDGER = (
+    "expected",
+    "delivered",
+    "lost",
+    "received",
+    "duplicated",
+    "late",
+    "outside",
+    "recovered",
+    "foreign",
+    "unsettled",
+)
 
 
 def slip_is_material(evidence: Evidence, limit_ns: int | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -12,9 +12,9 @@ from typing import Any
 from loadtests.board import Progress
 from loadtests.earlystop import EarlyStop, Stop
 from loadtests.fanout import FanOuts
+from loadtests.faults import StreamFaults
 from loadtests.interval import Interval
 from loadtests.ledgercounts import Counts
-from loadtests.losses import Losers
 from loadtests.outbox import Inbox, read_spool
 from loadtests.runwriter import RunWriter
 from loadtests.series import is_request
@@ -60,7 +60,7 @@ class Intake:
         self._inbox = Inbox()
         self._ledgers: dict[str, dict[str, int]] = {}
         self._swarms: dict[str, dict[str, Any]] = {}
-        self._streams: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+        self._streams = StreamFaults()
         self._ok: Counter[int] = Counter()
         self._unreachable: Counter[int] = Counter()
         self._disk_refuses = False
@@ -98,13 +98,12 @@ class Intake:
             total = Counts.together(self._ledgers.values())
             self._progress.ledger = total
             self.write(lambda: self._writer.deliveries(total))
-        for stream, (due, lost) in batch.get("streams", {}).items():
-            self._streams[stream][0] += due
-            self._streams[stream][1] += lost
+        self._streams.settled(batch.get("streams", {}))
+        self._streams.wrong(batch.get("wrong", {}))
         if "swarm" in batch:
             self._swarms[batch["source"]] = batch["swarm"]
             account = SwarmAccount.together(self._swarms.values())
-            account = replace(account, streams=Losers.of(self._streams))
+            account = replace(account, streams=self._streams.affected())
             self.write(lambda: self._writer.swarm(account.to_json()))
         self.accounting.update(batch.get("accounting", {}))
         if "locust" in batch:

@@ -17,8 +17,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from loadtests.duration import NS_PER_S
+from loadtests.faultcounts import DUPLICATED, LATE, REORDERED, FaultCounts
 from loadtests.ledgercounts import Counts
-from loadtests.losses import Losses
 from loadtests.missed import Missed
 from loadtests.stream import DOUBTED, Arrivals, Left, Message, Settled, Stream
 from loadtests.subscriptions import Subscriptions
@@ -43,7 +43,7 @@ class Ledger:
         self._guard_ns = guard_ns
         self._drain_ns = drain_ns
         self._subscribed_to: defaultdict[int, set[Subscriptions]] = defaultdict(set)
-        self.losses = Losses()
+        self.faults = FaultCounts()
         self._channels: dict[str, Subscriptions] = {}
         self._streams: dict[str, Stream] = {}
         self._swept_ns = 0
@@ -70,14 +70,14 @@ class Ledger:
     def subscribed(self, subscriber: int, channel: str, at_ns: int) -> None:
         """A subscription was acknowledged."""
         known = self._channel(channel)
-        self.losses.changes(known)
+        self.faults.changes(known)
         known.begin(subscriber, at_ns, at_ns - self._drain_ns - MEMORY_NS)
         self._subscribed_to[subscriber].add(known)
 
     def unsubscribed(self, subscriber: int, at_ns: int, *, away: bool = False) -> None:
         """All of a subscriber's subscriptions ended; ``away``: against its will, and it will try to come back."""
         for channel in self._subscribed_to.pop(subscriber, ()):
-            self.losses.changes(channel)
+            self.faults.changes(channel)
             channel.end(subscriber, at_ns, away=away)
 
     def received(
@@ -104,6 +104,7 @@ class Ledger:
         if arrivals.came[place]:
             counts.duplicated += 1
             arrivals.duplicated += 1
+            self.faults.wrong(DUPLICATED, subscriber, stream)
             return False
         arrivals.came[place] = 1
         if live:
@@ -113,6 +114,7 @@ class Ledger:
                 counts.reordered += 1
                 arrivals.reordered += 1
                 counts.displacement = max(counts.displacement, highest - sequence)
+                self.faults.wrong(REORDERED, subscriber, stream, highest - sequence)
             else:
                 known.highest[subscriber] = sequence
         return True
@@ -194,6 +196,7 @@ class Ledger:
         counts.late += late
         counts.duplicated += not late
         self._afterwards[name, sequence][not late] += 1
+        self.faults.wrong(LATE if late else DUPLICATED, channel.subscribers[place], name)
         return False
 
     def _settled(self, stream: Stream, sequence: int, message: Message, came: bytearray) -> list[int]:
@@ -208,7 +211,7 @@ class Ledger:
         counts.expected += agreeing
         counts.delivered += agreeing
         if agreeing:
-            self.losses.due_to_holders(channel, asked)
+            self.faults.due_to_holders(channel, asked)
         if not (asked or away):
             return []
         given_up: set[int] = set()
@@ -237,7 +240,7 @@ class Ledger:
                 given_up.add(place)
         counts.lost += len(lost)
         if due_to:
-            self.losses.due_to(channel, due_to, lost)
+            self.faults.due_to(channel, due_to, lost)
         counts.away += away
         counts.recovered += recovered
         self.missed.came(sent_ns, recovered)

@@ -10,7 +10,7 @@
     witness.jsonl     what an idle process saw of the same target, once a second
     exemplars.jsonl   slowest and failed requests, redacted
     deliveries.jsonl  the swarm's ledger, the last line counts
-    swarm.jsonl       how its connections ended, how evenly they were served, who lost most; the last line counts
+    swarm.jsonl       how connections ended, how evenly they were served, whose deliveries went wrong; the last counts
     fanout.jsonl      what messages took to reach the first, the middle and the last of so many subscribers
     verdict.json      objectives and self-checks
     summary.json      the figures, for machines

@@ -11,12 +11,14 @@
                        "failed_response_ms": TIMES}},
      "deliveries": {COUNT: n},
      "swarm": {"closes": {WHY: n}, "fairness", "connected": {"wanted_s", "down_s"},
-               "subscribers": LOSERS, "streams": LOSERS},
+               "subscribers": AFFECTED, "streams": AFFECTED},
      "contract": {NAME: {"checked", "checked_unloaded", "breaches": [{"kind", "broken", "broken_unloaded", "when"}]}},
      "objectives": [as in verdict.json],
      "locust_says": {PROCESS: {NAME: Locust's own figures}}}
 
-with LOSERS ``{"n", "worst": [{"of", "lost", "due"}]}``, how many lost something and the worst few of them, and
+with AFFECTED ``{"n", "worst": [FAULTS], "lost", "late", "duplicated", "reordered"}``, with the deliveries of how many
+something went wrong, the worst few of them, and how many had each kind of fault; FAULTS ``{"of", "lost", "due", "late",
+"duplicated", "reordered", "displacement"}``, how many deliveries of one had each, and the largest displacement; and
 TIMES ``{"p50", "p90", "p95", "p99", "p99.9", "max"}`` in milliseconds, null where there is nothing to measure.
 ``stopped`` is there when the run was ended because it was certainly failing, ``settled`` where a steady state was
 looked for: from which second of the run on, by which signal, ``drift`` (the factor, null without one) and the course of
@@ -33,6 +35,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from loadtests.breach import breaches, checked
+from loadtests.faults import Affected
 from loadtests.histogram import Histogram
 from loadtests.run import Run
 from loadtests.series import CONNECTED, TALLIES
@@ -94,11 +97,13 @@ def summarise(run: Run, verdict: RunVerdict, locust: Mapping[str, Any] | None = 
 def _swarm(run: Run) -> dict[str, Any]:
     account, connected = run.swarm, run.steady(CONNECTED)
     times = {"wanted_s": connected.count, "down_s": connected.failed}
-    losers = {
-        kind: {"n": found.n, "worst": [{"of": name, "lost": lost, "due": due} for name, lost, due in found.worst]}
-        for kind, found in (("subscribers", account.subscribers), ("streams", account.streams))
-    }
-    return {"closes": dict(account.closes), "fairness": account.fairness.index, "connected": times, **losers}
+    affected = {"subscribers": _affected(account.subscribers), "streams": _affected(account.streams)}
+    return {"closes": dict(account.closes), "fairness": account.fairness.index, "connected": times, **affected}
+
+
+def _affected(found: Affected) -> dict[str, Any]:
+    told = [one._asdict() for one in found.worst]
+    return found._asdict() | {"worst": [{"of": faults.pop("name"), **faults} for faults in told]}
 
 
 def _settled(run: Run) -> dict[str, Any] | None:

@@ -211,7 +211,7 @@ class Swarm:
             self.books.unplaced,
             self.books.unread,
             self.job.redactor()(self.books.unread_example),
-            self.books.ledger.losses.losers(),
+            self.books.ledger.faults.affected(),
             stamps=self.books.stamps.found(),
         )
 
@@ -228,6 +228,8 @@ class Swarm:
             more["events"] = events
         if self._connections:
             more |= {"ledger": self.books.ledger.counted().to_json(), "swarm": self._account().to_json()}
+        if wrong := self.books.ledger.faults.take_streams():
+            more["wrong"] = wrong
         more |= self.books.settlement.take()
         if self._requests.gets and (probes := self._requests.gets.take()):
             self._outbox.unspooled(probes=probes)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from loadtests.fairness import Fairness
-from loadtests.losses import Losers
+from loadtests.faults import Affected
 
 __all__ = ["SwarmAccount"]
 
@@ -27,8 +27,8 @@ class SwarmAccount:
         unplaced: deliveries of numbers that begin again, where nobody knows what else was numbered so.
         unread: messages that members could not make out.
         example: one of them, and why.
-        subscribers: which lost most, by number.
-        streams: of which most was lost; only of all processes, since each has subscribers of all of them.
+        subscribers: with whose deliveries something went wrong, by number.
+        streams: likewise; only of all processes, since each has subscribers of all of them.
 
     """
 
@@ -40,8 +40,8 @@ class SwarmAccount:
     unplaced: int = 0
     unread: int = 0
     example: str = ""
-    subscribers: Losers = field(default_factory=Losers)
-    streams: Losers = field(default_factory=Losers)
+    subscribers: Affected = field(default_factory=Affected)
+    streams: Affected = field(default_factory=Affected)
     stamps: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -66,10 +66,10 @@ class SwarmAccount:
             stamps = stamps or row.get("stamps", "")
             clocks += [row["clock"]] if row["clock"] else []
             fairness.append(Fairness(**row["fairness"]))
-            subscribers.append(row.get("subscribers", Losers()))
-            streams.append(row.get("streams", Losers()))
+            subscribers.append(row.get("subscribers", Affected()))
+            streams.append(row.get("streams", Affected()))
         worst: Mapping[str, float] = max(clocks, key=lambda clock: float(clock["uncertainty_us"]), default={})
-        losers = Losers.together(subscribers), Losers.together(streams)
+        affected = Affected.together(subscribers), Affected.together(streams)
         return cls(
             dict(closes),
             Fairness.together(fairness),
@@ -79,6 +79,6 @@ class SwarmAccount:
             unplaced,
             unread,
             example,
-            *losers,
+            *affected,
             stamps,
         )

@@ -616,6 +616,8 @@ def test_identities(events):
     settled(ledger)
     slow.settle(2**62)
     assert ledger.counted() == slow.counts()
+    assert ledger.faults.affected(99).worst == slow.faulty()
+    assert ledger.faults.take_streams() == {one.name: list(one[3:]) for one in slow.faulty_streams() if any(one[3:])}
     missed = list(ledger.missed.take())
     recovered, away = ledger.counts.recovered, ledger.counts.away
     assert (sum(second.came for second in missed), sum(map(sum, (second[1:] for second in missed)))) == (

@@ -113,6 +113,7 @@ def test_each_subscriber(seed):
             happen(alone[one], *happening)
     assert lost == server.lost
     assert whole.counts == slow.counts()
+    assert whole.faults.affected(99).worst == slow.faulty()
     for _, (late, again) in whole.take_afterwards():
         faults.update(late=late, duplicated=again)
     told = whole.counts

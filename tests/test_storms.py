@@ -14,6 +14,7 @@ from websockets.asyncio.server import serve
 from websockets.protocol import State
 
 from loadtests.fairness import Fairness
+from loadtests.faults import Faults, StreamFaults
 from loadtests.interval import Interval, merge
 from loadtests.job import Job
 from loadtests.outbox import Outbox
@@ -314,6 +315,16 @@ def test_a_lossy_server_through_three_storms(tmp_path, cls):
         by_size.update(lost=row[5], duplicated=row[10], reordered=row[11])
     by_size.update(duplicated=sum(row[3] for batch in posts for row in batch.get("afterwards", ())))
     assert by_size == station.done
+    each = {name: station.done[name] // n for name in station.done}  # it did the same to all
+    assert posts.account.subscribers[2:] == (n, 0, n, n)
+    for number, told in enumerate(posts.account.subscribers.worst):
+        assert told == Faults(str(number), due=told.due, displacement=1, **each)
+    streams = StreamFaults()
+    for batch in posts:
+        streams.settled(batch.get("streams", {}))
+        streams.wrong(batch.get("wrong", {}))
+    (news,) = streams.affected().worst
+    assert news == Faults("*\tnews", due=ledger["expected"], displacement=1, **station.done)
 
 
 def test_never_back(tmp_path):

@@ -2,10 +2,17 @@
 
 from collections import Counter, defaultdict
 
+from loadtests.faults import Faults
 from loadtests.ledgercounts import Counts
 
 FOREVER = 2**63
 S = 1_000_000_000
+
+
+def rank(faults):
+    """Most lost first, then most of all faults; names, which are of one length or numbers, in their order."""
+    lost = faults.lost
+    return -lost, -(lost + faults.late + faults.duplicated + faults.reordered), faults.name.rjust(9)
 
 
 class SlowLedger:
@@ -18,7 +25,7 @@ class SlowLedger:
         self.settled = Counter()  # by stream: how many
         self.since = {}  # by stream and number: when it first came
         self.came = defaultdict(list)  # by subscriber, stream and number: whether it was settled by then, and live
-        self.foreign = []  # the same of what nobody published: who, and how often it came
+        self.foreign = []  # the same of what nobody published: who, of which stream, and how often it came
         self.live = defaultdict(list)  # by subscriber and stream: the numbers of what came live, in order
         self.over = []  # the same of streams that were forgotten
         self.swept_ns = 0
@@ -70,30 +77,53 @@ class SlowLedger:
             if at_ns < before_ns and sequence not in range(len(self.sent.get(stream, ()))):
                 del self.since[stream, sequence]
                 for key in [key for key in self.came if key[1:] == (stream, sequence)]:
-                    self.foreign.append((key[0], len(self.came.pop(key))))
+                    self.foreign.append((key[0], stream, len(self.came.pop(key))))
         for who, stream in list(self.live):
             if stream not in self.sent and all(stream != name for name, _ in self.since):
-                self.over.append((who, self.live.pop((who, stream))))
+                self.over.append(((who, stream), self.live.pop((who, stream))))
 
-    def counts(self, subscriber=None):
-        """Everybody's, or those of one subscriber."""
-        everybody = {key[0] for key in (*self.windows, *self.came, *self.foreign)}
+    def subscribers(self):
+        """Whoever was ever subscribed, or sent something."""
+        return {key[0] for key in (*self.windows, *self.came, *self.foreign)}
+
+    def streams(self):
+        """Also those that nobody published."""
+        return {*self.sent, *(key[1] for key in (*self.came, *self.foreign))}
+
+    def counts(self, subscriber=None, stream=None):
+        """Everybody's and of all streams, or those of one subscriber, or of one stream."""
         counts = Counts()
-        for who in everybody if subscriber is None else [subscriber]:
-            for stream, sent in self.sent.items():
-                for sequence, (message, channel) in enumerate(sent):
-                    self._judge(counts, self.windows[who, channel], message, self.came[who, stream, sequence])
-            for times in (times for one, times in self.foreign if one == who and times):
+        streams = self.streams() if stream is None else {stream}
+        for who in self.subscribers() if subscriber is None else [subscriber]:
+            for name in streams & self.sent.keys():
+                for sequence, (message, channel) in enumerate(self.sent[name]):
+                    self._judge(counts, self.windows[who, channel], message, self.came[who, name, sequence])
+            for times in (times for one, name, times in self.foreign if one == who and name in streams and times):
                 counts.received += times
                 counts.foreign += 1
                 counts.duplicated += times - 1
-            live = [(one, numbers) for (one, _), numbers in self.live.items()]
-            for numbers in (numbers for one, numbers in self.over + live if one == who):
+            live = [*self.over, *self.live.items()]
+            for numbers in (numbers for (one, name), numbers in live if one == who and name in streams):
                 before = [numbers[:place] for place in range(len(numbers))]
                 far = [max(higher) - k for k, higher in zip(numbers, before, strict=True) if max(higher, default=k) > k]
                 counts.reordered += len(far)
                 counts.displacement = max([counts.displacement, *far])
         return counts
+
+    def faults(self, name, **of):
+        """What went wrong with one subscriber's deliveries, or one stream's, as :meth:`counts` has it."""
+        kept = self.counts(**of)
+        return Faults(name, kept.lost, kept.expected, kept.late, kept.duplicated, kept.reordered, kept.displacement)
+
+    def faulty(self):
+        """Of all subscribers with whose deliveries anything went wrong, the worst first."""
+        found = [self.faults(str(who), subscriber=who) for who in self.subscribers()]
+        return sorted((one for one in found if sum(one[3:6], one.lost)), key=rank)
+
+    def faulty_streams(self):
+        """Likewise of streams."""
+        found = [self.faults(name, stream=name) for name in self.streams()]
+        return sorted((one for one in found if sum(one[3:6], one.lost)), key=rank)
 
     def _judge(self, counts, windows, message, came):
         first, last, guard = message.sent_ns, max(message.sent_ns, message.until_ns), self.guard_ns

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.losses import Losers, Loss
+from loadtests.faults import Affected, Faults
 from loadtests.run import Run
 from reports import render_ledger, render_report, render_summary
 from reports.losers import loser_sentences, loser_tables
@@ -17,10 +17,10 @@ from tests.reports.test_swarmcharts import run_of
 KEPT = {"expected": 1400, "delivered": 1358, "lost": 42, "received": 1358}
 
 
-def lossy(folder: Path, *streams: Loss) -> Run:
+def lossy(folder: Path, *streams: Faults) -> Run:
     """A run in which two subscribers lost something of these streams."""
-    subscribers = Losers(2, [Loss("17", 40, 800), Loss("3", 2, 800)])
-    account = {"subscribers": subscribers, "streams": Losers(len(streams), streams)}
+    subscribers = Affected(2, [Faults("17", 40, 800), Faults("3", 2, 800)])
+    account = {"subscribers": subscribers, "streams": Affected(len(streams), streams)}
     run = run_of(folder, deliveries=KEPT, swarm=account, intervals={})
     run.verdict = PASSED
     return run
@@ -28,7 +28,7 @@ def lossy(folder: Path, *streams: Loss) -> Run:
 
 def test_in_words(tmp_path: Path) -> None:
     """The number of each subscriber, what each lost and of how many; likewise of each stream."""
-    run = lossy(tmp_path, Loss(f"{header().run_id}.12\tnews", 42, 1400))
+    run = lossy(tmp_path, Faults(f"{header().run_id}.12\tnews", 42, 1400))
     by, of = loser_sentences(run)
     assert by == "Lost by 2 subscribers; most by number 17 (40 of 800, 5.00 %), number 3 (2 of 800, 0.250 %)."
     assert of == 'Lost of 1 stream; most of "news" by 12 (42 of 1,400, 3.00 %).'
@@ -38,7 +38,7 @@ def test_in_words(tmp_path: Path) -> None:
 
 def test_on_the_page(tmp_path: Path) -> None:
     """A table for subscribers and one for streams; none where nothing was lost."""
-    text = parse(render_report(lossy(tmp_path, Loss("*\tnews", 42, 1400)))).text
+    text = parse(render_report(lossy(tmp_path, Faults("*\tnews", 42, 1400)))).text
     assert "Lost by 2 of the subscribers" in text
     assert "Lost of 1 of the streams" in text
     assert "5.00 %" in text.replace("\u00a0", " ")
@@ -58,5 +58,5 @@ def test_on_the_page(tmp_path: Path) -> None:
 )
 def test_names_of_streams(tmp_path: Path, stream: str, shown: str) -> None:
     """A server's names do no harm to a terminal, and take no more than a line."""
-    (_, streams) = loser_tables(lossy(tmp_path, Loss(stream, 1, 2)))
+    (_, streams) = loser_tables(lossy(tmp_path, Faults(stream, 1, 2)))
     assert streams.rows == [(shown, "1", "2", "50.0 %")]
