@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from loadtests.run import Run
 from loadtests.series import DELIVER, is_swarm
+from reports.affected import affected_tables
 from reports.charts.canvas import Chart
 from reports.charts.curve import curve
 from reports.charts.heatmap import heatmap
@@ -23,7 +24,6 @@ from reports.figures import clock
 from reports.headline import headline, status_view
 from reports.incident import Incident, incidents
 from reports.ledger import ledger, ledger_sentence
-from reports.losers import loser_tables
 from reports.objectiverow import BAR_LIMIT_PX, BAR_PX, objective_rows
 from reports.page import render
 from reports.phasetable import phase_rows
@@ -78,7 +78,7 @@ def render_report(run: Run, directory: Path | None = None) -> str:
         charts=_run_charts(run, about, timeline, happened),
         ledger=ledger(run),
         ledger_sentence=ledger_sentence(run),
-        losers=loser_tables(run),
+        affected=affected_tables(run),
         swarm=swarm_charts(run, "l"),
         phases=phase_rows(run),
         server=server_table(run, steady),

@@ -7,8 +7,8 @@ from typing import Final
 
 from loadtests.run import Run
 from loadtests.series import PUBLISH
+from reports.affected import affected_sentences
 from reports.figures import count, percent, significant
-from reports.losers import loser_sentences
 
 __all__ = ["ledger", "ledger_sentence", "render_ledger"]
 
@@ -91,7 +91,7 @@ def _wrongs(kept: dict[str, int]) -> Iterator[str]:
 
 
 def render_ledger(run: Run) -> str:
-    """The ledger as lines for a terminal, then its sentence and who lost most; empty without a swarm."""
+    """The ledger as lines for a terminal, then its sentence and who was worst off; empty without a swarm."""
     if not run.deliveries:
         return ""
     rows = ledger(run)
@@ -100,5 +100,5 @@ def render_ledger(run: Run) -> str:
         f"  {word:<{words}}  {figure:>{figures}}  {meaning}{'  ✗' if wrong else ''}"
         for word, figure, meaning, wrong in rows
     ]
-    said = [f"  {sentence}" for sentence in (ledger_sentence(run), *loser_sentences(run))]
+    said = [f"  {sentence}" for sentence in (ledger_sentence(run), *affected_sentences(run))]
     return "\n".join(["Deliveries", *lines, *said])

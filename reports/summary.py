@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from loadtests.run import Run
+from reports.affected import affected_sentences
 from reports.headline import headline
 from reports.ledger import ledger, ledger_sentence
-from reports.losers import loser_sentences
 from reports.objectiverow import ObjectiveRow, objective_rows
 from reports.seriestable import worst_series
 from reports.timeline import Steady
@@ -65,7 +65,7 @@ def _deliveries(run: Run) -> list[str]:
     words, figures, _, wrong = zip(*ledger(run), strict=True)
     cells = [f"**{figure} ✗**" if bad else figure for figure, bad in zip(figures, wrong, strict=True)]
     rows = [f"| {' | '.join(row)} |" for row in (words, ["--:"] * len(words), cells)]
-    said = " ".join((ledger_sentence(run), *loser_sentences(run)))
+    said = " ".join((ledger_sentence(run), *affected_sentences(run)))
     return [f"**Deliveries:** {escaped(said)}", "", *rows, ""]
 
 

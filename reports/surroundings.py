@@ -24,7 +24,7 @@ _FILES: Final = {
     "target.jsonl": "the target's own metrics, about once a second",
     "exemplars.jsonl": "slowest and failed requests, redacted",
     "deliveries.jsonl": "the swarm's ledger",
-    "swarm.jsonl": "how its connections ended, how evenly they were served, and who lost most",
+    "swarm.jsonl": "how its connections ended, how evenly they were served, and whose deliveries went wrong",
     "fanout.jsonl": "what messages took to reach so many subscribers",
     "verdict.json": "objectives and self-checks",
     "summary.json": "the figures, for machines",
