@@ -7,8 +7,8 @@ eligible subscriber has it, or it is lost. A message sent while a subscriber was
 subscribed again, is no loss; it is *recovered* if the server sends it afterwards. What is settled is forgotten, so
 memory does not grow with the run: of what did not come, it is known for ``MEMORY_NS`` to whom it did not.
 
-Identities, exact at any time: expected = delivered + lost, and received = delivered + outside + recovered + duplicated +
-late + foreign + unsettled, the last being what came of messages that are still open.
+Identities, exact at any time: expected = delivered + lost, and received = delivered + outside + recovered +
+duplicated + late + foreign + unsettled, the last being what came of messages that are still open.
 """
 
 from __future__ import annotations
