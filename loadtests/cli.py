@@ -30,7 +30,7 @@ from loadtests.run import Run
 from loadtests.scenario import ObjectiveGroup
 from loadtests.scenariocheck import meaning_mistakes
 from loadtests.scenariofile import read_scenario
-from loadtests.swarmscenario import DEFAULT_ADAPTER, parse_headers, swarm_scenario
+from loadtests.swarmscenario import DEFAULT_ADAPTER, DEFAULT_OBJECTIVES, parse_headers, swarm_scenario
 from loadtests.trial import Intent, Trials
 from loadtests.urlscenario import url_scenario
 from loadtests.wholerun import ERR, fail, tell, whole_run, wide
@@ -150,7 +150,10 @@ def swarm(
     echo: Annotated[str, typer.Option(help="Send so often on each, such as 10/s; the server sends it back.")] = "",
     send: Annotated[list[str] | None, typer.Option(help="Sent once connected, such as a subscription.")] = None,
     header: Annotated[list[str] | None, typer.Option(help='Of the handshake, "Name: value".')] = None,
-    objective: Annotated[list[str] | None, typer.Option(help='Such as "p95 < 200ms"; default "lost == 0".')] = None,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(help='Such as "p95 < 200ms"; without any, "lost == 0" and "connected >= 99%".'),
+    ] = None,
     allow: Annotated[list[str] | None, typer.Option(help="Host, address or network that may be loaded.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes to share the connections.")] = 1,
     insecure: Annotated[bool, typer.Option(help="Do not verify TLS certificates.")] = False,
@@ -165,7 +168,7 @@ def swarm(
         parse_rate_per_s(connect_rate),
         parse_duration_ns(duration),
         {"adapter": adapter, "send": send or [], "headers": parse_headers(header or ()), "compress": compress},
-        tuple(objective or ("lost == 0",)),
+        tuple(objective or DEFAULT_OBJECTIVES),
         tls_verify=not insecure,
         echo_per_s=parse_rate_per_s(echo) if echo else None,
     )

@@ -9,11 +9,11 @@ from loadtests.objective import Objective
 from loadtests.run import Run
 from loadtests.verdict import Status, Verdict
 
-__all__ = ["LEDGER", "rule_count"]
+__all__ = ["HAPPENED", "LEDGER", "rule_count"]
 
 LEDGER = ("lost", "late", "duplicated", "reordered", "foreign", "unrecovered")
 """What the swarm's ledger counts; it happens to deliveries alone."""
-_HAPPENED = {
+HAPPENED = {
     "errors": "requests failed",
     "dropped": "requests never started",
     "contract": "answers broke the contract",
@@ -24,6 +24,7 @@ _HAPPENED = {
     "foreign": "deliveries bear our mark, but nobody sent them",
     "unrecovered": "deliveries that were missed while connections were lost never came",
 }
+"""What it means that some were counted."""
 
 
 def rule_count(
@@ -48,7 +49,7 @@ def rule_count(
         None where there was nothing to count.
 
     """
-    happened = _HAPPENED[objective.metric]
+    happened = HAPPENED[objective.metric]
     if objective.metric == "unrecovered":
         n = run.deliveries.get("away", 0)
         found = n - run.deliveries.get("recovered", 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -11,8 +12,10 @@ from loadtests.scenario import Load, ObjectiveGroup, Phase, Scenario, Target, Wi
 from loadtests.series import DELIVER
 from loadtests.swarmspec import Member, Swarm
 
-__all__ = ["DEFAULT_ADAPTER", "parse_headers", "swarm_scenario"]
+__all__ = ["DEFAULT_ADAPTER", "DEFAULT_OBJECTIVES", "parse_headers", "swarm_scenario"]
 
+DEFAULT_OBJECTIVES = ("lost == 0", "connected >= 99%")
+"""All that was due came, to connections that were there."""
 DEFAULT_ADAPTER = "json:seq=seq,sent_ns=sent_ns,channel=channel"
 GUARD_NS, DRAIN_NS = 2 * NS_PER_S, 5 * NS_PER_S
 
@@ -40,7 +43,7 @@ def swarm_scenario(
     if parts.scheme not in ("ws", "wss") or not parts.hostname:
         raise UsageError(f'"{url}": expected ws://HOST[:PORT]/PATH or wss://...')
     path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-    warm_up_ns = round(connections / connect_per_s * NS_PER_S) + GUARD_NS + NS_PER_S
+    warm_up_ns = math.ceil(connections / connect_per_s) * NS_PER_S + GUARD_NS + NS_PER_S  # whole: so is what is judged
     members: dict[str, object] = {"class": "loadtests.broadcastmember:BroadcastMember", "count": connections}
     if echo_per_s is not None:
         members |= {"class": "loadtests.echomember:EchoMember", "rate": echo_per_s}

@@ -200,6 +200,16 @@ def test_closes_and_ledger(tmp_path: Path) -> None:
     assert rows["fairness"] == ("0.800", False)  # 16 / (2 x 10)
 
 
+def test_who_was_refused_beside_who_ended_as_planned(tmp_path: Path) -> None:
+    """That connections ended as planned is not said without those that never came to be."""
+    refused = {"ws connect": {1: Interval("ws connect", 1, 40, 10, timeouts=3, errors={"HTTP 503": 27})}}
+    run = run_of(tmp_path, intervals=refused, swarm={"closes": {"we: end of the run": 10}})
+    (chart,) = swarm_charts(run, "l")
+    assert chart.title == (
+        "No connection ended but as planned; 27 of 40 handshakes failed (HTTP 503); 3 of 40 handshakes failed (timeout)"
+    )
+
+
 def test_nothing_is_told_twice(tmp_path: Path) -> None:
     """A lost delivery is one failure, though three fan-out series know of it too."""
     lost = {
