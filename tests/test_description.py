@@ -124,12 +124,12 @@ def test_no_advice(line, series, load):
 
 
 def test_advice_on_a_short_run_of_unknown_size():
-    """Under 30 s of steady state nothing is decided, however many deliveries there will be."""
+    """Under 30 s of steady state nothing passes, however many deliveries there will be."""
     phases = ({"kind": "steady", "duration": "20s"},)
     (said,) = _advice(rate="1/s", phases=phases, objectives=[("p95 < 1s", "ws deliver")])
     assert said == (
-        "p95 < 1s [ws deliver]: 20 s of steady state decide nothing, whatever they show; plan 60 s (30 s at the very "
-        "least)"
+        "p95 < 1s [ws deliver]: 20 s of steady state are too short to pass, whatever they show; "
+        "plan 60 s (30 s at the very least)"
     )
 
 
