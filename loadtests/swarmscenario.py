@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 from loadtests.duration import NS_PER_S
 from loadtests.errors import UsageError
@@ -12,11 +14,12 @@ from loadtests.scenario import Load, ObjectiveGroup, Phase, Scenario, Target, Wi
 from loadtests.series import DELIVER
 from loadtests.swarmspec import Member, Swarm
 
-__all__ = ["DEFAULT_ADAPTER", "DEFAULT_OBJECTIVES", "parse_headers", "swarm_scenario"]
+__all__ = ["DEFAULT_ADAPTER", "DEFAULT_OBJECTIVES", "swarm_scenario"]
 
 DEFAULT_OBJECTIVES = ("lost == 0", "connected >= 99%")
 """All that was due came, to connections that were there."""
 DEFAULT_ADAPTER = "json:seq=seq,sent_ns=sent_ns,channel=channel"
+NO_SECRETS: Mapping[str, str] = {}
 GUARD_NS, DRAIN_NS = 2 * NS_PER_S, 5 * NS_PER_S
 
 
@@ -30,6 +33,7 @@ def swarm_scenario(
     *,
     tls_verify: bool = True,
     echo_per_s: float | None = None,
+    secrets: Mapping[str, str] = NO_SECRETS,
 ) -> Scenario:
     """The scenario of it: they all connect in the warm-up, and are judged from the moment at which everybody hears.
 
@@ -60,19 +64,6 @@ def swarm_scenario(
         ),
         witness=WitnessProbes(enabled=False),
         objectives=(ObjectiveGroup(must=objectives, series=DELIVER),),
+        secrets={name: SecretStr(value) for name, value in secrets.items()},
         settings={"path": path, **settings},
     )
-
-
-def parse_headers(texts: Iterable[str]) -> dict[str, str]:
-    """Values by name, of texts such as ``Name: value``.
-
-    Raises:
-        UsageError: when one has no name.
-
-    """
-    parted = [(text, *text.partition(":")) for text in texts]
-    for text, name, colon, _ in parted:
-        if not colon or not name.strip():
-            raise UsageError(f'--header "{text}": expected "Name: value"')
-    return {name.strip(): value.strip() for _, name, _, value in parted}

@@ -274,3 +274,23 @@ def test_swarm_without_a_file(tmp_path: Path) -> None:
     assert [check["ok"] for check in verdict(out)["checks"] if check["name"] == "deliveries"] == [True]
     assert wrong.returncode == 2
     assert 'loadtests: --adapter "json:id": expected json:seq=' in wrong.stderr
+
+
+def test_a_server_that_takes_half(tmp_path: Path) -> None:
+    """It is no PASS; who was refused, and why, is said; and no file of the run holds what it was told in confidence."""
+    out, key, word = tmp_path / "run", "k3y-of-mine", "w0rd-of-mine"
+    with server("crowded", "10", f"Bearer {key}") as (url, _):
+        called = ("swarm", url.replace("http", "ws") + "/", "--connections", "20", "--duration", "4s", "--out", out)
+        said = ("--header", f"Authorization: Bearer {key}", "--send", '{"auth":"${WORD}"}', "--send", f'{{"auth":"{key}"}}')
+        done = loadtests(*called, *said, WORD=word)
+    told = verdict(out)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert [one["status"] for one in told["objectives"]] == ["PASS", "FAIL"]
+    assert told["sentence"].startswith("FAIL: 10 of 20 live connections for 4 s; ws connected: ")
+    run = Run(out)
+    assert sum(one.ok for one in run.intervals["ws connect"].values()) == 10
+    assert run.swarm.unread == 20, "the server had both words from each"
+    written = {path.name: path.read_text(encoding="utf-8") for path in out.iterdir()}
+    assert "welcome ***" in written["swarm.jsonl"]
+    for name, text in (*written.items(), ("stdout", done.stdout), ("stderr", done.stderr)):
+        assert not [secret for secret in (key, word) if secret in text], name
