@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from loadtests.run import Run
 from loadtests.series import CONNECTION, DELIVER, is_derived
 
-__all__ = ["Mishap", "failures", "mishaps", "planned", "unplanned_ends"]
+__all__ = ["Mishap", "failures", "mishap_lines", "mishaps", "planned", "unplanned_ends"]
 
+MOST_LINES = 6
 _PLANNED = ("we: end of the run", "we: left as planned", "we: storm", "the storm: ")
 
 
@@ -25,7 +26,7 @@ class Mishap:
     """How many there were of the series in all."""
 
     def __str__(self) -> str:
-        """In words: ``10 of 20 ws connect failed (HTTP 503)``, ``3 connections ended (the server: closed 1013)``."""
+        """In words: ``10 of 20 ws connect failed (handshake 503)``, ``3 connections ended (the server: closed 1013)``."""
         if self.series == CONNECTION:
             return f"{self.count:,} connection{'' if self.count == 1 else 's'} ended ({self.kind})"
         return f"{self.count:,} of {self.of:,} {self.series} failed ({self.kind})"
@@ -68,3 +69,11 @@ def mishaps(run: Run) -> Iterator[Mishap]:
     """All of them: connections that ended, then what failed."""
     yield from unplanned_ends(run)
     yield from failures(run)
+
+
+def mishap_lines(run: Run) -> str:
+    """Them as a few lines for a terminal; empty where nothing went wrong."""
+    found = list(map(str, mishaps(run)))
+    if len(found) > MOST_LINES:
+        found[MOST_LINES - 1 :] = [f"and {len(found) - MOST_LINES + 1} more kinds, which report.html has"]
+    return "\n  ".join(["What went wrong", *found]) if found else ""

@@ -281,14 +281,16 @@ def test_a_server_that_takes_half(tmp_path: Path) -> None:
     out, key, word = tmp_path / "run", "k3y-of-mine", "w0rd-of-mine"
     with server("crowded", "10", f"Bearer {key}") as (url, _):
         called = ("swarm", url.replace("http", "ws") + "/", "--connections", "20", "--duration", "4s", "--out", out)
-        said = ("--header", f"Authorization: Bearer {key}", "--send", '{"auth":"${WORD}"}', "--send", f'{{"auth":"{key}"}}')
-        done = loadtests(*called, *said, WORD=word)
+        said = ("--send", '{"auth":"${WORD}"}', "--send", f'{{"auth":"{key}"}}')
+        done = loadtests(*called, "--header", f"Authorization: Bearer {key}", *said, WORD=word)
     told = verdict(out)
     assert done.returncode == 3, done.stdout + done.stderr
     assert [one["status"] for one in told["objectives"]] == ["PASS", "FAIL"]
     assert told["sentence"].startswith("FAIL: 10 of 20 live connections for 4 s; ws connected: ")
     run = Run(out)
     assert sum(one.ok for one in run.intervals["ws connect"].values()) == 10
+    refused = sum(one.errors.get("handshake 503", 0) for one in run.intervals["ws connect"].values())
+    assert f"\nWhat went wrong\n  {refused} of {refused + 10} ws connect failed (handshake 503)\n\n" in done.stdout
     assert run.swarm.unread == 20, "the server had both words from each"
     written = {path.name: path.read_text(encoding="utf-8") for path in out.iterdir()}
     assert "welcome ***" in written["swarm.jsonl"]
