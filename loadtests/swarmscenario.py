@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
@@ -43,9 +43,7 @@ def swarm_scenario(
         UsageError: when the URL is none of a WebSocket.
 
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("ws", "wss") or not parts.hostname:
-        raise UsageError(f'"{url}": expected ws://HOST[:PORT]/PATH or wss://...')
+    parts = _parts(url)
     path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     warm_up_ns = math.ceil(connections / connect_per_s) * NS_PER_S + GUARD_NS + NS_PER_S  # whole: so is what is judged
     members: dict[str, object] = {"class": "loadtests.broadcastmember:BroadcastMember", "count": connections}
@@ -67,3 +65,17 @@ def swarm_scenario(
         secrets={name: SecretStr(value) for name, value in secrets.items()},
         settings={"path": path, **settings},
     )
+
+
+def _parts(url: str) -> SplitResult:
+    expected = "expected ws://HOST[:PORT]/PATH or wss://..."
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(f'"{url}": {expected} ({error})') from None
+    if parts.username is not None:
+        raise UsageError(f"{expected}, without user and password; a credential is a --header")
+    if parts.scheme not in ("ws", "wss") or not host:
+        raise UsageError(f'"{url}": {expected}')
+    return parts

@@ -152,6 +152,14 @@ def test_only_a_websocket() -> None:
             swarm_scenario(url, 1, 1.0, 1, {}, ())
 
 
+@pytest.mark.parametrize("url", ["ws://[::1/", "ws://[zz]/", "ws://h:99999/", "wss://h:abc/", "ws://user:hunter2@h/"])
+def test_an_address_that_is_none(url: str) -> None:
+    """It is refused with what is expected, and no password in it is repeated."""
+    with pytest.raises(UsageError, match="expected ws://HOST") as raised:
+        swarm_scenario(url, 1, 1.0, 1, {}, ())
+    assert "hunter2" not in str(raised.value)
+
+
 def test_the_command_s_scenario() -> None:
     """All are connected, and past their guard, before the steady state; TLS by the scheme."""
     made = swarm_scenario("wss://example.org:8443/live?x=1", 1000, 500.0, 30_000_000_000, {}, ("lost == 0",))
