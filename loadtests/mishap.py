@@ -26,7 +26,7 @@ class Mishap:
     """How many there were of the series in all."""
 
     def __str__(self) -> str:
-        """In words: ``10 of 20 ws connect failed (handshake 503)``, ``3 connections ended (the server: closed 1013)``."""
+        """In words: ``10 of 20 ws connect failed (timeout)``, ``3 connections ended (we: no pong)``."""
         if self.series == CONNECTION:
             return f"{self.count:,} connection{'' if self.count == 1 else 's'} ended ({self.kind})"
         return f"{self.count:,} of {self.of:,} {self.series} failed ({self.kind})"
