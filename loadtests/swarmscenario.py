@@ -63,7 +63,7 @@ def swarm_scenario(
         witness=WitnessProbes(enabled=False),
         objectives=(ObjectiveGroup(must=objectives, series=DELIVER),),
         secrets={name: SecretStr(value) for name, value in secrets.items()},
-        settings={"path": path, **settings},
+        settings={"url": url, "path": path, **settings},
     )
 
 
