@@ -175,7 +175,8 @@ def test_line():
     )
     assert progress.line() == (
         "spike 30/80 s; offered 20/s, completed 20/s; 12 users, 3 in flight, 1 waiting; "
-        "60 connections, 2 deliveries lost; 12 failed; late p99 0.0 ms; generator CPU 31 %; most spent budget: 200 % (errors < 1% [GET *])"
+        "60 connections, 2 deliveries lost; 12 failed; late p99 0.0 ms; generator CPU 31 %; "
+        "most spent budget: 200 % (errors < 1% [GET *])"
     )
 
 
