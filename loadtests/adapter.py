@@ -46,7 +46,10 @@ def parse_adapter(text: str) -> Adapter:
         return _function(text, rest)
     if kind not in ("json", "bytes"):
         raise UsageError(f'--adapter "{text}": expected json:..., bytes:... or python:MODULE:FUNCTION')
-    places = {name: place for name, _, place in (part.partition("=") for part in rest.split(","))}
+    parts = [part.partition("=") for part in rest.split(",")]
+    places = {name: place for name, _, place in parts}
+    if len(places) < len(parts):
+        raise UsageError(f'--adapter "{text}": a field is named twice')
     if not places.get("seq") or not all(places.values()) or not places.keys() <= set(_FIELDS):
         raise UsageError(f'--adapter "{text}": expected {kind}:seq=...{_MORE}')
     return _of_json(places) if kind == "json" else _of_bytes(text, places)
@@ -58,6 +61,8 @@ def _function(text: str, rest: str) -> Adapter:
         found: Adapter = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f'--adapter "{text}": {error}; expected python:MODULE:FUNCTION that can be imported') from None
+    if not callable(found):
+        raise UsageError(f'--adapter "{text}": {name} of {module} is no function')
     return found
 
 
@@ -89,7 +94,10 @@ def _broadcast(found: Iterable[Any]) -> Broadcast | None:
     if seq is None:
         return None
     whose = _name(publisher) if run is None else f"{run}/{_name(publisher)}"
-    return Broadcast(_name(channel), int(seq), _whole(sent), whose, _whole(intended))
+    number = int(seq)
+    if type(seq) is bool or (type(seq) is float and seq != number):
+        raise ValueError(f"{seq!r} is no whole number")
+    return Broadcast(_name(channel), number, _whole(sent), whose, _whole(intended))
 
 
 def _name(value: Any) -> str:

@@ -55,7 +55,7 @@ def advise(objective: str, budget: float, latency: bool, expected_requests: floa
     if steady_s < LEAST_SECONDS:
         wanted_s = max(ADVISED_SECONDS, _seconds_for(likely, expected_requests, steady_s))
         return (
-            f"{objective}: {steady_s:g} s of steady state decide nothing, whatever they show;"
+            f"{objective}: {steady_s:g} s of steady state are too short to pass, whatever they show;"
             f" plan {_duration(wanted_s)} ({LEAST_SECONDS} s at the very least)"
         )
     found = f"{objective}: about {expected_requests:,.0f} requests are planned"

@@ -21,33 +21,34 @@ def resolve(host: str, port: int) -> list[str]:
     return sorted({str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
 
 
-def allowed_addresses(url: str, allow: Iterable[str], resolver: Resolve = resolve) -> list[str]:
+def allowed_addresses(url: str, allow: Iterable[str], resolver: Resolve = resolve, *, named: str = "") -> list[str]:
     """The target's addresses, when all of them may be loaded.
 
     Loopback always may; anything else must be named in ``allow``, as a host, an address or a network. A host name is
-    judged on what it resolves to.
+    judged on what it resolves to. Messages say ``named`` in place of the URL, where that was given otherwise.
 
     Raises:
         TargetError: when the URL is no http(s) URL, its host does not resolve, or an address is not allowed.
 
     """
+    named = named or url
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as error:
-        raise TargetError(f"{url}: not a URL that can be loaded ({error})") from None
+        raise TargetError(f"{named}: not a URL that can be loaded ({error})") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise TargetError(f'{url}: not a URL that can be loaded; expected "http://HOST[:PORT]" or "https://..."')
+        raise TargetError(f'{named}: not a URL that can be loaded; expected "http://HOST[:PORT]" or "https://..."')
     try:
         addresses = list(resolver(parts.hostname, port))
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or error
-        raise TargetError(f"{url}: the host {parts.hostname} does not resolve ({why})") from None
+        raise TargetError(f"{named}: the host {parts.hostname} does not resolve ({why})") from None
     rules = list(allow)
     refused = [a for a in addresses if not _allowed(a, parts.hostname, rules)]
     if refused:
         raise TargetError(
-            f"{url}: {parts.hostname} is {', '.join(refused)}, which is not loopback; no load goes there unless you "
+            f"{named}: {parts.hostname} is {', '.join(refused)}, which is not loopback; no load goes there unless you "
             f'may load it and say so: target.allow = ["{parts.hostname}"] in the file, or --allow {parts.hostname}'
         )
     return addresses

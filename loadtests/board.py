@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from loadtests.countrule import LEDGER, ledger_count
 from loadtests.header import PhaseSpan
 from loadtests.histogram import Histogram
 from loadtests.interval import Interval
@@ -27,6 +28,8 @@ class Progress:
     phases: Sequence[PhaseSpan]
     objectives: Sequence[Objective]
     at_s: float = 0.0
+    users: bool = True
+    """Whether the load has any; else what is told of them does not apply, unless members of the swarm ask over HTTP."""
     gauges: dict[str, dict[str, float]] = field(default_factory=dict)
     ledger: dict[str, int] = field(default_factory=dict)
     resources: dict[str, float] = field(default_factory=dict)
@@ -65,7 +68,7 @@ class Progress:
         for spent, objective in zip(self._spent, self.objectives, strict=True):
             if (steady or objective.kind is Kind.COUNT) and _binds(objective, interval.series):
                 spent[0] += _bad(objective, interval)
-                spent[1] += interval.count
+                spent[1] += interval.checked if objective.metric == "contract" else interval.count
 
     @property
     def phase(self) -> PhaseSpan | None:
@@ -106,9 +109,15 @@ class Progress:
 
     def _share_spent(self, objective: Objective, bad: int, n: int) -> float | None:
         if objective.kind is Kind.COUNT:
-            bad = self.ledger.get(objective.metric, bad)
+            if objective.metric in LEDGER:
+                n, bad = ledger_count(self.ledger, objective.metric)
             return math.inf if bad else 0.0 if n else None
         return bad / n / objective.budget if n and objective.budget else None
+
+    @property
+    def over_http(self) -> bool:
+        """Whether anything is asked over HTTP."""
+        return self.users or bool(self.offered)
 
     def generator_cpu_percent(self) -> float:
         """Of the busiest process that makes the load, Locust's or the swarm's; 100 is a core."""
@@ -118,17 +127,19 @@ class Progress:
         """Everything in one line."""
         phase = self.phase
         worst = max(((s, t) for t, s in self.budgets() if s is not None), default=None)
-        parts = [
-            f"{phase.name if phase else 'draining'} {self.at_s:.0f}/{self.end_s:.0f} s",
-            f"offered {self.offered_per_s():.0f}/s, completed {self.recent(self.completed):.0f}/s",
-            f"{self.gauge('users'):.0f} users, {self.gauge('in_flight'):.0f} in flight, "
-            f"{self.gauge('waiting'):.0f} waiting",
-            f"{self.failed} failed",
-            f"late p99 {self.lateness_p99_ms():.1f} ms",
-            f"generator CPU {self.generator_cpu_percent():.0f} %",
-        ]
+        parts = [f"{phase.name if phase else 'draining'} {self.at_s:.0f}/{self.end_s:.0f} s"]
+        if self.over_http:
+            parts.append(f"offered {self.offered_per_s():.0f}/s, completed {self.recent(self.completed):.0f}/s")
+        if self.users:
+            busy = f"{self.gauge('in_flight'):.0f} in flight, {self.gauge('waiting'):.0f} waiting"
+            parts.append(f"{self.gauge('users'):.0f} users, {busy}")
         if self.gauge("connections") or self.ledger:
-            parts.insert(3, f"{self.gauge('connections'):.0f} connections, {self.ledger.get('lost', 0)} lost")
+            lost = self.ledger.get("lost", 0)
+            deliveries = "delivery" if lost == 1 else "deliveries"
+            parts.append(f"{self.gauge('connections'):.0f} connections, {lost} {deliveries} lost")
+        if self.over_http:
+            parts += [f"{self.failed} failed", f"late p99 {self.lateness_p99_ms():.1f} ms"]
+        parts.append(f"generator CPU {self.generator_cpu_percent():.0f} %")
         if worst:
             parts.append(f"most spent budget: {spent_in_words(worst[0])} ({worst[1]})")
         return "; ".join(parts)

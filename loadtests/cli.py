@@ -15,6 +15,7 @@ import typer
 from loadtests import __version__
 from loadtests.adapter import parse_adapter
 from loadtests.calibration import CALIBRATIONS, cited
+from loadtests.commandsecrets import command_secrets
 from loadtests.doctorcommand import doctor
 from loadtests.duration import parse_duration_ns, parse_rate_per_s
 from loadtests.errors import ExitCode, LoadtestsError, RunError, UsageError
@@ -27,7 +28,7 @@ from loadtests.run import Run
 from loadtests.scenario import ObjectiveGroup
 from loadtests.scenariocheck import meaning_mistakes
 from loadtests.scenariofile import read_scenario
-from loadtests.swarmscenario import DEFAULT_ADAPTER, parse_headers, swarm_scenario
+from loadtests.swarmscenario import DEFAULT_ADAPTER, DEFAULT_OBJECTIVES, swarm_scenario
 from loadtests.trial import Intent
 from loadtests.urlscenario import url_scenario
 from loadtests.wholerun import fail, tell, whole_run
@@ -148,9 +149,9 @@ def swarm(
         Due, typer.Option(help="Whom a number is due to: all, who has heard its channel, or its connection alone.")
     ] = "everybody",
     echo: Annotated[str, typer.Option(help="Send so often on each, such as 10/s; the server sends it back.")] = "",
-    send: Annotated[list[str] | None, typer.Option(help="Sent once connected, such as a subscription.")] = None,
-    header: Annotated[list[str] | None, typer.Option(help='Of the handshake, "Name: value".')] = None,
-    objective: Annotated[list[str] | None, typer.Option(help='Such as "p95 < 200ms"; default "lost == 0".')] = None,
+    send: Annotated[list[str] | None, typer.Option(help="Sent once connected; ${NAME} is of the environment.")] = None,
+    header: Annotated[list[str] | None, typer.Option(help='Of the handshake, "Name: ${TOKEN}".')] = None,
+    objective: Annotated[list[str] | None, typer.Option(help='Without, "lost == 0" and "connected >= 99%".')] = None,
     allow: Annotated[list[str] | None, typer.Option(help="Host, address or network that may be loaded.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes to share the connections.")] = 1,
     insecure: Annotated[bool, typer.Option(help="Do not verify TLS certificates.")] = False,
@@ -159,26 +160,21 @@ def swarm(
 ) -> None:
     """Listen to a server's broadcasts, or its echoes, with many connections, and account for every delivery."""
     parse_adapter(adapter)
+    given = command_secrets(header or (), send or ())
     made = swarm_scenario(
         url,
         connections,
         parse_rate_per_s(connect_rate),
         parse_duration_ns(duration),
-        {
-            "adapter": adapter,
-            "due": due,
-            "send": send or [],
-            "headers": parse_headers(header or ()),
-            "compress": compress,
-        },
-        tuple(objective or ("lost == 0",)),
+        {"adapter": adapter, "due": due, "compress": compress, **given.settings},
+        tuple(objective or DEFAULT_OBJECTIVES),
         tls_verify=not insecure,
         echo_per_s=parse_rate_per_s(echo) if echo else None,
+        secrets=given.secrets,
     )
     made = Overrides(allow=tuple(allow or ())).applied(made)
     directory = out or Path("runs") / f"swarm-{datetime.now():%Y%m%d-%H%M%S}"
-    command = shlex.join(["loadtests", *sys.argv[1:]])
-    options = Options(directory, command, swarm_processes=processes)
+    options = Options(directory, shlex.join(["loadtests", *map(given.hidden, sys.argv[1:])]), swarm_processes=processes)
     raise typer.Exit(whole_run(made, options, write_report, render_ledger))
 
 

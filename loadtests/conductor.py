@@ -101,7 +101,7 @@ class Conductor:
         self._generator = Generator(jobs, self._accept, self._lost)
         self._witness = Witness(whole.named("witness"))
         try:
-            self._board.say(f"starting the generator for {self._scenario.name} on {self._scenario.target.url}")
+            self._board.say(f"starting the generator for {made.name} on {self._redactor(made.address)}")
             await self._witness.start(log)
             await self._generator.start(log)
             await self._run(header)
@@ -124,7 +124,7 @@ class Conductor:
         header = replace(header, t0_ns=self._t0_ns, started_wall_s=started_s, calibration=cited)
         self._writer = RunWriter(options.out, header)
         objectives = self._scenario.parsed_objectives()
-        self._progress = Progress(header.phases, objectives)
+        self._progress = Progress(header.phases, objectives, users=bool(self._scenario.users))
         early = EarlyStop(header.phases, objectives) if self._scenario.stop_early else None
         fanouts = FanOuts(self._t0_ns, self._job().limits_ns, options.processes * options.swarm_processes)
         self._intake = Intake(self._writer, self._progress, self._clock_s, self._cut, fanouts, early)

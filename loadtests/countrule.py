@@ -9,11 +9,11 @@ from loadtests.objective import Objective
 from loadtests.run import Run
 from loadtests.verdict import Status, Verdict
 
-__all__ = ["LEDGER", "rule_count"]
+__all__ = ["HAPPENED", "LEDGER", "ledger_count", "rule_count"]
 
 LEDGER = ("lost", "late", "duplicated", "reordered", "foreign", "unrecovered")
 """What the swarm's ledger counts; it happens to deliveries alone."""
-_HAPPENED = {
+HAPPENED = {
     "errors": "requests failed",
     "dropped": "requests never started",
     "contract": "answers broke the contract",
@@ -24,6 +24,19 @@ _HAPPENED = {
     "foreign": "deliveries bear our mark, but nobody sent them",
     "unrecovered": "deliveries that were missed while connections were lost never came",
 }
+"""What it means that some were counted."""
+
+
+def ledger_count(deliveries: Mapping[str, int], metric: str) -> tuple[int, int]:
+    """Of how many deliveries that may happen, and to how many it did.
+
+    What is due may be lost, what was missed while away may not come after all; all else happens to what came, of which
+    copies and late ones are a part.
+    """
+    if metric == "unrecovered":
+        missed = deliveries.get("away", 0)
+        return missed, missed - deliveries.get("recovered", 0)
+    return deliveries.get("expected" if metric == "lost" else "received", 0), deliveries.get(metric, 0)
 
 
 def rule_count(
@@ -48,12 +61,9 @@ def rule_count(
         None where there was nothing to count.
 
     """
-    happened = _HAPPENED[objective.metric]
-    if objective.metric == "unrecovered":
-        n = run.deliveries.get("away", 0)
-        found = n - run.deliveries.get("recovered", 0)
-    elif objective.metric in LEDGER:
-        n, found = run.deliveries.get("expected", 0), run.deliveries.get(objective.metric, 0)
+    happened = HAPPENED[objective.metric]
+    if objective.metric in LEDGER:
+        n, found = ledger_count(run.deliveries, objective.metric)
     elif objective.metric == "contract":
         n = sum(sum(both) for name, both in checked(run).items() if name in names)
         broken = [breach for breach in breaches(run) if breach.series in names]

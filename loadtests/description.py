@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -48,7 +49,7 @@ def run_header(scenario: Scenario, run_id: str, command: str, processes: int, re
         plan_hash=plan_hash,
         connections=sum(member.count for member in scenario.swarm.members),
         timeout_s=scenario.load.timeout / NS_PER_S,
-        command=redact(command),
+        command=shlex.join(map(redact, shlex.split(command))),  # or a header would take the rest with it
         commit=commit(),
         versions=versions(),
         host=host(),

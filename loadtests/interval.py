@@ -71,6 +71,12 @@ class Interval:
         """Everything that was not answered rightly: errors, time-outs, lost, dropped, unsent."""
         return self.count - self.ok
 
+    def failures(self) -> Iterator[tuple[str, int]]:
+        """How many failed, by kind: errors by theirs, then ``timeout``, ``lost``, ``dropped`` and ``unsent``."""
+        yield from ((kind, n) for kind, n in self.errors.items() if n)
+        named = ("timeout", self.timeouts), ("lost", self.lost), ("dropped", self.dropped), ("unsent", self.unsent)
+        yield from ((kind, n) for kind, n in named if n)
+
     def add_server_us(self, parts: Mapping[str, int]) -> None:
         """One more answer that says where the server's time went."""
         self.server_n += 1

@@ -55,23 +55,17 @@ def _draw(progress: Progress) -> Any:
         ProgressBar(total=progress.end_s, completed=min(progress.at_s, progress.end_s), width=30),
     )
     load = Table.grid(padding=(0, 2))
-    load.add_row("offered", f"{progress.offered_per_s():.0f}/s", "users", f"{progress.gauge('users'):.0f}")
-    load.add_row(
-        "completed",
-        f"{progress.recent(progress.completed):.0f}/s",
-        "in flight, waiting",
-        f"{progress.gauge('in_flight'):.0f}, {progress.gauge('waiting'):.0f}",
-    )
-    load.add_row("failed", f"{progress.failed}", "connections", f"{progress.gauge('connections'):.0f}")
-    if progress.ledger:
+    if progress.over_http:
+        load.add_row("offered", f"{progress.offered_per_s():.0f}/s", "users", f"{progress.gauge('users'):.0f}")
+        waiting = f"{progress.gauge('in_flight'):.0f}, {progress.gauge('waiting'):.0f}"
+        load.add_row("completed", f"{progress.recent(progress.completed):.0f}/s", "in flight, waiting", waiting)
+        load.add_row("failed", f"{progress.failed}", "late p99", f"{progress.lateness_p99_ms():.1f} ms")
+    if progress.ledger or progress.gauge("connections"):
         ledger = progress.ledger
-        load.add_row("delivered", f"{ledger.get('delivered', 0):,}", "lost", f"{ledger.get('lost', 0)}")
-    load.add_row(
-        "late p99",
-        f"{progress.lateness_p99_ms():.1f} ms",
-        "generator, target CPU",
-        f"{progress.generator_cpu_percent():.0f} %, {progress.resources.get('target_cpu_percent', 0):.0f} %",
-    )
+        delivered, lost = f"{ledger.get('delivered', 0):,}", f"{ledger.get('lost', 0):,}"
+        load.add_row("connections", f"{progress.gauge('connections'):.0f}", "delivered, lost", f"{delivered}, {lost}")
+    cpu = f"{progress.generator_cpu_percent():.0f} %, {progress.resources.get('target_cpu_percent', 0):.0f} %"
+    load.add_row("generator, target CPU", cpu)
     budgets = Table("objective", "budget spent", box=None, header_style="dim", padding=(0, 2))
     for text, spent in progress.budgets():
         style = "" if spent is None else "red" if spent > 1 else "yellow" if spent > 0.7 else "green"

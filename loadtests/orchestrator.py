@@ -45,7 +45,7 @@ async def conduct(scenario: Scenario, options: Options, board: Board) -> Conduct
     async with contextlib.AsyncExitStack() as stack:
         embedded: EmbeddedTarget | None = None
         if scenario.target.embedded is None:
-            allowed_addresses(scenario.target.url, scenario.target.allow)
+            allowed_addresses(scenario.target.url, scenario.target.allow, named=scenario.address)
             await require_answer(scenario)
             claim(options.out)
         else:

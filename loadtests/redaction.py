@@ -10,13 +10,17 @@ from urllib.parse import quote, quote_plus
 __all__ = ["Redactor", "is_secret"]
 
 _NAME = r"(?i)(?<![\w-])([\w-]*(?:{}))"
-_SIGN = r"(\\?[\"']?\s*[:=]\s*|[\"'],\s*)b?(\\?[\"'])?"
-"""Between a name and its value: ``: ``, ``=``, ``": "``, ``', b'``, and within a quoted text ``\\": \\"``."""
+_NO_NAME = r"(?!\s*b?[\"'][^\"']*[\"']\s*:)"
+_SIGN = rf"(\\?[\"']?\s*[:=]\s*|[\"'],{_NO_NAME}\s*)b?(\\?[\"'])?"
+"""Between a name and its value: ``: ``, ``=``, ``": "``, ``', b'``, and within a quoted text ``\\": \\"``.
+
+After a comma no name comes: ``{"type": "token", "password": ...}`` has none by the name of its first value.
+"""
 _QUOTED = r"(?(3)(?:(?!\3)\\?.)*"
 """Up to the quote that was opened, if one was; else what follows the bar."""
 
 _HEADERS = "authorization|cookie"
-_FIELDS = "passw(?:or)?d|secret|token|credential|(?:api|access|private|master)[_-]?key"
+_FIELDS = "passw(?:or)?d|secret|token|credential|auth|(?:api|access|private|master)[_-]?key"
 _HEADER, _FIELD = _NAME.format(_HEADERS), _NAME.format(_FIELDS)
 _SECRET = re.compile(rf"(?i)[\w-]*(?:{_HEADERS}|{_FIELDS})")
 _PATTERNS = (

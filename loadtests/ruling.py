@@ -37,6 +37,9 @@ _BAD = {
     MISSED: "that were missed while connections were lost never came",
 }
 """What is bad in series of which nothing fails."""
+_NONE = dict.fromkeys(LEDGER, "no delivery came")
+_NONE |= {"lost": "no delivery was due to any subscriber", "unrecovered": "nothing was missed"}
+"""What it means of deliveries that there was nothing to count."""
 
 
 def rule(run: Run, objective: Objective) -> Iterator[Verdict]:
@@ -50,15 +53,22 @@ def rule(run: Run, objective: Objective) -> Iterator[Verdict]:
     if objective.metric in LEDGER:
         names = [name for name in names if name == DELIVER]
     if not names:
-        missed_none = objective.series == MISSED and DELIVER in run.intervals
-        why = "nothing was missed" if missed_none else f'no series matches "{objective.series}"'
-        yield _without_data(objective, objective.series, why)
+        yield _without_data(objective, objective.series, _why_none(run, objective))
     elif objective.scope == "each" or len(names) == 1:
         for name in names:
             yield _doubted(run, objective, [name], name)
     else:
         verdict = _doubted(run, objective, names, objective.series)
         yield replace(verdict, notes=(f"{len(names)} series together", *verdict.notes))
+
+
+def _why_none(run: Run, objective: Objective) -> str:
+    """Why a run has none of the series that are asked for."""
+    if objective.series == MISSED and DELIVER in run.intervals:
+        return "nothing was missed"
+    if run.header.connections and DELIVER not in run.intervals and objective.matches(DELIVER):
+        return "no delivery came"
+    return f'no series matches "{objective.series}"'
 
 
 def _doubted(run: Run, objective: Objective, names: list[str], label: str) -> Verdict:
@@ -188,7 +198,7 @@ def _share_verdict(
 
 def _count(run: Run, objective: Objective, names: list[str], label: str, spoilt: Mapping[int, float]) -> Verdict:
     verdict = rule_count(run, objective, names, _stray(run, names), label, spoilt)
-    return verdict or _without_data(objective, label, "there was nothing to count")
+    return verdict or _without_data(objective, label, _NONE.get(objective.metric, "there was nothing to count"))
 
 
 def _throughput(run: Run, objective: Objective, names: list[str], label: str, spoilt: Mapping[int, float]) -> Verdict:

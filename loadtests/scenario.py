@@ -189,6 +189,11 @@ class Scenario(Table):
         """How many WebSockets the witness may have; 0 without a swarm."""
         return self.witness.sockets if self.witness.enabled and self.swarm.members else 0
 
+    @property
+    def address(self) -> str:
+        """The target's, as a person gave it on the command line; for messages alone."""
+        return str(self.settings.get("url") or self.target.url)
+
     def plain_secrets(self) -> dict[str, str]:
         """For the code of users and members alone."""
         return {name: value.get_secret_value() for name, value in self.secrets.items()}

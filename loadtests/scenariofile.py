@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,9 @@ from loadtests.scenario import FROM_FILE, Scenario
 from loadtests.scenariocheck import meaning_mistakes
 from loadtests.sourcechain import SourceChain, read_chain
 from loadtests.tomlposition import KeyPath, dotted
+from loadtests.variable import filled, stray_variable, variable_problem, variables
 
 __all__ = ["Overrides", "dump_scenario", "read_scenario", "scenario_from_wire", "scenario_to_wire"]
-
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def read_scenario(path: Path, overrides: Overrides = NO_OVERRIDES, environ: Mapping[str, str] = os.environ) -> Scenario:
@@ -104,22 +101,13 @@ def _secrets(table: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[st
         if not isinstance(value, str):
             values[key] = value
             continue
-        names = _VARIABLE.findall(value)
-        problems = [_variable_problem(name, environ) for name in names] or [
+        problems = [variable_problem(name, environ) for name in variables(value)] or [
             'expected a variable, such as "${TOKEN}": a secret is not written into a file, and what is none belongs'
             " in [settings]"
         ]
         mistakes += [Mistake(("secrets", key), problem) for problem in problems if problem]
-        values[key] = SecretStr(_VARIABLE.sub(lambda found: environ.get(found[1], ""), value))
+        values[key] = SecretStr(filled(value, environ))
     return values, mistakes
-
-
-def _variable_problem(name: str, environ: Mapping[str, str]) -> str | None:
-    if not _NAME.fullmatch(name):
-        return 'what stands in ${} is no variable; expected letters, digits and _, such as "${TOKEN}"'
-    if not environ.get(name):
-        return f"environment variable {name} is {'empty' if name in environ else 'not set'}"
-    return None
 
 
 def _stray_variables(value: object, path: KeyPath = ()) -> Iterator[Mistake]:
@@ -131,8 +119,8 @@ def _stray_variables(value: object, path: KeyPath = ()) -> Iterator[Mistake]:
     elif isinstance(value, list):
         for index, each in enumerate(value):
             yield from _stray_variables(each, (*path, index))
-    elif isinstance(value, str) and (found := _VARIABLE.search(value)):
-        yield Mistake(path, f"{found[0]} is not filled in here; the environment is read in [secrets] only")
+    elif isinstance(value, str) and (found := stray_variable(value)):
+        yield Mistake(path, f"{found} is not filled in here; the environment is read in [secrets] only")
 
 
 def _strict(key: str, value: Any) -> Any:

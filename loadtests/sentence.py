@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
+from loadtests.breach import breaches
+from loadtests.countrule import HAPPENED, LEDGER
+from loadtests.interval import merge
+from loadtests.mishap import Mishap, mishaps
+from loadtests.objective import Kind, Objective, parse_objective
 from loadtests.remedy import remedy
 from loadtests.run import Run
+from loadtests.series import CONNECTED, DELIVER, DUPLICATED, LATE, REORDERED, is_stray, is_swarm
 from loadtests.verdict import RunVerdict, Status, Verdict
 from loadtests.vitalcheck import UNFIT
 
 __all__ = ["run_sentence"]
+
+_MOST_UNASKED = 3
+"""How many things that were not asked about a sentence has room for."""
 
 _AGAIN = "make the run again, and report it should it happen twice"
 _REMEDIES = {
@@ -32,9 +42,30 @@ def run_sentence(run: Run, verdict: RunVerdict) -> str:
 
 def _load(run: Run) -> str:
     header = run.header
-    amounts = ((header.users, "user"), (header.connections, "live connection"))
-    who = [f"{n:,} {what}{'' if n == 1 else 's'}" for n, what in amounts if n]
+    amounts = ((header.users, header.users, "user"), (_live(run), header.connections, "live connection"))
+    who = [f"{_of(n, most)} {what}{'' if most == 1 else 's'}" for n, most, what in amounts if most]
     return f"{' and '.join(who) or 'no load'} for {_span(len(header.steady_seconds()))}"
+
+
+def _of(n: int, most: int) -> str:
+    return f"{n:,}" if n == most else f"{n:,} of {most:,}"
+
+
+def _live(run: Run) -> int:
+    """How many of the planned connections were up in the steady state, on average, to the nearest whole one.
+
+    Connections up = connection-seconds up / seconds = (wanted / seconds) (1 - down / wanted), from ``ws connected``.
+    Handshakes would not tell: who is refused tries again, and who comes back counts once more. A process counts about
+    once a second, so its first and last second are a little long or short: of what is wanted 1 % less is all.
+    """
+    most, seconds = run.header.connections, run.header.steady_seconds()
+    if not seconds or CONNECTED not in run.intervals:
+        return most
+    kept = run.intervals[CONNECTED]
+    total = merge((kept[second] for second in seconds if second in kept), series=CONNECTED)
+    wanted = total.count / len(seconds)
+    wanted = most if wanted > 0.99 * most else wanted
+    return round(wanted * total.ok / total.count) if total.count else 0
 
 
 def _span(seconds: int) -> str:
@@ -45,9 +76,44 @@ def _span(seconds: int) -> str:
 
 def _passed(run: Run, verdict: RunVerdict) -> str:
     closest = max(verdict.verdicts, key=_nearness)
-    if _nearness(closest) <= 0:
-        return "every objective held, and nothing bad was seen"
-    return f"every objective held; the closest is {_what(closest)} at {100 * _nearness(closest):.0f} % of its limit"
+    held, unasked = "every objective held", list(_unasked(run, verdict))
+    if _nearness(closest) > 0:
+        held += f"; the closest is {_what(closest)} at {100 * _nearness(closest):.0f} % of its limit"
+    elif not unasked:
+        held += ", and nothing bad was seen" + (" in the steady state" if any(mishaps(run)) else "")
+    more = f" and {len(unasked) - _MOST_UNASKED} more" if len(unasked) > _MOST_UNASKED else ""
+    return f"{held}; not asked about: {', '.join(unasked[:_MOST_UNASKED])}{more}" if unasked else held
+
+
+def _unasked(run: Run, verdict: RunVerdict) -> Iterator[str]:
+    """What went wrong in the run and is no objective's, in words: ends, failures, deliveries, broken contracts."""
+    asked = [parse_objective(one.objective, series=one.series) for one in verdict.verdicts]
+    yield from (str(mishap) for mishap in mishaps(run) if not any(_asks_of(objective, mishap) for objective in asked))
+    known = {word for objective in asked for word in _ledger_words(objective)}
+    for word in (word for word in LEDGER if word in run.deliveries and word not in known):
+        if n := run.deliveries[word]:
+            yield f"{n:,} {HAPPENED[word]}"
+    broken = sum(breach.count + breach.unloaded for breach in breaches(run))
+    if broken and not any(objective.metric == "contract" for objective in asked):
+        yield f"{broken:,} {HAPPENED['contract']}"
+
+
+def _asks_of(objective: Objective, mishap: Mishap) -> bool:
+    if not (objective.matches(mishap.series) or (is_stray(mishap.series) and not is_swarm(objective.series))):
+        return False
+    if mishap.kind in ("dropped", "unsent"):  # a count of errors leaves these out
+        return objective.kind in (Kind.LATENCY, Kind.SHARE) or objective.metric == "dropped"
+    return objective.kind is Kind.LATENCY or objective.metric == "errors"
+
+
+def _ledger_words(objective: Objective) -> Iterator[str]:
+    """What the ledger counts that an objective judges."""
+    yield objective.metric
+    yield {DUPLICATED: "duplicated", REORDERED: "reordered", LATE: "late"}.get(objective.series, "")
+    if objective.kind is Kind.DISPLACEMENT:
+        yield "reordered"
+    if objective.kind is Kind.LATENCY and objective.matches(DELIVER):
+        yield "lost"
 
 
 def _failed(run: Run, verdict: RunVerdict) -> str:

@@ -10,9 +10,14 @@ from loadtests.member import Member
 
 __all__ = ["SettingsMember"]
 
+HEADER = "header "
+
 
 class SettingsMember(Member):
-    """Connects to ``settings["path"]`` with ``settings["headers"]`` and sends each of ``settings["send"]``."""
+    """Connects to ``settings["path"]`` with ``settings["headers"]`` and sends each of ``settings["send"]``.
+
+    A secret named ``header NAME`` is such a header, and one named ``send INDEX`` is sent in that one's place.
+    """
 
     def __init__(
         self, index: int, feeds: Mapping[str, Feed], settings: Mapping[str, Any], secrets: Mapping[str, str]
@@ -23,8 +28,10 @@ class SettingsMember(Member):
 
     def headers(self) -> Mapping[str, str]:
         """Of the upgrade request."""
-        return dict(self.settings.get("headers", {}))
+        kept = {name.removeprefix(HEADER): value for name, value in self.secrets.items() if name.startswith(HEADER)}
+        return dict(self.settings.get("headers", {})) | kept
 
     def greetings(self) -> tuple[str | bytes, ...]:
         """What is sent once connected, such as a subscription."""
-        return tuple(self.settings.get("send", ()))
+        given = enumerate(self.settings.get("send", ()))
+        return tuple(self.secrets.get(f"send {index}", text) for index, text in given)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from urllib.parse import urlsplit
+import math
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import SecretStr
 
 from loadtests.duration import NS_PER_S
 from loadtests.errors import UsageError
@@ -11,9 +14,12 @@ from loadtests.scenario import Load, ObjectiveGroup, Phase, Scenario, Target, Wi
 from loadtests.series import DELIVER
 from loadtests.swarmspec import Member, Swarm
 
-__all__ = ["DEFAULT_ADAPTER", "parse_headers", "swarm_scenario"]
+__all__ = ["DEFAULT_ADAPTER", "DEFAULT_OBJECTIVES", "swarm_scenario"]
 
+DEFAULT_OBJECTIVES = ("lost == 0", "connected >= 99%")
+"""All that was due came, to connections that were there."""
 DEFAULT_ADAPTER = "json:seq=seq,sent_ns=sent_ns,channel=channel"
+NO_SECRETS: Mapping[str, str] = {}
 GUARD_NS, DRAIN_NS = 2 * NS_PER_S, 5 * NS_PER_S
 
 
@@ -27,6 +33,7 @@ def swarm_scenario(
     *,
     tls_verify: bool = True,
     echo_per_s: float | None = None,
+    secrets: Mapping[str, str] = NO_SECRETS,
 ) -> Scenario:
     """The scenario of it: they all connect in the warm-up, and are judged from the moment at which everybody hears.
 
@@ -36,11 +43,9 @@ def swarm_scenario(
         UsageError: when the URL is none of a WebSocket.
 
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("ws", "wss") or not parts.hostname:
-        raise UsageError(f'"{url}": expected ws://HOST[:PORT]/PATH or wss://...')
+    parts = _parts(url)
     path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-    warm_up_ns = round(connections / connect_per_s * NS_PER_S) + GUARD_NS + NS_PER_S
+    warm_up_ns = math.ceil(connections / connect_per_s) * NS_PER_S + GUARD_NS + NS_PER_S  # whole: so is what is judged
     members: dict[str, object] = {"class": "loadtests.broadcastmember:BroadcastMember", "count": connections}
     if echo_per_s is not None:
         members |= {"class": "loadtests.echomember:EchoMember", "rate": echo_per_s}
@@ -57,19 +62,20 @@ def swarm_scenario(
         ),
         witness=WitnessProbes(enabled=echo_per_s is None),
         objectives=(ObjectiveGroup(must=objectives, series=DELIVER),),
-        settings={"path": path, **settings},
+        secrets={name: SecretStr(value) for name, value in secrets.items()},
+        settings={"url": url, "path": path, **settings},
     )
 
 
-def parse_headers(texts: Iterable[str]) -> dict[str, str]:
-    """Values by name, of texts such as ``Name: value``.
-
-    Raises:
-        UsageError: when one has no name.
-
-    """
-    parted = [(text, *text.partition(":")) for text in texts]
-    for text, name, colon, _ in parted:
-        if not colon or not name.strip():
-            raise UsageError(f'--header "{text}": expected "Name: value"')
-    return {name.strip(): value.strip() for _, name, _, value in parted}
+def _parts(url: str) -> SplitResult:
+    expected = "expected ws://HOST[:PORT]/PATH or wss://..."
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(f'"{url}": {expected} ({error})') from None
+    if parts.username is not None:
+        raise UsageError(f"{expected}, without user and password; a credential is a --header")
+    if parts.scheme not in ("ws", "wss") or not host:
+        raise UsageError(f'"{url}": {expected}')
+    return parts

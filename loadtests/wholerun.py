@@ -11,6 +11,7 @@ from rich.console import Console
 from loadtests.errors import ExitCode
 from loadtests.judge import judge
 from loadtests.liveboard import board_for
+from loadtests.mishap import mishap_lines
 from loadtests.orchestrator import Conducted, Options, conduct
 from loadtests.run import Run
 from loadtests.scenario import Scenario
@@ -55,9 +56,10 @@ def whole_run(scenario: Scenario, options: Options, write_pages: Pages, account:
 
 
 def tell(run: Run, verdict: RunVerdict, account: Account) -> None:
-    """Print what became of a run: its deliveries, where it had any, and its verdict."""
-    if deliveries := account(run):
-        print(deliveries, end="\n\n")
+    """Print what became of a run: its deliveries, where it had any, what went wrong in it, and its verdict."""
+    for told in (account(run), mishap_lines(run)):
+        if told:
+            print(told, end="\n\n")
     print_verdict(wide(), run, verdict)
 
 

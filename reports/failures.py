@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from loadtests.interval import Interval
 from loadtests.run import Run
 from loadtests.series import is_derived
 from reports.figures import clock, count, percent
@@ -50,7 +48,7 @@ def failure_rows(run: Run) -> list[FailureRow]:
             continue
         by_kind: dict[str, dict[int, int]] = defaultdict(dict)
         for second, interval in seconds.items():
-            for kind, n in _kinds(interval):
+            for kind, n in interval.failures():
                 by_kind[kind][second] = n
         total = sum(interval.count for interval in seconds.values())
         for kind, counts in by_kind.items():
@@ -71,18 +69,6 @@ def failure_rows(run: Run) -> list[FailureRow]:
                 )
             )
     return sorted(rows, key=lambda row: -row.count)
-
-
-def _kinds(interval: Interval) -> Iterator[tuple[str, int]]:
-    yield from ((kind, n) for kind, n in interval.errors.items() if n)
-    for kind, n in (
-        ("timeout", interval.timeouts),
-        ("lost", interval.lost),
-        ("dropped", interval.dropped),
-        ("unsent", interval.unsent),
-    ):
-        if n:
-            yield kind, n
 
 
 def _example(run: Run, series: str, kind: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ _MUST_BE_ZERO: Final = frozenset({"lost", "late", "duplicated", "reordered", "fo
 def ledger(run: Run) -> list[tuple[str, str, str, bool]]:
     """Word, figure, meaning, and whether it is a loss that happened; then the fan-out, where it is known."""
     kept = run.deliveries
-    expected = kept.get("expected", 0)
+    expected, came = kept.get("expected", 0), kept.get("received", 0)
     rows = []
     for word, meaning in _MEANING.items():
         if word not in kept or (word == "unsettled" and not kept[word]):
@@ -42,8 +42,9 @@ def ledger(run: Run) -> list[tuple[str, str, str, bool]]:
         wrong = word in _MUST_BE_ZERO and n > 0
         if word == "reordered" and kept.get("displacement"):
             said.append(f"displacement {count(kept['displacement'])} at most")
-        if wrong and expected:
-            said.append(percent(n / expected))
+        of = expected if word == "lost" else came
+        if wrong and of:
+            said.append(f"{percent(n / of)} of what {'was due' if word == 'lost' else 'came'}")
         rows.append((word, count(n), "; ".join(said), wrong))
     published = sum(interval.ok for interval in run.intervals.get(PUBLISH, {}).values())
     if published and expected:

@@ -8,8 +8,9 @@ import struct
 import pytest
 
 from loadtests.adapter import parse_adapter
+from loadtests.broadcastmember import BroadcastMember
 from loadtests.errors import UsageError
-from loadtests.member import Broadcast
+from loadtests.member import Broadcast, Unread
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,7 @@ from loadtests.member import Broadcast
         ("json:seq=n", {"n": 7}, Broadcast("", 7, None)),
         ("json:seq=n,sent_ns=t,channel=c", {"n": "8", "t": 5, "c": 3}, Broadcast("3", 8, 5)),
         ("json:seq=data.id,channel=topic", {"data": {"id": 9}, "topic": "a"}, Broadcast("a", 9, None)),
+        ("json:seq=n", {"n": 7.0}, Broadcast("", 7)),
         ("json:seq=n,sent_ns=t", {"n": 1, "t": "6"}, Broadcast("", 1, 6)),
         ("json:seq=n,sent_ns=t", {"n": 1, "t": 7.0}, Broadcast("", 1, 7)),
         ("json:seq=n,sent_ns=a.t", {"n": 1, "a": {"t": 7.0}}, Broadcast("", 1, 7)),
@@ -41,6 +43,18 @@ def test_json(adapter: str, message: object, expected: Broadcast | list[Broadcas
     """By its fields; what has no number is no broadcast."""
     assert parse_adapter(adapter)(json.dumps(message)) == expected
     assert parse_adapter(adapter)(json.dumps(message).encode()) == expected
+
+
+@pytest.mark.parametrize("adapter", ["json:seq=n", "json:seq=a.n"])
+@pytest.mark.parametrize("number", [7.5, -0.5, True, False, "7.5", [7]])
+def test_no_whole_number(adapter: str, number: object) -> None:
+    """What is none is not cut to one: the message cannot be read, and why is said."""
+    frame = json.dumps({"n": number, "a": {"n": number}})
+    with pytest.raises((ValueError, TypeError)):
+        parse_adapter(adapter)(frame)
+    meaning = BroadcastMember(0, {}, {"adapter": adapter}, {}).read(frame)
+    assert isinstance(meaning, Unread)
+    assert meaning.why.startswith(f"the adapter {adapter} finds no number (")
 
 
 MIXED = struct.pack(">H", 3) + struct.pack("<I", 77) + struct.pack(">Q", 5)
@@ -81,6 +95,7 @@ def test_a_function() -> None:
 
 NONE = ["", "xml:seq=a", "json", "json:", "json:seq=", "json:sent_ns=t", "json:seq=a,when=b", "json:seq=a,,"]
 NONE += ["bytes:seq=a", "bytes:seq=-1", "bytes:seq=0:u24"]
+NONE += ["json:seq=a,seq=b", "json:seq=a,channel=c,channel=c", "bytes:seq=0,seq=8", "python:os:path", "python:os:sep"]
 NONE += ["python:nowhere:f", f"python:{__name__}:nothing", "python:"]
 
 

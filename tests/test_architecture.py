@@ -20,6 +20,7 @@ CORE = (
     "header",
     "histogram",
     "interval",
+    "mishap",
     "objective",
     "plan",
     "run",

@@ -120,11 +120,48 @@ def test_the_warm_up_spends_no_budget_but_counts():
     assert _spent(_progress(samples, [P95, ("errors == 0", "*", "pool")])) == [0.0, float("inf")]
 
 
-@pytest.mark.parametrize(("lost", "spent"), [(0, 0.0), (3, float("inf"))])
-def test_the_ledger_counts(lost, spent):
-    """What the swarm's ledger counts is taken from it."""
-    progress = _progress(stream(series="ws deliver"), [("lost == 0", "ws *", "pool")], ledger={"lost": lost})
+@pytest.mark.parametrize(
+    ("line", "counts", "spent"),
+    [
+        ("lost == 0", {"expected": 9, "lost": 0}, 0.0),
+        ("lost == 0", {"expected": 9, "lost": 3}, float("inf")),
+        ("lost == 0", {"expected": 0, "lost": 0, "received": 50}, None),  # nothing was due, so none could be lost
+        ("duplicated == 0", {"received": 50, "duplicated": 0}, 0.0),
+        ("duplicated == 0", {"expected": 9, "received": 0}, None),
+        ("unrecovered == 0", {"received": 50, "away": 0, "recovered": 0}, None),
+        ("unrecovered == 0", {"received": 50, "away": 8, "recovered": 8}, 0.0),
+        ("unrecovered == 0", {"received": 50, "away": 8, "recovered": 7}, float("inf")),
+        ("contract == 0", {}, None),  # no frame was checked
+    ],
+)
+def test_the_ledger_counts(line, counts, spent):
+    """What the swarm's ledger counts is taken from it; of what nothing was counted yet, no budget is known."""
+    progress = _progress(stream(series="ws deliver"), [(line, "ws *", "pool")], ledger=counts)
     assert _spent(progress) == [spent]
+    assert ("most spent budget" in progress.line()) == (spent is not None)
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({}, ""),
+        ({"gauges": {"swarm": {"connections": 20}}}, "20 connections, 0 deliveries lost; "),
+        ({"ledger": {"lost": 1}}, "0 connections, 1 delivery lost; "),
+    ],
+)
+def test_a_swarm_alone(told, said):
+    """Nothing is said of users and requests where there are none; what was lost are deliveries."""
+    progress = _progress(stream(series="ws deliver"), [], users=False, resources={"swarm_cpu_percent": 3.0}, **told)
+    assert progress.line() == f"spike 30/80 s; {said}generator CPU 3 %"
+    drawn = _drawn(progress)
+    assert "offered" not in drawn
+    assert ("delivered, lost" in drawn) == bool(said)
+
+
+def test_members_that_ask_over_http():
+    """What they ask is told, and still nothing of users."""
+    line = _progress(stream(20, 30), [], users=False).line()
+    assert line == "spike 30/80 s; offered 20/s, completed 20/s; 0 failed; late p99 0.0 ms; generator CPU 0 %"
 
 
 def test_line():
@@ -137,8 +174,9 @@ def test_line():
         resources={"generator_cpu_percent": 4.1, "swarm_cpu_percent": 31.4},
     )
     assert progress.line() == (
-        "spike 30/80 s; offered 20/s, completed 20/s; 12 users, 3 in flight, 1 waiting; 60 connections, 2 lost; "
-        "12 failed; late p99 0.0 ms; generator CPU 31 %; most spent budget: 200 % (errors < 1% [GET *])"
+        "spike 30/80 s; offered 20/s, completed 20/s; 12 users, 3 in flight, 1 waiting; "
+        "60 connections, 2 deliveries lost; 12 failed; late p99 0.0 ms; generator CPU 31 %; "
+        "most spent budget: 200 % (errors < 1% [GET *])"
     )
 
 

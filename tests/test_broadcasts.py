@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import serve
 
-from loadtests.errors import UsageError
+from loadtests.allowance import allowed_addresses
+from loadtests.errors import TargetError, UsageError
 from loadtests.interval import Interval, merge
 from loadtests.job import Job
 from loadtests.outbox import Outbox
+from loadtests.preflight import require_answer
 from loadtests.reception import Reception
 from loadtests.swarm import Swarm
 from loadtests.swarmscenario import swarm_scenario
+from loadtests.target import free_port
 
 SUBSCRIBERS, FIRST, NUMBERS = 5, 1000, 400
 
@@ -152,10 +155,28 @@ def test_only_a_websocket() -> None:
             swarm_scenario(url, 1, 1.0, 1, {}, ())
 
 
+@pytest.mark.parametrize("url", ["ws://[::1/", "ws://[zz]/", "ws://h:99999/", "wss://h:abc/", "ws://user:hunter2@h/"])
+def test_an_address_that_is_none(url: str) -> None:
+    """It is refused with what is expected, and no password in it is repeated."""
+    with pytest.raises(UsageError, match="expected ws://HOST") as raised:
+        swarm_scenario(url, 1, 1.0, 1, {}, ())
+    assert "hunter2" not in str(raised.value)
+
+
 def test_the_command_s_scenario() -> None:
     """All are connected, and past their guard, before the steady state; TLS by the scheme."""
     made = swarm_scenario("wss://example.org:8443/live?x=1", 1000, 500.0, 30_000_000_000, {}, ("lost == 0",))
     assert made.target.url == "https://example.org:8443"
     assert made.settings["path"] == "/live?x=1"
+    assert made.address == "wss://example.org:8443/live?x=1"
     assert made.phases[0].duration >= 2_000_000_000 + made.swarm.guard
     assert (made.swarm.members[0].count, made.phases[1].duration) == (1000, 30_000_000_000)
+
+
+def test_a_target_that_is_not_there_is_named_as_it_was_given() -> None:
+    """By its WebSocket's address, not by that of its host over HTTP."""
+    url = f"ws://127.0.0.1:{free_port()}/live"
+    with pytest.raises(TargetError, match=f"^the target does not answer at {url}: "):
+        asyncio.run(require_answer(swarm_scenario(url, 1, 1.0, 1_000_000_000, {}, ("lost == 0",))))
+    with pytest.raises(TargetError, match=f"^{url}: 127.0.0.1 is 10.1.2.3, which is not loopback"):
+        allowed_addresses("http://127.0.0.1", (), lambda host, port: ["10.1.2.3"], named=url)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 
 import pytest
@@ -124,12 +125,12 @@ def test_no_advice(line, series, load):
 
 
 def test_advice_on_a_short_run_of_unknown_size():
-    """Under 30 s of steady state nothing is decided, however many deliveries there will be."""
+    """Under 30 s of steady state nothing passes, however many deliveries there will be."""
     phases = ({"kind": "steady", "duration": "20s"},)
     (said,) = _advice(rate="1/s", phases=phases, objectives=[("p95 < 1s", "ws deliver")])
     assert said == (
-        "p95 < 1s [ws deliver]: 20 s of steady state decide nothing, whatever they show; plan 60 s (30 s at the very "
-        "least)"
+        "p95 < 1s [ws deliver]: 20 s of steady state are too short to pass, whatever they show; "
+        "plan 60 s (30 s at the very least)"
     )
 
 
@@ -191,3 +192,10 @@ def test_a_token_in_a_url_is_not_described():
     text = json.dumps(header.scenario, default=str)
     assert "127.0.0.1:8000/a" in text
     assert not [secret for secret in ("abcDEF123456", "hunter2") if secret in text]
+
+
+def test_the_command_word_by_word():
+    """What hides a header's value leaves what the command says after it, and finds what the shell's quotes cut up."""
+    words = ["loadtests", "swarm", "--header", "Authorization: Bearer hunter2", "--send", "it's mine", "--out", "r"]
+    header = run_header(_scenario(), "r1", shlex.join(words), 1, Redactor(["it's mine"]))
+    assert shlex.split(header.command) == [*words[:3], "Authorization: ***", "--send", "***", "--out", "r"]

@@ -186,7 +186,8 @@ def test_bounds_hold_the_observed_fraction(run, budget):
         (np.zeros(60, dtype=int), np.zeros(60, dtype=int), Decision.INCONCLUSIVE),  # no request at all
         (np.zeros(0, dtype=int), np.zeros(0, dtype=int), Decision.INCONCLUSIVE),  # not even a second
         (np.array([7200]), np.array([0]), Decision.INCONCLUSIVE),  # one second
-        (np.array([7200]), np.array([7200]), Decision.INCONCLUSIVE),  # one second, all bad
+        (np.array([7200]), np.array([7200]), Decision.FAIL),  # one second, all bad: 20 times the budget
+        (np.array([7200]), np.array([7199]), Decision.INCONCLUSIVE),  # all but one
         (np.full(2, 3000), np.array([0, 30]), Decision.INCONCLUSIVE),  # two seconds, one wave
         (np.full(29, 240), np.zeros(29, dtype=int), Decision.INCONCLUSIVE),  # a second short
         (np.full(30, 240), np.zeros(30, dtype=int), Decision.PASS),  # just long enough
@@ -200,6 +201,62 @@ def test_degenerateruns(counts, bad, decision):
     """Empty, tiny and lopsided runs do not crash and fall into the right class (budget 5 %, or 0.1 % with none bad)."""
     budget = 0.05 if bad.any() else 0.001
     assert gate(counts, bad, budget, own=[bad]).status is decision
+
+
+SHORT, RUNS, B = 6, 4000, 0.01
+
+
+def _iid(draw):
+    return draw.binomial(20, B, (RUNS, SHORT))
+
+
+def _outages(draw):
+    """Everything is bad for 2 s on average, and well between: for a hundredth of the time."""
+    down = np.zeros((RUNS, SHORT), dtype=bool)
+    down[:, 0] = draw.random(RUNS) < B
+    for t in range(1, SHORT):
+        stays = np.where(down[:, t - 1], 0.5, 0.5 * B / (1 - B))  # so that the share that is down stays B
+        down[:, t] = draw.random(RUNS) < stays
+    return 20 * down
+
+
+def _whole_runs(draw, share):
+    """A run has that share of bad requests or none, and B of all are bad: one run in ``share / B`` is such a one."""
+    hit = draw.random(RUNS) < B / share
+    return np.outer(hit, np.full(SHORT, round(20 * share)))
+
+
+SHORT_RUNS = {
+    "independent": (_iid, 0.0),
+    "outages": (_outages, 0.05),
+    "down throughout": (lambda draw: _whole_runs(draw, 1.0), 0.01),
+    "the worst there is": (lambda draw: _whole_runs(draw, 0.2), 0.05),  # 20 B in one run of 20: Markov's bound is met
+}
+
+
+@pytest.mark.parametrize("name", SHORT_RUNS)
+def test_false_alarms_of_short_runs(name):
+    """At the exact budget runs of six seconds never pass, and fail wrongly no oftener than alpha, however dependent."""
+    made, at_most = SHORT_RUNS[name]
+    draw = np.random.default_rng(20_261_130)
+    bad = made(draw)
+    scatter = np.sqrt(at_most * (1 - at_most) / RUNS)
+    assert abs(bad.mean() / 20 - B) < 4 * np.std(bad.mean(axis=1) / 20, ddof=1) / np.sqrt(RUNS)  # the truth is B
+    counts = np.full(SHORT, 20)
+    found = [gate(counts, run, B).status for run in bad]
+    assert Decision.PASS not in found
+    assert found.count(Decision.FAIL) / RUNS <= at_most + 3 * scatter
+    if name == "the worst there is":  # and of half as much evidence, twice as many would have been wrong
+        assert found.count(Decision.FAIL) / RUNS > 0.03
+        lax = [gate(counts, run, B, alpha=0.1).status for run in _whole_runs(draw, 0.1)]
+        assert lax.count(Decision.FAIL) / RUNS > 0.05 + 3 * scatter
+
+
+@pytest.mark.parametrize(("down", "decision"), [(120, Decision.FAIL), (24, Decision.FAIL), (23, Decision.INCONCLUSIVE)])
+def test_overwhelming_failure_of_a_short_run(down, decision):
+    """Of 120 connection-seconds in six seconds 1 % may be down: 24 are 20 times as many."""
+    bad = np.array([max(0, min(20, down - 20 * t)) for t in range(6)])
+    assert gate(np.full(6, 20), bad, 0.01).status is decision
 
 
 def test_no_request_is_not_a_pass():

@@ -39,6 +39,9 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P
         ('{"accessToken": "r1"}', '{"accessToken": "***"}'),
         (r'"{\"password\": \"a b\", \"n\": 1}"', r'"{\"password\": \"***\", \"n\": 1}"'),
         ("{'password': 'a b', 'n': 1}", "{'password': '***', 'n': 1}"),
+        ('{"type":"token","password":"hunter2"}', '{"type":"token","password":"***"}'),
+        ("{'kind': 'cookie',  'password': 'hunter2'}", "{'kind': 'cookie',  'password': '***'}"),
+        ('{"type": "auth", "auth": "z"}', '{"type": "auth", "auth": "***"}'),
         ('cut short: {"password": "abc d', 'cut short: {"password": "***'),
         # forms and queries
         ("user=ann&password=hunter2&n=1", "user=ann&password=***&n=1"),
@@ -136,6 +139,7 @@ def test_no_password_survives(around, password):
         "://a:" * 8000,
         "eyJ" * 10_000,
         "token" + " " * 40_000,
+        "'token', 'x': " * 10_000,
         "x" * 99_999,
     ],
     ids=lambda text: text[:8].strip(),

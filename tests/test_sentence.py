@@ -3,8 +3,10 @@
 import pytest
 
 from loadtests.header import PhaseSpan
+from loadtests.interval import Interval
 from loadtests.judge import judge
 from loadtests.sample import Outcome
+from loadtests.swarmaccount import SwarmAccount
 from tests.runs import accounting, remember_run, sample, stream
 
 P95 = "p95 < 200ms"
@@ -49,6 +51,93 @@ def test_nothing_bad():
     """Where the objectives are shares and counts of nothing, nothing is near."""
     assert _sentence(stream(), ["errors < 1%", "errors == 0"]) == (
         f"PASS: {WHO}; every objective held, and nothing bad was seen"
+    )
+
+
+STEADY_ONLY = (PhaseSpan("warm-up", "warm-up", 0, 20), PhaseSpan("steady", "steady", 20, 60))
+LISTENING = {"users": 0, "connections": 20}
+HEARD = stream(series="ws deliver", service_ms=3)
+LEDGER = {"expected": 1200, "delivered": 1200, "received": 1200}
+
+
+@pytest.mark.parametrize(
+    ("wanted_and_up", "who"),
+    [
+        ([(20, 20)] * 60, "20 live connections"),
+        ([(20, 10)] * 60, "10 of 20 live connections"),
+        ([(20, 0)] * 60, "0 of 20 live connections"),
+        ([(20, 20)] * 30 + [(20, 0)] * 30, "10 of 20 live connections"),  # the server died half-way
+        ([(15, 15)] * 60, "15 of 20 live connections"),  # the others' turn to connect had not come
+        ([(20, 20)] * 59 + [(9, 9)], "20 live connections"),  # 19.8 wanted: the last second is a little short
+        ([], "0 of 20 live connections"),  # known to have been down afterwards alone
+        (None, "20 live connections"),  # a run of before that was counted
+    ],
+)
+def test_connections_that_were_live(wanted_and_up, who):
+    """They are those that were up in the steady state, on average; not those that the plan has."""
+    run = remember_run(HEARD, ["lost == 0"], deliveries=LEDGER, **LISTENING)
+    if wanted_and_up is not None:
+        rows = {
+            s: Interval("ws connected", s, wanted, up, errors={"down": wanted - up})
+            for s, (wanted, up) in enumerate(wanted_and_up)
+        }
+        run.intervals["ws connected"] = rows or {60: Interval("ws connected", 60, 20, errors={"down": 20})}
+    assert judge(run).sentence.startswith(f"PASS: {who} for 60 s; ")
+
+
+def _beside(samples=(), lines=("lost == 0",), closes=None, **ledger):
+    run = remember_run([*HEARD, *samples], lines, deliveries=LEDGER | ledger, **LISTENING)
+    run.swarm = SwarmAccount(closes={"we: end of the run": 20} | (closes or {}))
+    return judge(run).sentence.split(" for 60 s; ")[1]
+
+
+REFUSED = [sample(t, series="ws connect", outcome=Outcome.ERROR) for t in range(30)]
+CAME = [sample(t, series="ws connect") for t in range(20)]
+BESIDE = {
+    "nothing": ({}, ", and nothing bad was seen"),
+    "connects": (
+        {"samples": [*REFUSED, *CAME]},
+        "; not asked about: 30 of 50 ws connect failed (http 503)",
+    ),
+    "ends": (
+        {"closes": {"the server: closed 1013": 4, "we: no pong": 1}},
+        "; not asked about: 4 connections ended (the server: closed 1013), 1 connection ended (we: no pong)",
+    ),
+    "planned ends": ({"closes": {"we: storm": 4, "the storm: closed 1012": 3}}, ", and nothing bad was seen"),
+    "copies": ({"duplicated": 7, "received": 1207}, "; not asked about: 7 deliveries came twice"),
+    "requests": (
+        {"samples": [sample(t, outcome=Outcome.TIMEOUT) for t in range(3)]},
+        "; not asked about: 3 of 3 GET /a failed (timeout)",
+    ),
+    "most": (
+        {"samples": [*REFUSED, *CAME], "closes": {"a": 4, "b": 3}, "duplicated": 2, "received": 1202},
+        "; not asked about: 4 connections ended (a), 3 connections ended (b), 30 of 50 ws connect failed (http 503) "
+        "and 1 more",
+    ),
+    "asked for": (
+        {"samples": [*REFUSED, *stream(200, 50, series="ws connect")], "lines": ["lost == 0", "errors < 5%"]},
+        "; the closest is errors of all series together at 5 % of its limit",  # 30 of 11 230
+    ),
+    "a delivery's time": (
+        {"samples": [sample(5, series="ws deliver", outcome=Outcome.LOST)], "lines": ["p95 < 300ms"]}
+        | {"lost": 1, "expected": 1201},
+        "; the closest is p95 of ws deliver at 1 % of its limit",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_was_not_asked_about(name):
+    """What failed beside the objectives is named, the first three of it; nothing bad is said of nothing bad alone."""
+    happened, words = BESIDE[name]
+    assert _beside(**happened) == f"every objective held{words}"
+
+
+def test_what_failed_before_it_was_judged():
+    """Failures of the warm-up are no reason to fail, nor to say that there were none."""
+    samples = [*stream(20, 20, outcome=Outcome.ERROR), *stream(20, 40, first_s=20)]
+    assert _sentence(samples, ["errors < 1%"], phases=STEADY_ONLY) == (
+        "PASS: 20 users for 40 s; every objective held, and nothing bad was seen in the steady state"
     )
 
 

@@ -54,8 +54,11 @@ class Reach:
     faults: Mapping[str, int]
 
     def share(self, fault: str) -> float:
-        """The fraction of the deliveries that had it."""
-        return self.faults[fault] / self.due if self.due else 0.0
+        """The fraction that had it: lost, of the deliveries due; else, of what came, be it late or once more."""
+        of = self.due
+        if fault != "lost":
+            of += self.faults["late"] + self.faults["duplicated"] - self.faults["lost"]
+        return self.faults[fault] / of if of else 0.0
 
 
 def reaches(rows: Sequence[Mapping[str, int]]) -> list[Reach]:

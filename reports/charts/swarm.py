@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from loadtests.mishap import failures, planned
 from loadtests.run import Run
+from loadtests.series import CONNECT
 from reports.charts.bars import Bar, bars
 from reports.charts.canvas import Chart
 from reports.charts.fanout import fan_out_curve, fan_out_faults
@@ -12,8 +14,6 @@ from reports.charts.recovery import recovery_curve
 from reports.figures import count, percent
 
 __all__ = ["swarm_charts"]
-
-_PLANNED = ("we: end of the run", "we: left as planned", "we: storm", "the storm: ")
 
 
 def swarm_charts(run: Run, key: str) -> list[Chart]:
@@ -61,9 +61,11 @@ def _ledger_bars(kept: dict[str, int]) -> Iterator[Bar]:
 
 def _closes(run: Run, name: str) -> Chart | None:
     ended = sorted(run.swarm.closes.items(), key=lambda pair: -pair[1])
-    unplanned = sum(n for why, n in ended if not why.startswith(_PLANNED))
+    unplanned = sum(n for why, n in ended if not planned(why))
     title = f"{count(unplanned)} connections ended that nobody had planned to end" if unplanned else ""
     title = title or "No connection ended but as planned"
-    found = [Bar(why, n, "muted" if why.startswith(_PLANNED) else "failure") for why, n in ended]
+    for refused in (one for one in failures(run) if one.series == CONNECT):
+        title += f"; {count(refused.count)} of {count(refused.of)} handshakes failed ({refused.kind})"
+    found = [Bar(why, n, "muted" if planned(why) else "failure") for why, n in ended]
     caption = "Who ended each connection, and why: by the close frame's code, or by what stood in its place."
     return bars(found, name, title, f"How connections ended. {title}.", caption)

@@ -92,11 +92,11 @@ def share(series, counts):
 def verdict(n_effective, observed, budget, seconds):
     """Return (lower, upper, decision)."""
     lower, upper = bounds(observed * n_effective, n_effective)
-    if seconds < 30:
-        return lower, upper, "INCONCLUSIVE"
-    if upper <= budget:
+    if observed >= budget / 0.05:
+        return lower, upper, "FAIL"
+    if seconds >= 30 and upper <= budget:
         return lower, upper, "PASS"
-    if lower > budget or observed >= budget / 0.05:
+    if seconds >= 30 and lower > budget:
         return lower, upper, "FAIL"
     return lower, upper, "INCONCLUSIVE"
 

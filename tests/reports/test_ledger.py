@@ -71,10 +71,17 @@ def test_terminal(tmp_path: Path) -> None:
     assert {word: int(figure.replace(",", "")) for word, (figure, _) in told.items()} == {
         word: ILL[word] for word in WORDS
     }
-    assert told["reordered"][1] == "came after a higher number; displacement 2 at most; 0.300 %  ✗"
+    assert told["reordered"][1] == "came after a higher number; displacement 2 at most; 0.292 % of what came  ✗"
+    assert told["lost"][1] == "never came; 1.00 % of what was due  ✗"
     marked = {word for word, (_, meaning) in told.items() if meaning.endswith("✗")}
     assert marked == {"lost", "late", "duplicated", "reordered", "foreign"}
     assert render_ledger(run_of(tmp_path / "none")) == ""
+
+
+def test_more_copies_than_were_due(tmp_path: Path) -> None:
+    """Of a server that sends everything four times 75 % of what came are copies, and not 300 % of what was due."""
+    kept = WELL | {"duplicated": 3000, "received": 4000, "outside": 0}
+    assert "came more than once; 75.0 % of what came  ✗" in render_ledger(run_of(tmp_path, deliveries=kept))
 
 
 def test_markdown(tmp_path: Path) -> None:

@@ -109,12 +109,18 @@ def test_faults_by_size(tmp_path: Path) -> None:
     rows += [{"second": 2, "subscribers": n, "late": n, "duplicated": 2} for n in (5, 10)]
     assert reaches([row(5, 5000, messages=10) | {"untimed": 40}])[0].due == 250
     found = reaches(rows)
-    assert [one.share("late") for one in found] == [0, 0, 0, 0, 5 / 50, 0, 0, 0, 0, 10 / 100]
-    assert [one.share("duplicated") for one in found[4:5] + found[9:]] == [2 / 50, 2 / 100]
+    assert [one.share("late") for one in found] == [0, 0, 0, 0, 5 / 57, 0, 0, 0, 0, 10 / 112]
+    assert [one.share("duplicated") for one in found[4:5] + found[9:]] == [2 / 57, 2 / 112], "of what came"
     chart = fan_out_faults(run_of(tmp_path, fan_outs=[*rows, {"second": 3, "subscribers": 4, "reordered": 6}]), "x")
     assert chart is not None
-    assert chart.title == "Messages to 5 subscribers brought most too late: 10.0 %"
+    assert chart.title == "Messages to 10 subscribers brought most too late: 8.93 %"
     assert chart.caption == "Of 550 deliveries over the whole run: 15 late, 4 duplicated, 6 reordered."
+
+
+def test_more_copies_than_were_due() -> None:
+    """Where everything comes four times, three of four that came are copies; what was lost is of what was due."""
+    (found,) = reaches([{"second": 2, "subscribers": 10, "incomplete": 8, "lost": 20, "duplicated": 180}])
+    assert (found.share("duplicated"), found.share("lost")) == (180 / 240, 20 / 80)
 
 
 @pytest.mark.parametrize("sizes", [[], [8], [7, 8]])
@@ -198,6 +204,16 @@ def test_closes_and_ledger(tmp_path: Path) -> None:
     assert rows["away"] == ("30", False)
     assert rows["recovered"] == ("20", False)
     assert rows["fairness"] == ("0.800", False)  # 16 / (2 x 10)
+
+
+def test_who_was_refused_beside_who_ended_as_planned(tmp_path: Path) -> None:
+    """That connections ended as planned is not said without those that never came to be."""
+    refused = {"ws connect": {1: Interval("ws connect", 1, 40, 10, timeouts=3, errors={"HTTP 503": 27})}}
+    run = run_of(tmp_path, intervals=refused, swarm={"closes": {"we: end of the run": 10}})
+    (chart,) = swarm_charts(run, "l")
+    assert chart.title == (
+        "No connection ended but as planned; 27 of 40 handshakes failed (HTTP 503); 3 of 40 handshakes failed (timeout)"
+    )
 
 
 def test_nothing_is_told_twice(tmp_path: Path) -> None:
