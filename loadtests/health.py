@@ -181,7 +181,8 @@ def _unread(run: Run) -> Iterator[Check]:
 def _unplaced(run: Run) -> Iterator[Check]:
     """Numbers that begin again before somebody who stayed, or two numberings of one stream: losses are not seen."""
     if unplaced := run.swarm.unplaced:
-        text = f"{unplaced:,} deliveries bore numbers from before the first heard: what was lost of those, nobody knows"
+        text = f"{unplaced:,} deliveries bore numbers from before the first heard, or such that begin again: "
+        text += "what was lost of those, nobody knows"
         mend = "tell numberings apart by their channels (--adapter)"
         yield Check("numbers", "Every number had its place", text, "all", ok=False, fatal=True, remedy=mend)
 

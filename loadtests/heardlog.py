@@ -19,6 +19,8 @@ __all__ = ["HeardLog"]
 
 MOST_AHEAD = 3000
 """A number further above the highest is in doubt (RFC 3550's MAX_DROPOUT)."""
+MOST_BEHIND = 100
+"""So far behind the highest a number is not just late (RFC 3550's MAX_MISORDER)."""
 MOST_DOUBTS = 3
 """In a row, none of which the numbers went on from, are no numbers of messages."""
 TIMES_ITS_PACE = 10
@@ -57,7 +59,10 @@ class HeardLog:
         intended_ns: int | None = None,
         elsewhere: bool = False,
     ) -> int:
-        """Somebody heard it: its place from the first on, negative for one before it; ``sent_ns`` by its first hearer.
+        """Somebody heard it: its place from the first on, negative where it has none; ``sent_ns`` by its first hearer.
+
+        None has a number before the first; nor a 0 or 1 that is sent after so many others that it is no copy: then the
+        numbers begin again before somebody who stayed, or there are two numberings, and nobody knows what was lost.
 
         Without a stamp that is when it first came: by then, nobody knows for how long, it had been sent. It was to be
         sent then, or at ``intended_ns``. What was heard ``elsewhere`` was in no doubt there.
@@ -68,6 +73,8 @@ class HeardLog:
         """
         self.stamped = stamped
         place = number - self.first
+        if number <= 1 and stamped and place <= self._top - MOST_BEHIND and sent_ns > self._top_ns:
+            return -1
         if place >= self._next and place not in self._sent:
             due_ns = sent_ns if intended_ns is None else intended_ns
             message = Message(due_ns, sent_ns, 0 if stamped else sent_ns)

@@ -102,6 +102,26 @@ def test_numbers_go_on_elsewhere() -> None:
         log.heard(4102, 2010)
 
 
+@pytest.mark.parametrize(
+    ("highest", "number", "sent_ns", "place"),
+    [
+        (100, 0, 1001, -1),  # begins again, after the others
+        (101, 1, 1011, -1),
+        (100, 0, 1000, 0),  # a copy, with its own stamp
+        (99, 0, 1001, 0),  # it may be late
+        (100, 2, 1001, 2),
+    ],
+)
+def test_numbers_that_begin_again(highest: int, number: int, sent_ns: int, place: int) -> None:
+    """While somebody stays, a first number that was sent after so many others is no copy of one of them."""
+    log = HeardLog("news", 0)
+    for each in range(highest + 1):
+        log.heard(each, 10 * each)
+    log.take()
+    assert log.heard(number, sent_ns) == place
+    assert log.highest == highest
+
+
 def test_what_others_heard_is_in_no_doubt() -> None:
     """They tell of the highest of a second only."""
     log = HeardLog("news", 0)
