@@ -13,7 +13,8 @@ from functools import partial
 from typing import Any
 
 import gevent
-from gevent.event import AsyncResult, Event
+from gevent.event import Event
+from gevent.hub import Waiter
 from locust.env import Environment
 
 from loadtests.answersample import AnswerSample
@@ -24,6 +25,7 @@ from loadtests.interval import Interval
 from loadtests.job import Job
 from loadtests.locustrequests import Requests
 from loadtests.locuststatistics import LocustStatistics, figures_of
+from loadtests.locustuser import wake
 from loadtests.offering import Offering
 from loadtests.outbox import Outbox
 from loadtests.plan import OpenModel
@@ -157,13 +159,13 @@ class LocustLoad:
             self._lost_told.add(how)
             self._log.event("lost", how)
 
-    def _make_line(self) -> ArrivalLine[AsyncResult]:
+    def _make_line(self) -> ArrivalLine[Waiter]:
         weights = [float(cls.weight) for cls in self._classes] or [1.0]
-        line: ArrivalLine[AsyncResult] = ArrivalLine(
+        line: ArrivalLine[Waiter] = ArrivalLine(
             weights,
             self.job.in_flight_cap,
             seed=self.job.scenario.seed * 1009 + self.job.shard,
-            wake=lambda waiter, intended_ns: waiter.set(intended_ns),
+            wake=wake,
             drop=lambda which, intended_ns: self._log.never_started(self._classes[which], intended_ns, Outcome.DROPPED),
         )
         for cls in self._classes:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NoReturn
 
 import gevent
 import geventhttpclient.client
-from gevent.event import AsyncResult
+from gevent.hub import Waiter, get_hub, getcurrent
 from locust import TaskSet
 from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
@@ -36,9 +36,11 @@ from loadtests.locustrequests import STAMPS, Requests, Stamps
 # closed while it was idle is noticed by the library's pool before anything is sent.
 geventhttpclient.client._may_retry_after_send_error = lambda method: False
 
-__all__ = ["ClosedUser", "OpenUser", "UnloadedUser", "subclass"]
+__all__ = ["ClosedUser", "OpenUser", "UnloadedUser", "subclass", "wake"]
 
 UNLOADED_PAUSE_S = 0.02
+HAS_WAITED_S = -1.0
+"""Says to Locust that the pause asked for is over."""
 
 _under_way: ContextVar[Stamps | None] = ContextVar("stamps of the HttpUser's request under way", default=None)
 
@@ -113,7 +115,7 @@ class ClosedUser(_Timed):
 class OpenUser(_Timed):
     """Starts one task per arrival; between arrivals it is idle."""
 
-    line: ClassVar[ArrivalLine[AsyncResult]]
+    line: ClassVar[ArrivalLine[Waiter]]
     line_index: ClassVar[int]
     _at_task = False
 
@@ -128,17 +130,26 @@ class OpenUser(_Timed):
         if self._at_task:
             self.line.finish()
             self._at_task = False
-        woken: AsyncResult = AsyncResult()
-        intended = self.line.take(self.line_index, woken)
+        woken = Waiter()
+        intended, rest_s = self.line.take(self.line_index, woken), 0.0
         if intended is None:
             try:
-                intended = woken.get()
+                intended, rest_s = woken.get(), HAS_WAITED_S
             except BaseException:
                 self.line.leave(self.line_index, woken)
                 raise
         self._at_task = True
         self._intended_ns = intended
-        return 0.0
+        return rest_s
+
+
+def wake(waiter: Waiter, intended_ns: int) -> None:
+    """Let an idle user go on: at once where the hub itself says so, as it does when arrivals come due."""
+    hub = get_hub()
+    if getcurrent() is hub:
+        waiter.switch(intended_ns)
+    else:
+        hub.loop.run_callback(waiter.switch, intended_ns)
 
 
 class UnloadedUser(_Timed):
@@ -164,6 +175,12 @@ class UnloadedUser(_Timed):
         return UNLOADED_PAUSE_S
 
 
+def _sleep(_: TaskSet, seconds: float) -> None:
+    """Let others go on, but where that has just been done: a turn of the hub is a tenth of a request."""
+    if seconds != HAS_WAITED_S:
+        gevent.sleep(seconds)
+
+
 def _interrupt(task_set: TaskSet, reschedule: bool = True) -> NoReturn:
     """Leave a nested TaskSet; what comes next waits for its own arrival, whatever ``reschedule`` says."""
     raise InterruptTaskSet(reschedule=False)  # type: ignore[no-untyped-call]
@@ -179,6 +196,7 @@ def subclass(author: type, mixin: type[_Timed], **attributes: Any) -> type:
     """
     require_ours(author)
     if mixin is OpenUser:
+        TaskSet._sleep = _sleep  # type: ignore[method-assign]
         TaskSet.interrupt = _interrupt  # type: ignore[method-assign] # an arrival starts one task, also after a nested TaskSet has been left
         for task_set in _task_sets(author):
             if task_set.wait_time is not TaskSet.wait_time:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from loadtests.duration import NS_PER_S
 from loadtests.errors import UsageError
+from loadtests.objective import parse_objective
 from loadtests.scenario import Load, ObjectiveGroup, Phase, Scenario, Target, WitnessProbes
 from loadtests.series import DELIVER
 from loadtests.swarmspec import Member, Swarm
@@ -49,6 +50,7 @@ def swarm_scenario(
     members: dict[str, object] = {"class": "loadtests.broadcastmember:BroadcastMember", "count": connections}
     if echo_per_s is not None:
         members |= {"class": "loadtests.echomember:EchoMember", "rate": echo_per_s}
+    timed = any(parse_objective(text).limit_ns is not None for text in objectives)
     return Scenario(
         name="swarm",
         target=Target(url=f"http{parts.scheme[2:]}://{parts.netloc}", tls_verify=tls_verify),
@@ -60,7 +62,7 @@ def swarm_scenario(
             guard=GUARD_NS,
             drain=DRAIN_NS,
         ),
-        witness=WitnessProbes(enabled=echo_per_s is None),
+        witness=WitnessProbes(enabled=echo_per_s is None and timed),  # its connections come on top of those asked for
         objectives=(ObjectiveGroup(must=objectives, series=DELIVER),),
         secrets={name: SecretStr(value) for name, value in secrets.items()},
         settings={"url": url, "path": path, **settings},

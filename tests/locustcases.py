@@ -44,7 +44,7 @@ from loadtests.loaduser import LoadUser
 from loadtests.locustload import LocustLoad
 from loadtests.locustrequests import STAMPS, Requests
 from loadtests.locuststatistics import LocustStatistics
-from loadtests.locustuser import ClosedUser, OpenUser, UnloadedUser, subclass
+from loadtests.locustuser import ClosedUser, OpenUser, UnloadedUser, subclass, wake
 from loadtests.offering import Offering
 from loadtests.population import environment_of, populate, user_classes
 from loadtests.promises import Promises
@@ -95,7 +95,7 @@ class Author:
 
     def wait(self):
         """What Locust does: ask for the pause and sleep."""
-        assert self.wait_time() == 0.0
+        assert self.wait_time() in (0.0, -1.0)
 
 
 def clocked():
@@ -108,7 +108,7 @@ def clocked():
 
 def line_of(cap=100):
     """Return a line that wakes as the harness does."""
-    return ArrivalLine([1.0], cap, 1, wake=lambda waiter, at: waiter.set(at), drop=lambda which, at: None)
+    return ArrivalLine([1.0], cap, 1, wake=wake, drop=lambda which, at: None)
 
 
 def open_user(author=Author, line=None, **more):
@@ -198,6 +198,30 @@ def case_idle_user_waits_for_its_arrival():
     assert [intended for _, (intended, _) in taken] == [clock.now - 3, clock.now - 2]
     assert (line.accounting.started, line.accounting.finished, line.in_service) == (2, 1, 1)
     idle.get()
+
+
+def case_idle_user_is_woken_by_the_hub():
+    """Where arrivals come due in the hub, each user goes on before the next arrival is looked at, and waits no turn."""
+    clock = clocked()
+    user, line = open_user()
+    told = []
+
+    def serve():
+        for _ in range(2):
+            told.append(("rests", user.wait_time()))
+            told.append(("at", gevent.getcurrent() is idle))
+
+    def due():
+        for at in (clock.now - 3, clock.now - 2):
+            told.append(("due", at))
+            line.offer(at)
+
+    idle = gevent.spawn(serve)
+    gevent.sleep(0)
+    gevent.get_hub().loop.run_callback(due)
+    idle.get()
+    at_once = [("rests", -1.0), ("at", True)]
+    assert told == [("due", clock.now - 3), *at_once, ("due", clock.now - 2), *at_once]
 
 
 def case_idle_user_that_is_stopped_leaves_the_line():

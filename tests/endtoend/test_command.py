@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -269,8 +270,8 @@ def test_swarm_without_a_file(tmp_path: Path) -> None:
     assert {word: int(told[word].replace(",", "")) for word in counted} == {word: ledger[word] for word in counted}
     assert ledger["unsettled"] == 0
     assert said.strip().startswith(f"{ledger['lost']:,} of {ledger['expected']:,} due deliveries were lost")
-    assert by.strip().startswith("Lost by 20 subscribers; most by number ")
-    assert of.strip().startswith("Lost of 1 stream; most of its broadcasts (")
+    assert by.strip().startswith("Lost to 20 subscribers; the worst: number ")
+    assert of.strip().startswith("Lost in 1 stream; the worst: its broadcasts (")
     assert "due deliveries were lost" in (out / "summary.md").read_text(encoding="utf-8")
     assert [check["ok"] for check in verdict(out)["checks"] if check["name"] == "deliveries"] == [True]
     assert wrong.returncode == 2
@@ -287,7 +288,8 @@ def test_a_server_that_takes_half(tmp_path: Path) -> None:
     told = verdict(out)
     assert done.returncode == 3, done.stdout + done.stderr
     assert [one["status"] for one in told["objectives"]] == ["PASS", "FAIL"]
-    assert told["sentence"].startswith("FAIL: 10 of 20 live connections for 4 s; ws connected: ")
+    # Tallied in whole seconds, at moments that a busy machine shifts.
+    assert re.match("FAIL: (9|10|11) of 20 live connections for 4 s; ws connected: ", told["sentence"])
     run = Run(out)
     assert sum(one.ok for one in run.intervals["ws connect"].values()) == 10
     refused = sum(one.errors.get("handshake 503", 0) for one in run.intervals["ws connect"].values())
