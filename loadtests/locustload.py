@@ -35,7 +35,7 @@ from loadtests.sample import Outcome
 from loadtests.series import is_request
 from loadtests.swarmchild import SwarmChild
 from loadtests.unloadedpass import UnloadedPass
-from loadtests.vitals import PROBE_S, Vitals
+from loadtests.vitals import PROBE_NS, PROBE_S, Vitals
 
 __all__ = ["LocustLoad"]
 
@@ -121,7 +121,8 @@ class LocustLoad:
         self._line = self._make_line()
         self._vitals.watch_collector()
         self._pool_waits.watch()
-        gevent.spawn(self._probe)
+        self._probing = gevent.get_hub().loop.timer(PROBE_S, PROBE_S)
+        self._probe()
 
     def run(self, runner: Any) -> None:
         """Drive the share to its end and post the last batch; :meth:`begin` comes first."""
@@ -235,12 +236,14 @@ class LocustLoad:
         before, self._taken_up = self._taken_up, self._line.accounting.started
         return {"arrivals": self._taken_up - before, **self._offered_by.take_spin()}
 
-    def _probe(self) -> None:
-        """See how late this process's loop gets to what is due."""
-        while not self._over:
-            due_ns = time.monotonic_ns() + round(PROBE_S * NS_PER_S)
-            gevent.sleep(PROBE_S)
+    def _probe(self, due_ns: int = 0) -> None:
+        """See how late this process's loop gets to what is due, again and again, in the hub's own callback."""
+        if due_ns:
             self._vitals.woke(due_ns)
+        if self._over:
+            self._probing.stop()
+        else:
+            self._probing.again(self._probe, time.monotonic_ns() + PROBE_NS)
 
     def _offered(self) -> int:
         """Arrivals that came due so far; in a closed model, requests that began."""

@@ -32,7 +32,7 @@ from loadtests.outbox import Outbox
 from loadtests.settleclock import SettleClock
 from loadtests.storm import strike
 from loadtests.swarmaccount import SwarmAccount
-from loadtests.vitals import PROBE_S, Vitals
+from loadtests.vitals import PROBE_NS, PROBE_S, Vitals
 
 __all__ = ["Swarm", "stream_name"]
 
@@ -105,7 +105,7 @@ class Swarm:
             folding = asyncio.create_task(self._fold_each_second())
             loading = asyncio.create_task(self._load.run(self._stopping)) if self._load else None
             self._vitals.watch_collector()
-            probing = asyncio.create_task(self._probe())
+            self._probe()
             end_ns = self.t0_ns + scenario.duration_ns
             await self._until_the_end(folding, max(0.0, (end_ns - time.monotonic_ns()) / NS_PER_S + GRACE_S))
             stopped_early = self.ending.is_set()
@@ -122,7 +122,8 @@ class Swarm:
                 await self._drain_requests(ended_ns)
             self._requests.over = True
             await self._leave(tasks)
-            for task in (folding, probing, *storming, *asking):
+            self._probing.cancel()
+            for task in (folding, *storming, *asking):
                 task.cancel()
         accounting: Counter[str] = Counter()
         for connection in self._connections:
@@ -172,12 +173,12 @@ class Swarm:
             for task in pending:
                 task.cancel()
 
-    async def _probe(self) -> None:
-        """See how late this process's loop gets to what is due."""
-        while True:
-            due_ns = time.monotonic_ns() + round(PROBE_S * NS_PER_S)
-            await asyncio.sleep(PROBE_S)
+    def _probe(self, due_ns: int = 0) -> None:
+        """See how late this process's loop gets to what is due, again and again; a task for it would cost more."""
+        if due_ns:
             self._vitals.woke(due_ns)
+        due_ns = time.monotonic_ns() + PROBE_NS
+        self._probing = asyncio.get_running_loop().call_later(PROBE_S, self._probe, due_ns)
 
     async def _fold_each_second(self) -> None:
         """Settle a little at a time, and let messages in between: what is not read meanwhile is stamped late."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from loadtests.duration import NS_PER_S
 
-__all__ = ["LATE_NS", "PROBE_S", "Vitals"]
+__all__ = ["LATE_NS", "PROBE_NS", "PROBE_S", "Vitals"]
 
 PROBE_S, PROBE_NS = 0.01, 10_000_000
 LATE_NS = 5_000_000

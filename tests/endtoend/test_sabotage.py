@@ -72,7 +72,7 @@ SABOTAGES: dict[str, tuple[Callable[..., None], dict[str, Any], str]] = {
     "300 ms burnt in the loop": (_nothing, {"user": "Burner"}, "stood still"),
     "a pool of one connection": (_nothing, {"user": "Pooled"}, "a connection of the client's own pool"),
     "paused for 2 s": (_pause, {}, "stood still"),
-    "beside a CPU hog": (_hog, {"load": 'rate = "900/s"\nusers = 100'}, ""),
+    "beside a CPU hog": (_hog, {"load": 'rate = "2500/s"\nusers = 100'}, ""),
     "64 descriptors": (_few_descriptors, {"load": 'rate = "400/s"\nusers = 100'}, "descriptor"),
 }
 
