@@ -176,7 +176,7 @@ class UnloadedUser(_Timed):
 
 
 def _sleep(_: TaskSet, seconds: float) -> None:
-    """Let others go on, but where that has just been done: a turn of the hub is a tenth of a request."""
+    """Let others go on, but where that has just been done: a turn of the hub has its price."""
     if seconds != HAS_WAITED_S:
         gevent.sleep(seconds)
 
