@@ -14,11 +14,10 @@ from collections.abc import Iterator
 
 from loadtests.errors import LoadtestsError
 from loadtests.ledger import Message
+from loadtests.stream import MOST_AHEAD
 
 __all__ = ["HeardLog"]
 
-MOST_AHEAD = 3000
-"""A number further above the highest is in doubt (RFC 3550's MAX_DROPOUT)."""
 MOST_BEHIND = 100
 """So far behind the highest a number is not just late (RFC 3550's MAX_MISORDER)."""
 MOST_DOUBTS = 3

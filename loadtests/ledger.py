@@ -20,7 +20,7 @@ from loadtests.duration import NS_PER_S
 from loadtests.faultcounts import DUPLICATED, LATE, REORDERED, FaultCounts
 from loadtests.ledgercounts import Counts
 from loadtests.missed import Missed
-from loadtests.stream import DOUBTED, Arrivals, Left, Message, Settled, Stream
+from loadtests.stream import DOUBTED, MOST_AHEAD, Arrivals, Left, Message, Settled, Stream
 from loadtests.subscriptions import Subscriptions
 
 __all__ = ["LOG_NS", "MEMORY_NS", "Ledger", "Message", "Settled"]
@@ -115,7 +115,7 @@ class Ledger:
                 arrivals.reordered += 1
                 counts.displacement = max(counts.displacement, highest - sequence)
                 self.faults.wrong(REORDERED, subscriber, stream, highest - sequence)
-            else:
+            elif sequence <= highest + MOST_AHEAD or known.goes_on_at(subscriber, sequence):
                 known.highest[subscriber] = sequence
         return True
 

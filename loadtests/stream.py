@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 from loadtests.subscriptions import Subscriptions
 
-__all__ = ["DOUBTED", "Arrivals", "Left", "Message", "Settled", "Stream"]
+__all__ = ["DOUBTED", "MOST_AHEAD", "Arrivals", "Left", "Message", "Settled", "Stream"]
 
 DOUBTED = -1
+MOST_AHEAD = 3000
+"""A number further above the highest is in doubt until the numbers go on from it (RFC 3550, A.1: MAX_DROPOUT)."""
 
 
 class Message(NamedTuple):
@@ -73,13 +75,14 @@ class Settled(NamedTuple):
 class Stream:
     """What its publisher's log says of it, and what came of what is not settled yet."""
 
-    __slots__ = ("channel", "forgotten", "highest", "missing", "settled", "unsettled", "waiting")
+    __slots__ = ("_leapt", "channel", "forgotten", "highest", "missing", "settled", "unsettled", "waiting")
 
     def __init__(self) -> None:
         self.channel = Subscriptions()  # until its publisher's log says which
         self.settled = 0
         self.waiting: deque[Message] = deque()
         self.highest: dict[int, int] = {}  # by subscriber
+        self._leapt: dict[int, int] = {}  # likewise: a number far above the highest, which may be garbled
         self.unsettled: dict[int, Arrivals] = {}
         self.missing: dict[int, Left] = {}  # by number, of those that somebody lacked
         self.forgotten = -1
@@ -94,6 +97,11 @@ class Stream:
             for place, came in zip(places, before, strict=False):
                 arrivals.came[place] = came
         self.channel = channel
+
+    def goes_on_at(self, subscriber: int, sequence: int) -> bool:
+        """Whether a number far above the highest that a subscriber had is its first, or follows another such one."""
+        leapt, self._leapt[subscriber] = self._leapt.get(subscriber, -1), sequence
+        return subscriber not in self.highest or 0 <= leapt < sequence <= leapt + MOST_AHEAD
 
     def known(self) -> range:
         """The numbers that its publisher's log tells of, and that are not settled."""

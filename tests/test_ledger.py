@@ -339,6 +339,24 @@ def test_reordered(order, reordered, displacement):
     assert (ledger.counts.reordered, ledger.counts.displacement) == (reordered, displacement)
 
 
+@pytest.mark.parametrize(
+    ("order", "reordered", "displacement"),
+    [
+        ([0, 1, 900_000, 2, 3], 0, 0),  # garbled: what follows below it came in order
+        ([0, 2, 900_000, 1, 3], 1, 1),  # and is held against what came before
+        ([50_000, 49_999, 50_001], 1, 1),  # the first may be any
+        ([0, 4000, 4001, 1], 1, 4000),  # the numbers go on there
+        ([0, 3000, 1], 1, 2999),
+    ],
+)
+def test_a_number_far_ahead(order, reordered, displacement):
+    """One alone decides nothing of the order of the others."""
+    ledger = Ledger(GUARD, DRAIN)
+    for number in order:
+        ledger.received(1, "p", number)
+    assert (ledger.counts.reordered, ledger.counts.displacement) == (reordered, displacement)
+
+
 def test_gap_in_a_log():
     """A log that leaves a number out would make losses out of nothing, and is refused."""
     ledger = Ledger(GUARD, DRAIN)
