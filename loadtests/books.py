@@ -11,6 +11,7 @@ from typing import Any
 
 from loadtests.availability import Availability
 from loadtests.clockoffset import ClockOffset
+from loadtests.deliveries import Deliveries
 from loadtests.duration import NS_PER_S
 from loadtests.entry import Entry
 from loadtests.framesample import FrameSample
@@ -57,6 +58,7 @@ class Books:
         self.has_slow = False
         self.guard_ns = guard_ns
         self.waits = Waits()
+        self.deliveries = Deliveries(self.ledger, self.recorder, self.waits)
         self.availability = Availability()
         self.closes: Counter[str] = Counter()
         """How connections ended: ``who: why``."""
@@ -69,11 +71,7 @@ class Books:
         """Deliveries of numbers from before the first heard, though they were sent long after it."""
         self.unread, self.unread_example = 0, ""
         """Messages that members could not make out; and the first of them, and why."""
-        self.untimed: Counter[tuple[str, int]] = Counter()
-        """Deliveries that have no time, by series and the second of CLOCK_MONOTONIC in which they came."""
         self.events: list[dict[str, str]] = []
-        self.trouble, self.trouble_until_ns = 0, 0
-        """Which of the planned troubles is on, and until when those that it spares are looked at."""
         self.connected = 0
         self.fault: str | None = None
         """The first exception of an author's member, with its line."""
@@ -182,16 +180,6 @@ class Books:
         for ledger in self._ledgers():
             ledger.published(stream, channel, first, messages)
 
-    def troubled(self, until_ns: int) -> int:
-        """A storm begins; its number."""
-        self.trouble += 1
-        self.watch_spared(until_ns)
-        return self.trouble
-
-    def watch_spared(self, until_ns: int) -> None:
-        """Look by themselves at what is due until then, at least, to those that are spared, however late it comes."""
-        self.trouble_until_ns = max(self.trouble_until_ns, until_ns)
-
     def count_connected(self, now_ns: int, *, last: bool = False) -> None:
         """File for how long connections were to be up, and were."""
         wanted_s, down_s = self.availability.finish(now_ns) if last else self.availability.take(now_ns)
@@ -201,6 +189,7 @@ class Books:
 
     def count_received(self, now_ns: int) -> None:
         """File how much came since the last call, and how much of it should not have come so."""
+        self.deliveries.enter_shared()
         before, self._counted = self._counted, replace(self.ledger.counts)
         came = self._counted.received - before.received
         for series, kind in _WRONG if came else ():
@@ -214,10 +203,10 @@ class Books:
 
     def settle(self, now_ns: int) -> None:
         """Settle what is old enough; a lost delivery is a sample of its own."""
+        self.deliveries.enter_shared()
         for log, first, messages in self._heard.taken(now_ns - self._drain_ns):
             self._log(log.stream, log.channel, first, messages)
-        while self.untimed:
-            (series, second), n = self.untimed.popitem()
+        for series, second, n in self.deliveries.take_untimed():
             self.recorder.note(series, second * NS_PER_S, partial(Interval.add_untimed, n=n))
         counts, expected = self.ledger.counts, self.ledger.counts.expected
         for settled in self.ledger.settle(now_ns):

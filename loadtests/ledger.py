@@ -14,13 +14,13 @@ duplicated + late + foreign + unsettled, the last being what came of messages th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from loadtests.duration import NS_PER_S
 from loadtests.faultcounts import DUPLICATED, LATE, REORDERED, FaultCounts
 from loadtests.ledgercounts import Counts
 from loadtests.missed import Missed
-from loadtests.stream import DOUBTED, MOST_AHEAD, Arrivals, Left, Message, Settled, Stream
+from loadtests.stream import DOUBTED, Arrivals, Left, Message, Settled, Stream
 from loadtests.subscriptions import Subscriptions
 
 __all__ = ["LOG_NS", "MEMORY_NS", "Ledger", "Message", "Settled"]
@@ -63,9 +63,7 @@ class Ledger:
 
     def doubt(self, stream: str, sequence: int) -> None:
         """Perhaps it was never published: we cut its publisher off. If nobody here has it, it is due to nobody."""
-        known = self._stream(stream)
-        if 0 <= (at := sequence - known.settled) < len(known.waiting):
-            known.waiting[at] = known.waiting[at]._replace(until_ns=DOUBTED)
+        self._stream(stream).doubt(sequence)
 
     def subscribed(self, subscriber: int, channel: str, at_ns: int) -> None:
         """A subscription was acknowledged."""
@@ -91,9 +89,7 @@ class Ledger:
         counts = self.counts
         counts.received += 1
         known = self._streams.get(stream) or self._stream(stream)
-        place = known.channel.places.get(subscriber)
-        if place is None:
-            place = known.channel.place(subscriber)
+        place = known.channel.place(subscriber)
         arrivals = known.unsettled.get(sequence)
         if arrivals is None:
             if 0 <= sequence < known.settled:
@@ -109,14 +105,19 @@ class Ledger:
         arrivals.came[place] = 1
         if live:
             arrivals.live_ns.append(at_ns)
-            highest = known.highest.get(subscriber, -1)
-            if sequence < highest:
+            if behind := known.behind(subscriber, sequence):
                 counts.reordered += 1
                 arrivals.reordered += 1
-                counts.displacement = max(counts.displacement, highest - sequence)
-                self.faults.wrong(REORDERED, subscriber, stream, highest - sequence)
-            elif sequence <= highest + MOST_AHEAD or known.goes_on_at(subscriber, sequence):
-                known.highest[subscriber] = sequence
+                counts.displacement = max(counts.displacement, behind)
+                self.faults.wrong(REORDERED, subscriber, stream, behind)
+        return True
+
+    def received_by_all(self, subscribers: Sequence[int], stream: str, sequence: int, at_ns: Sequence[int]) -> bool:
+        """One message came live to each of some; False, and nothing is counted, where one needs a look of its own."""
+        known = self._streams.get(stream)
+        if known is None or not known.takes_for_all(subscribers, sequence, at_ns):
+            return False
+        self.counts.received += len(subscribers)
         return True
 
     def settle(self, now_ns: int) -> Iterator[Settled]:

@@ -7,12 +7,10 @@ from functools import partial
 from typing import Protocol
 
 from loadtests.books import Books, stream_name
-from loadtests.duration import NS_PER_S
 from loadtests.entry import Entry
 from loadtests.ledger import Ledger
 from loadtests.member import Acknowledged, Answer, Broadcast, Delivery, Ended, Meaning, Member, Subscribed, Unread
 from loadtests.memo import Memo
-from loadtests.series import DELIVER, MEANWHILE, RECOVER
 from loadtests.websocket import WebSocket
 
 __all__ = ["Listening", "Reception"]
@@ -44,14 +42,16 @@ class Reception:
     Args:
         books: where deliveries are entered.
         ledger: that accounts for them.
-        timed: whether their times count, which those of members that are slow on purpose do not.
         member: reads frames.
         number: of the connection.
         mark: what the publishers of this run begin with; others' messages mean nothing.
         listening: see :class:`Listening`.
+        timed: whether their times count, which those of members that are slow on purpose do not.
 
     Attributes:
         live_from_ns: when it was subscribed; what was sent before, or while it is not, has been kept for it.
+        recovers_from_ns: when it was subscribed before its connection was lost against its will.
+        waits_at: where it has its place in the waits.
         struck: in which trouble it was hit itself, so that it is none of those spared.
 
     """
@@ -60,6 +60,7 @@ class Reception:
         "_books",
         "_broken",
         "_by_channel",
+        "_deliveries",
         "_due",
         "_hears_of",
         "_known",
@@ -67,16 +68,15 @@ class Reception:
         "_listens",
         "_mark",
         "_member",
-        "_number",
-        "_place",
-        "_record",
-        "_recovers_from_ns",
-        "_timed",
+        "_shared",
         "_times",
-        "_waits",
         "ledger",
         "live_from_ns",
+        "number",
+        "recovers_from_ns",
         "struck",
+        "timed",
+        "waits_at",
     )
 
     def __init__(
@@ -90,31 +90,32 @@ class Reception:
         *,
         timed: bool = True,
     ) -> None:
-        self.live_from_ns = self._recovers_from_ns = UNTIL_SUBSCRIBED
+        self.live_from_ns = self.recovers_from_ns = UNTIL_SUBSCRIBED
         self.struck = -1
         self.ledger = ledger
+        self.number = number
+        self.timed = timed
+        self.waits_at = books.waits.place()
         self._books = books
-        self._record = books.recorder.record
+        self._deliveries = books.deliveries
         self._member = member
-        self._number = number
         self._mark = mark
         self._listening = listening
-        self._timed = timed
         self._broken = self._listens = False
         self._due = member.due
         self._hears_of: set[str] = set()
         self._times = 0
         self.hears(by_channel=False)
-        self._waits = books.waits
-        self._place = books.waits.place()
 
     def hears(self, *, by_channel: bool) -> None:
         """Whether it subscribes to channels by name, so that it hears no others' broadcasts."""
         self._by_channel = by_channel
         self._known: Memo[str | bytes, Entry] = self._books.entries(type(self._member), by_channel)
+        self._shared = self._known if self.timed and self._member.reads_alike else None
 
     def begin(self, channels: Sequence[str], now_ns: int) -> None:
         """From now on it is due what is published on these channels."""
+        self._deliveries.enter_shared()
         if channels and not self._listens:
             self._listens = True
             self._books.listens()
@@ -122,26 +123,29 @@ class Reception:
             self._times += 1
         self.live_from_ns = min(self.live_from_ns, now_ns)
         for channel in channels:
-            self.ledger.subscribed(self._number, channel, now_ns)
+            self.ledger.subscribed(self.number, channel, now_ns)
 
     def leave(self, now_ns: int) -> None:
         """It goes, as planned: from now on nothing is due; what is under way comes as live as before."""
-        self.ledger.unsubscribed(self._number, now_ns)
+        self._deliveries.enter_shared()
+        self.ledger.unsubscribed(self.number, now_ns)
 
     def end(self, now_ns: int, *, away: bool) -> None:
         """Its connection is gone; ``away``: against its will, so that what it misses from here on can be recovered."""
-        self.ledger.unsubscribed(self._number, now_ns, away=away)
+        self._deliveries.enter_shared()
+        self.ledger.unsubscribed(self.number, now_ns, away=away)
         if self._listens:
             self._listens = False
             self._books.listens_no_more(now_ns)
         self._hears_of.clear()
-        self._recovers_from_ns = min(self._recovers_from_ns, self.live_from_ns) if away else UNTIL_SUBSCRIBED
+        self.recovers_from_ns = min(self.recovers_from_ns, self.live_from_ns) if away else UNTIL_SUBSCRIBED
         self.live_from_ns = UNTIL_SUBSCRIBED
 
     def received(self, frames: list[str | bytes], now_ns: int) -> None:
         """All that one read brought; runs in the transport's callback, so what the author's code raises ends here."""
-        if self._broken:
+        if self._deliveries.joined(self, frames, self._shared, now_ns) or self._broken:
             return
+        self._deliveries.enter_shared()
         sample = self._books.frames
         try:
             for frame in frames:
@@ -149,10 +153,12 @@ class Reception:
                     sample.offer(frame, now_ns)
                 entry = self._known.get(frame) or self._read(frame, now_ns)
                 if entry is not None:
-                    self._enter(entry, now_ns, len(frame))
+                    self._deliveries.enter(self, entry, now_ns, len(frame))
         except Exception as error:
-            self._broken = True
+            self._broken, self._shared = True, None
             self._listening.broke(error)
+        if self._shared is not None and sample is None:
+            self._deliveries.share(frames, self._shared)
 
     def _read(self, frame: str | bytes, now_ns: int) -> Entry | None:
         """What is to be entered, where that is not several."""
@@ -161,7 +167,7 @@ class Reception:
             return self._means(meaning, frame, now_ns)
         for each in meaning:
             if (entry := self._means(each, frame, now_ns, alone=False)) is not None:
-                self._enter(entry, now_ns, len(frame) // len(meaning))
+                self._deliveries.enter(self, entry, now_ns, len(frame) // len(meaning))
         return None
 
     def _means(self, meaning: Meaning, frame: str | bytes, now_ns: int, *, alone: bool = True) -> Entry | None:
@@ -204,35 +210,8 @@ class Reception:
     def _on_its_own(self, broadcast: Broadcast, now_ns: int) -> Broadcast:
         """On a channel to which it is subscribed as it first hears of it; of its own numbers, on one for this time."""
         if self._due == "connection":
-            broadcast = broadcast._replace(channel=f"{broadcast.channel}#{self._number}.{self._times}")
+            broadcast = broadcast._replace(channel=f"{broadcast.channel}#{self.number}.{self._times}")
         if broadcast.channel not in self._hears_of:
             self._hears_of.add(broadcast.channel)
-            self.ledger.subscribed(self._number, broadcast.channel, now_ns)
+            self.ledger.subscribed(self.number, broadcast.channel, now_ns)
         return broadcast
-
-    def _enter(self, entry: Entry, now_ns: int, size_bytes: int) -> None:
-        """A delivery; only the first copy of one that came live is timed with the others."""
-        stream, sequence, intended_ns, sent_ns = entry
-        left_ns = now_ns if sent_ns is None else sent_ns
-        live = left_ns >= self.live_from_ns
-        if not self.ledger.received(self._number, stream, sequence, now_ns, live=live, sent_ns=left_ns):
-            return
-        if not self._timed:
-            return
-        if not live:
-            self._enter_kept(intended_ns, sent_ns, now_ns, size_bytes)
-            return
-        if sent_ns is None:
-            self._books.untimed[DELIVER, now_ns // NS_PER_S] += 1
-            return
-        self._record(DELIVER, intended_ns, sent_ns, now_ns, 0, size_bytes)
-        if intended_ns < self._books.trouble_until_ns and self.struck != self._books.trouble:
-            self._record(MEANWHILE, intended_ns, sent_ns, now_ns, 0, size_bytes)
-        self._waits.enter(self._place, now_ns - intended_ns)
-
-    def _enter_kept(self, intended_ns: int, sent_ns: int | None, now_ns: int, size_bytes: int) -> None:
-        """Its time is how long it was missed; of what is older than that, the server's age is no time of anybody's."""
-        if sent_ns is None or sent_ns < self._recovers_from_ns:
-            self._books.untimed[RECOVER, now_ns // NS_PER_S] += 1
-        else:
-            self._record(RECOVER, intended_ns, sent_ns, now_ns, 0, size_bytes)

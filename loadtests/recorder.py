@@ -85,6 +85,13 @@ class Recorder:
         rows = self._rows[series] if series in self._rows else self._open(series)[1]
         rows += _pack(intended_ns, started_ns, ended_ns, outcome, 0) * n
 
+    def record_all(
+        self, series: str, intended_ns: int, started_ns: int, ended_ns: Sequence[int], size_bytes: int
+    ) -> None:
+        """Record successes that differ by their ends alone."""
+        rows = self._rows[series] if series in self._rows else self._open(series)[1]
+        rows += b"".join([_pack(intended_ns, started_ns, end_ns, 0, size_bytes) for end_ns in ended_ns])
+
     def note(self, series: str, intended_ns: int, add: Callable[[Interval], None]) -> None:
         """Let ``add`` write more into the Interval of a series at a time, whether it holds a sample or not."""
         self._notes.append((series, (intended_ns - self.t0_ns) // NS_PER_S, add))

@@ -63,7 +63,7 @@ class Slowness:
             return
         kernel, stopped_ns = connection.socket, time.monotonic_ns()
         self._stopped = True
-        self._books.watch_spared(stopped_ns + slow.duration)
+        self._books.deliveries.watch_spared(stopped_ns + slow.duration)
         connection.pause()
         most, ended_s = 0, None
         while (passed_ns := time.monotonic_ns() - stopped_ns) < slow.duration and not connection.closed:

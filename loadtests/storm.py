@@ -34,7 +34,7 @@ async def strike(job: Job, t0_ns: int, books: Books, connections: Sequence[Conne
     while (left_ns := t0_ns + storm.at - time.monotonic_ns()) > 0:  # a loop's timer may be early by its tick
         await asyncio.sleep(left_ns / NS_PER_S)
     until_ns = time.monotonic_ns() + TROUBLE_NS
-    trouble = books.troubled(until_ns)
+    trouble = books.deliveries.troubled(until_ns)
     chosen = struck(job.scenario.swarm, job.scenario.seed, index)
     mine = [connection for connection in connections if connection.number in chosen]
     taken = sum(connection.strike(trouble, until_ns, how=storm.how) for connection in mine)

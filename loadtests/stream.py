@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
+from collections.abc import Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -75,13 +76,13 @@ class Settled(NamedTuple):
 class Stream:
     """What its publisher's log says of it, and what came of what is not settled yet."""
 
-    __slots__ = ("_leapt", "channel", "forgotten", "highest", "missing", "settled", "unsettled", "waiting")
+    __slots__ = ("_highest", "_leapt", "channel", "forgotten", "missing", "settled", "unsettled", "waiting")
 
     def __init__(self) -> None:
         self.channel = Subscriptions()  # until its publisher's log says which
         self.settled = 0
         self.waiting: deque[Message] = deque()
-        self.highest: dict[int, int] = {}  # by subscriber
+        self._highest: dict[int, int] = {}  # by subscriber
         self._leapt: dict[int, int] = {}  # likewise: a number far above the highest, which may be garbled
         self.unsettled: dict[int, Arrivals] = {}
         self.missing: dict[int, Left] = {}  # by number, of those that somebody lacked
@@ -98,10 +99,39 @@ class Stream:
                 arrivals.came[place] = came
         self.channel = channel
 
-    def goes_on_at(self, subscriber: int, sequence: int) -> bool:
+    def doubt(self, sequence: int) -> None:
+        """Perhaps one that its publisher's log tells of was never published."""
+        if 0 <= (at := sequence - self.settled) < len(self.waiting):
+            self.waiting[at] = self.waiting[at]._replace(until_ns=DOUBTED)
+
+    def behind(self, subscriber: int, sequence: int) -> int:
+        """By how much a number is below the highest that a subscriber had; 0 where it is the highest now."""
+        highest = self._highest.get(subscriber, -1)
+        if sequence <= highest + MOST_AHEAD or self._goes_on_at(subscriber, sequence):
+            self._highest[subscriber] = max(highest, sequence)
+        return max(0, highest - sequence)
+
+    def _goes_on_at(self, subscriber: int, sequence: int) -> bool:
         """Whether a number far above the highest that a subscriber had is its first, or follows another such one."""
         leapt, self._leapt[subscriber] = self._leapt.get(subscriber, -1), sequence
-        return subscriber not in self.highest or 0 <= leapt < sequence <= leapt + MOST_AHEAD
+        return subscriber not in self._highest or 0 <= leapt < sequence <= leapt + MOST_AHEAD
+
+    def takes_for_all(self, subscribers: Sequence[int], sequence: int, at_ns: Sequence[int]) -> bool:
+        """Enter a message that is the first copy, and none behind or far ahead, for all of some; else nothing."""
+        arrivals = self.unsettled.get(sequence)
+        if arrivals is None:
+            return False
+        came, highest = arrivals.came, [self._highest.get(one, -1) for one in subscribers]
+        places = [self.channel.places.get(one, len(came)) for one in subscribers]
+        if max(places) >= len(came) or len(set(places)) < len(places) or any(map(came.__getitem__, places)):
+            return False
+        if not max(highest) <= sequence <= min(highest) + MOST_AHEAD:
+            return False
+        for place in places:
+            came[place] = 1
+        arrivals.live_ns.extend(at_ns)
+        self._highest.update(dict.fromkeys(subscribers, sequence))
+        return True
 
     def known(self) -> range:
         """The numbers that its publisher's log tells of, and that are not settled."""

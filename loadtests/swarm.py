@@ -186,8 +186,8 @@ class Swarm:
         while True:
             turn += 1
             await asyncio.sleep(max(0.0, (self.t0_ns + turn * SETTLE_NS - time.monotonic_ns()) / NS_PER_S))
-            self.books.waits.turn(time.monotonic_ns())
             self.books.settle(self._settling.read_ns(time.monotonic_ns()))
+            self.books.waits.turn(time.monotonic_ns())
             if turn % (NS_PER_S // SETTLE_NS):
                 continue
             for each in range(0, len(self._connections), AT_A_TIME):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from loadtests.duration import NS_PER_S
@@ -47,6 +49,13 @@ class Waits:
         at = place + self._half
         self._taken[at] += 1
         self._waited_ns[at] += waited_ns
+
+    def enter_all(self, places: Sequence[int], intended_ns: int, at_ns: Sequence[int]) -> None:
+        """The same message, for each of some subscribers."""
+        half, taken, waited_ns = self._half, self._taken, self._waited_ns
+        for place, now_ns in zip(places, at_ns, strict=True):
+            taken[place + half] += 1
+            waited_ns[place + half] += now_ns - intended_ns
 
     def fairness(self) -> Fairness:
         """Of the subscribers that had deliveries in both halves; of nobody before the steady state."""
