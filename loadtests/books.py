@@ -189,7 +189,7 @@ class Books:
 
     def count_received(self, now_ns: int) -> None:
         """File how much came since the last call, and how much of it should not have come so."""
-        self.deliveries.enter_shared()
+        self.deliveries.enter_all()
         before, self._counted = self._counted, replace(self.ledger.counts)
         came = self._counted.received - before.received
         for series, kind in _WRONG if came else ():
@@ -203,7 +203,7 @@ class Books:
 
     def settle(self, now_ns: int) -> None:
         """Settle what is old enough; a lost delivery is a sample of its own."""
-        self.deliveries.enter_shared()
+        self.deliveries.enter_all()
         for log, first, messages in self._heard.taken(now_ns - self._drain_ns):
             self._log(log.stream, log.channel, first, messages)
         for series, second, n in self.deliveries.take_untimed():

@@ -105,7 +105,7 @@ class Ledger:
         arrivals.came[place] = 1
         if live:
             arrivals.live_ns.append(at_ns)
-            if behind := known.behind(subscriber, sequence):
+            if behind := known.behind(place, sequence):
                 counts.reordered += 1
                 arrivals.reordered += 1
                 counts.displacement = max(counts.displacement, behind)

@@ -62,6 +62,11 @@ class Publisher:
         self._left: list[Publication] = []
         """Those of the last moments, where none is acknowledged."""
 
+    @property
+    def publishes(self) -> bool:
+        """Whether it ever has anything to do."""
+        return self._plan is not None
+
     def opened(self, socket: WebSocket) -> None:
         """A connection can carry messages from now on."""
         self._socket, self.away = socket, False

@@ -115,7 +115,7 @@ class Reception:
 
     def begin(self, channels: Sequence[str], now_ns: int) -> None:
         """From now on it is due what is published on these channels."""
-        self._deliveries.enter_shared()
+        self._deliveries.enter_all()
         if channels and not self._listens:
             self._listens = True
             self._books.listens()
@@ -127,12 +127,12 @@ class Reception:
 
     def leave(self, now_ns: int) -> None:
         """It goes, as planned: from now on nothing is due; what is under way comes as live as before."""
-        self._deliveries.enter_shared()
+        self._deliveries.enter_all()
         self.ledger.unsubscribed(self.number, now_ns)
 
     def end(self, now_ns: int, *, away: bool) -> None:
         """Its connection is gone; ``away``: against its will, so that what it misses from here on can be recovered."""
-        self._deliveries.enter_shared()
+        self._deliveries.enter_all()
         self.ledger.unsubscribed(self.number, now_ns, away=away)
         if self._listens:
             self._listens = False
@@ -145,30 +145,37 @@ class Reception:
         """All that one read brought; runs in the transport's callback, so what the author's code raises ends here."""
         if self._deliveries.joined(self, frames, self._shared, now_ns) or self._broken:
             return
-        self._deliveries.enter_shared()
-        sample = self._books.frames
+        sample, known, alike = self._books.frames, self._known, self._shared is not None
+        entries: list[tuple[Entry, int]] = []
         try:
             for frame in frames:
                 if sample is not None and isinstance(frame, str):
                     sample.offer(frame, now_ns)
-                entry = self._known.get(frame) or self._read(frame, now_ns)
-                if entry is not None:
-                    self._deliveries.enter(self, entry, now_ns, len(frame))
+                if (entry := known.get(frame)) is not None:
+                    entries.append((entry, len(frame)))
+                else:
+                    entries += self._read(frame, now_ns)
+                    alike = alike and frame in known
         except Exception as error:
-            self._broken, self._shared = True, None
-            self._listening.broke(error)
-        if self._shared is not None and sample is None:
-            self._deliveries.share(frames, self._shared)
+            self.broke(error)
+        if alike and sample is None:
+            self._deliveries.came(self, now_ns, entries, frames, known)
+        elif entries:
+            self._deliveries.came(self, now_ns, entries)
 
-    def _read(self, frame: str | bytes, now_ns: int) -> Entry | None:
-        """What is to be entered, where that is not several."""
+    def broke(self, error: Exception) -> None:
+        """The author's code raised, or what it gave cannot be entered; nothing more is read."""
+        self._broken, self._shared = True, None
+        self._listening.broke(error)
+
+    def _read(self, frame: str | bytes, now_ns: int) -> list[tuple[Entry, int]]:
+        """What is to be entered, and the size of each."""
         meaning = self._member.read_bytes(frame) if isinstance(frame, bytes) else self._member.read(frame)
-        if not isinstance(meaning, list):
-            return self._means(meaning, frame, now_ns)
-        for each in meaning:
-            if (entry := self._means(each, frame, now_ns, alone=False)) is not None:
-                self._deliveries.enter(self, entry, now_ns, len(frame) // len(meaning))
-        return None
+        if isinstance(meaning, list):
+            entries = [self._means(each, frame, now_ns, alone=False) for each in meaning]
+        else:
+            entries = [self._means(meaning, frame, now_ns)]
+        return [(entry, len(frame) // len(entries)) for entry in entries if entry is not None]
 
     def _means(self, meaning: Meaning, frame: str | bytes, now_ns: int, *, alone: bool = True) -> Entry | None:
         """What is to be entered for one message; of what is no delivery, whoever it concerns is told."""

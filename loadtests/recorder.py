@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from struct import Struct
 from typing import Final
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from loadtests.duration import NS_PER_S
 from loadtests.histogram import Histogram
-from loadtests.interval import Interval
+from loadtests.interval import Interval, merge
 from loadtests.sample import Outcome, Sample
 
 __all__ = ["OTHER_SERIES", "Recorder"]
@@ -27,6 +27,8 @@ _NO_LIMITS: Final[tuple[int, ...]] = ()
 _WIDTH: Final = 5
 _SIZE: Final = 8 * _WIDTH
 _pack = Struct(f"{_WIDTH}q").pack  # 40 bytes, whatever Python's integers weigh; a time that is no integer fails here
+MUCH: Final = 10_000
+"""Samples, which take a millisecond or two to fold."""
 _FIRST_NEVER_STARTED: Final = int(Outcome.DROPPED)
 
 
@@ -55,6 +57,7 @@ class Recorder:
         self._rows: dict[str, bytearray] = {}
         self._limits: dict[str, Sequence[int]] = {}
         self._errors: Counter[tuple[str, int, str]] = Counter()
+        self._parts: list[tuple[Cell, Interval]] = []
         self._notes: list[tuple[str, int, Callable[[Interval], None]]] = []
 
     def add(self, sample: Sample, error: str = "") -> None:
@@ -85,12 +88,12 @@ class Recorder:
         rows = self._rows[series] if series in self._rows else self._open(series)[1]
         rows += _pack(intended_ns, started_ns, ended_ns, outcome, 0) * n
 
-    def record_all(
-        self, series: str, intended_ns: int, started_ns: int, ended_ns: Sequence[int], size_bytes: int
-    ) -> None:
+    def record_all(self, series: str, intended_ns: int, started_ns: int, ended_ns: IntArray, size_bytes: int) -> None:
         """Record successes that differ by their ends alone."""
         rows = self._rows[series] if series in self._rows else self._open(series)[1]
-        rows += b"".join([_pack(intended_ns, started_ns, end_ns, 0, size_bytes) for end_ns in ended_ns])
+        table = np.full((len(ended_ns), _WIDTH), (intended_ns, started_ns, 0, 0, size_bytes))
+        table[:, 2] = ended_ns
+        rows += table.tobytes()
 
     def note(self, series: str, intended_ns: int, add: Callable[[Interval], None]) -> None:
         """Let ``add`` write more into the Interval of a series at a time, whether it holds a sample or not."""
@@ -110,13 +113,25 @@ class Recorder:
         self._limits.setdefault(series, tuple(self._limits_ns(series)))
         return series, rows
 
+    def fold_much(self) -> None:
+        """Fold what has gathered where it is so much that to fold all of a second at once would hold up the load."""
+        if sum(map(len, self._rows.values())) >= MUCH * _SIZE:
+            self._parts += self._folded().items()
+
     def fold(self) -> list[Interval]:
         """Everything recorded since the last fold, as Intervals; late samples go to their own, earlier second.
 
         All series are folded at once, since an array operation costs microseconds even on nothing and the load waits
         meanwhile: each sample gets the number of its *cell*, a series and a second, and all counting is by cell.
         """
-        folded = self._folded()
+        parts: defaultdict[Cell, list[Interval]] = defaultdict(list)
+        for cell, part in (*self._parts, *self._folded().items()):
+            parts[cell].append(part)
+        self._parts.clear()
+        folded = {
+            (series, second): of[0] if len(of) == 1 else merge(of, series=series, second=second)
+            for (series, second), of in parts.items()
+        }
         notes, self._notes = self._notes, []
         for series, second, add in notes:
             name = series if series in self._rows else self._open(series)[0]

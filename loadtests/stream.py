@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
+import numpy as np
+
 from loadtests.subscriptions import Subscriptions
 
 __all__ = ["DOUBTED", "MOST_AHEAD", "Arrivals", "Left", "Message", "Settled", "Stream"]
@@ -82,7 +84,7 @@ class Stream:
         self.channel = Subscriptions()  # until its publisher's log says which
         self.settled = 0
         self.waiting: deque[Message] = deque()
-        self._highest: dict[int, int] = {}  # by subscriber
+        self._highest = array("q")  # by place, -1 before the first
         self._leapt: dict[int, int] = {}  # likewise: a number far above the highest, which may be garbled
         self.unsettled: dict[int, Arrivals] = {}
         self.missing: dict[int, Left] = {}  # by number, of those that somebody lacked
@@ -97,6 +99,10 @@ class Stream:
             before, arrivals.came = arrivals.came, bytearray(len(channel.held))
             for place, came in zip(places, before, strict=False):
                 arrivals.came[place] = came
+        highest, self._highest = self._highest, array("q", [-1] * len(channel.held))
+        for before_at, number in enumerate(highest):
+            self._highest[places[before_at]] = number
+        self._leapt = {places[before_at]: number for before_at, number in self._leapt.items()}
         self.channel = channel
 
     def doubt(self, sequence: int) -> None:
@@ -104,33 +110,37 @@ class Stream:
         if 0 <= (at := sequence - self.settled) < len(self.waiting):
             self.waiting[at] = self.waiting[at]._replace(until_ns=DOUBTED)
 
-    def behind(self, subscriber: int, sequence: int) -> int:
+    def behind(self, place: int, sequence: int) -> int:
         """By how much a number is below the highest that a subscriber had; 0 where it is the highest now."""
-        highest = self._highest.get(subscriber, -1)
-        if sequence <= highest + MOST_AHEAD or self._goes_on_at(subscriber, sequence):
-            self._highest[subscriber] = max(highest, sequence)
+        self._highest.extend([-1] * (place + 1 - len(self._highest)))
+        highest = self._highest[place]
+        if sequence <= highest + MOST_AHEAD or self._goes_on_at(place, sequence):
+            self._highest[place] = max(highest, sequence)
         return max(0, highest - sequence)
 
-    def _goes_on_at(self, subscriber: int, sequence: int) -> bool:
+    def _goes_on_at(self, place: int, sequence: int) -> bool:
         """Whether a number far above the highest that a subscriber had is its first, or follows another such one."""
-        leapt, self._leapt[subscriber] = self._leapt.get(subscriber, -1), sequence
-        return subscriber not in self._highest or 0 <= leapt < sequence <= leapt + MOST_AHEAD
+        leapt, self._leapt[place] = self._leapt.get(place, -1), sequence
+        return self._highest[place] < 0 or 0 <= leapt < sequence <= leapt + MOST_AHEAD
 
     def takes_for_all(self, subscribers: Sequence[int], sequence: int, at_ns: Sequence[int]) -> bool:
         """Enter a message that is the first copy, and none behind or far ahead, for all of some; else nothing."""
-        arrivals = self.unsettled.get(sequence)
+        arrivals, beyond = self.unsettled.get(sequence), len(self._highest)
         if arrivals is None:
+            if 0 <= sequence < self.settled:
+                return False
+            arrivals = Arrivals(len(self.channel.held), at_ns[0])
+        places = [self.channel.places.get(one, beyond) for one in subscribers]
+        at, came = np.array(places), np.frombuffer(arrivals.came, np.uint8)
+        if at.max() >= min(len(came), beyond) or len(set(places)) < len(places) or came[at].any():
             return False
-        came, highest = arrivals.came, [self._highest.get(one, -1) for one in subscribers]
-        places = [self.channel.places.get(one, len(came)) for one in subscribers]
-        if max(places) >= len(came) or len(set(places)) < len(places) or any(map(came.__getitem__, places)):
+        highest = np.frombuffer(self._highest, np.int64)
+        theirs = highest[at]
+        if not theirs.max() <= sequence <= theirs.min() + MOST_AHEAD:
             return False
-        if not max(highest) <= sequence <= min(highest) + MOST_AHEAD:
-            return False
-        for place in places:
-            came[place] = 1
+        came[at], highest[at] = 1, sequence
+        self.unsettled[sequence] = arrivals
         arrivals.live_ns.extend(at_ns)
-        self._highest.update(dict.fromkeys(subscribers, sequence))
         return True
 
     def known(self) -> range:

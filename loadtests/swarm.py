@@ -41,7 +41,7 @@ GRACE_S = 0.05
 """What is due in the last moment still leaves, a timer's tick late."""
 SETTLE_NS = NS_PER_S // 10
 AT_A_TIME = 200
-"""Connections that are looked at before the loop reads again."""
+"""Publishers that are looked at before the loop reads again."""
 
 
 class Swarm:
@@ -69,6 +69,7 @@ class Swarm:
         self._secrets = job.scenario.plain_secrets()
         self._load = AsyncLoad(job, self._requests, t0_ns) if job.scenario.http_members else None
         self._connections = list(self._make_connections())
+        self._publishers = [each.publisher for each in self._connections if each.publisher.publishes]
 
     def _make_connections(self) -> Iterator[Connection]:
         scenario, number = self.job.scenario, 0
@@ -186,14 +187,15 @@ class Swarm:
         while True:
             turn += 1
             await asyncio.sleep(max(0.0, (self.t0_ns + turn * SETTLE_NS - time.monotonic_ns()) / NS_PER_S))
+            self.books.deliveries.turn(time.monotonic_ns())
             self.books.settle(self._settling.read_ns(time.monotonic_ns()))
-            self.books.waits.turn(time.monotonic_ns())
             if turn % (NS_PER_S // SETTLE_NS):
+                self.books.recorder.fold_much()
                 continue
-            for each in range(0, len(self._connections), AT_A_TIME):
+            for each in range(0, len(self._publishers), AT_A_TIME):
                 now = time.monotonic_ns()
-                for connection in self._connections[each : each + AT_A_TIME]:
-                    connection.publisher.expire(now)
+                for publisher in self._publishers[each : each + AT_A_TIME]:
+                    publisher.expire(now)
                 await asyncio.sleep(0)
             for _ in self._requests.answers.judge():
                 await asyncio.sleep(0)  # what is due meanwhile goes first

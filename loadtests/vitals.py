@@ -134,6 +134,8 @@ def _scheduled_ns() -> tuple[int, int] | None:
 def _descriptors() -> tuple[int, int] | None:
     """Open descriptors and how many there may be; Linux since 6.2 knows their number without a list of them."""
     try:
-        return _DESCRIPTORS.stat().st_size or len(os.listdir(_DESCRIPTORS)), resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return _DESCRIPTORS.stat().st_size or len(os.listdir(_DESCRIPTORS)), resource.getrlimit(resource.RLIMIT_NOFILE)[
+            0
+        ]
     except OSError:
         return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadtests.duration import NS_PER_S
 from loadtests.fairness import Fairness
@@ -26,8 +28,8 @@ class Waits:
         """What comes before is warm-up."""
         self._steady = False
         self._half = 0
-        self._taken: list[int] = []
-        self._waited_ns: list[int] = []
+        self._taken = array("q")
+        self._waited_ns = array("q")
 
     def place(self) -> int:
         """Where another subscriber's are kept."""
@@ -42,7 +44,7 @@ class Waits:
         if not self._steady and now_ns >= self.from_ns:
             self._steady = True
             for kept in (self._taken, self._waited_ns):
-                kept[:] = [0] * len(kept)
+                kept[:] = array("q", bytes(8 * len(kept)))
 
     def enter(self, place: int, waited_ns: int) -> None:
         """A delivery that came live, timed from when it was to be sent; the hot path."""
@@ -50,16 +52,16 @@ class Waits:
         self._taken[at] += 1
         self._waited_ns[at] += waited_ns
 
-    def enter_all(self, places: Sequence[int], intended_ns: int, at_ns: Sequence[int]) -> None:
-        """The same message, for each of some subscribers."""
-        half, taken, waited_ns = self._half, self._taken, self._waited_ns
-        for place, now_ns in zip(places, at_ns, strict=True):
-            taken[place + half] += 1
-            waited_ns[place + half] += now_ns - intended_ns
+    def enter_all(self, places: Sequence[int], waited_ns: NDArray[np.int64]) -> None:
+        """One for each of some subscribers."""
+        at = np.array(places) + self._half
+        np.frombuffer(self._taken, np.int64)[at] += 1
+        np.frombuffer(self._waited_ns, np.int64)[at] += waited_ns
 
     def fairness(self) -> Fairness:
         """Of the subscribers that had deliveries in both halves; of nobody before the steady state."""
-        taken = np.array(self._taken if self._steady else [], dtype=np.int64).reshape(-1, 2)
+        taken, waited_ns = (
+            np.array(kept if self._steady else [], np.int64).reshape(-1, 2) for kept in (self._taken, self._waited_ns)
+        )
         heard = (taken > 0).all(axis=1)
-        waited_ns = np.array(self._waited_ns if self._steady else [], dtype=np.int64).reshape(-1, 2)
         return Fairness.of(waited_ns[heard] / taken[heard] / 1000)

@@ -68,6 +68,7 @@ def test_between_them() -> None:
     one = Reception(books, books.ledger, member, 0, "run.", None)  # type: ignore[arg-type]
     one.begin([""], 0)
     one.received(["welcome", '{"n": 7}', "ping", '{"n": 8}', "ping"], 5 * S)
+    books.deliveries.enter_all()
     assert (books.ledger.counts.received, books.unread) == (2, 3)
     assert books.unread_example.startswith("the adapter json:seq=n finds no number (")
     assert books.unread_example.endswith(" in 'welcome'")

@@ -586,6 +586,28 @@ def test_places_do_not_matter():
     assert (ledger.counts.expected, ledger.counts.outside) == (8, 1)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "displacement"),
+    [((0, 5), (3,), 2), ((0, 1), (3,), 0), ((0, 9000), (9001, 100), 8901), ((0, 9000), (1, 100), 0)],
+)
+def test_order_from_before_the_log(before, after, displacement):
+    """What came before its publisher's log has its place in the order, though the log says on which channel it was.
+
+    Subscriber 7 is the second there, and the first that heard. A number far ahead counts once the numbers go on.
+    """
+    ledger = Ledger(GUARD, DRAIN)
+    for subscriber in (8, 7):
+        ledger.subscribed(subscriber, "c", -GUARD)
+    for number in before:
+        ledger.received(7, "p", number)
+    ledger.received(8, "p", 0)
+    published(ledger, 10_000, every_ns=1)
+    for number in after:
+        ledger.received(7, "p", number)
+    ledger.received(8, "p", 1)
+    assert (ledger.counts.reordered, ledger.counts.displacement) == (displacement > 0, displacement)
+
+
 happenings = st.lists(
     st.one_of(
         st.tuples(st.just("publish"), st.integers(0, 1), st.integers(0, 3 * S), st.sampled_from([0, 0, S])),

@@ -4,6 +4,7 @@ import struct
 import tracemalloc
 from collections import Counter
 from functools import partial
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -47,6 +48,30 @@ def test_second_of_the_intended_start():
     assert due.lateness.percentile_us(100) == 1_500_000
     assert not left.response.total
     assert not ended.response.total
+
+
+def test_folded_in_parts():
+    """Ten thousand are folded before the second is over, fewer are not; together they are what they are at once."""
+    samples = [
+        sample(
+            k / 4000, late_ms=k % 3, service_ms=k % 300, outcome=Outcome(k % 7 % 4), size_bytes=k, series=f"s{k % 2}"
+        )
+        for k in range(25_000)
+    ]
+    at_once, in_parts = Recorder(T0, lambda _: (LIMIT,)), Recorder(T0, lambda _: (LIMIT,))
+    folds = []
+    for k, one in enumerate(samples, 1):
+        at_once.add(one, error="refused")
+        in_parts.add(one, error="refused")
+        if k % 1000 == 0:
+            with patch.object(in_parts, "_folded", wraps=in_parts._folded) as fold:
+                in_parts.fold_much()
+            folds += [k] * fold.call_count
+    assert folds == [10_000, 20_000]
+    found = [{(one.series, one.second): one.to_json() for one in each.fold()} for each in (at_once, in_parts)]
+    assert found[0] == found[1]
+    assert sum(one["count"] for one in found[0].values()) == 25_000
+    assert in_parts.fold() == []
 
 
 @pytest.mark.parametrize(
