@@ -16,6 +16,8 @@ __all__ = ["BadAnswerError", "ReplyReader", "TruncatedError", "fields_of", "may_
 MOST_HEADER_BYTES = 1 << 18
 MOST_BODY_BYTES = 1 << 28
 _LONG_BYTES = 4096
+SHORT_BYTES = 1024
+"""A reply of no more is not parsed again where the next is the same to the byte."""
 _HEAD = re.compile(rb"(?:\s*HTTP/\S+ +1.*?\r\n\r\n)*\s*.+?\r\n\r\n", re.DOTALL)
 """After interim ones (1xx)."""
 
@@ -48,6 +50,8 @@ class ReplyReader:
     """
 
     __slots__ = (
+        "_before",
+        "_body_before",
         "_body_bytes",
         "_counted",
         "_head_only",
@@ -57,6 +61,7 @@ class ReplyReader:
         "_parser",
         "_pieces",
         "_plain_bytes",
+        "_status_before",
         "_whole",
         "_wire_bytes",
         "body",
@@ -75,6 +80,9 @@ class ReplyReader:
         """Called by the parser with the body, piece by piece, chunks without their frame."""
         self._parser = HttpResponseParser(self)
         self.status, self.body, self.reusable = 0, b"", False
+        self._before: bytes | None = None
+        self._status_before, self._body_before = 0, b""
+        """The last reply, where it was short, came in one read, and another could follow it."""
         self.expect("GET")
         self._whole = True
         """Nothing is awaited."""
@@ -95,6 +103,10 @@ class ReplyReader:
         """
         if self._whole:
             raise BadAnswerError("something came that was not asked for")
+        if data == self._before and not (self.head or self._head_only):
+            self.head, self.status, self.body = data, self._status_before, self._body_before
+            self._headed = self._whole = self.reusable = True
+            return True
         if not self._headed:
             self.head = self.head + data if self.head else data
         try:
@@ -112,6 +124,8 @@ class ReplyReader:
             return False
         if self._wire_bytes or len(data) > self._plain_bytes or self._head_only or not self.reusable:
             self._look_closer()
+        elif len(data) <= SHORT_BYTES:
+            self._before, self._status_before, self._body_before = data, self.status, self.body
         return True
 
     def finish(self) -> None:
