@@ -66,7 +66,7 @@ class AsyncLoad:
             [user.weight for user in scenario.users],
             job.in_flight_cap,
             seed=scenario.seed * 1009 + job.shard,
-            wake=lambda waiter, intended_ns: waiter.set_result(intended_ns),
+            wake=asyncio.Future.set_result,
             drop=lambda which, intended_ns: self._never_started(which, intended_ns, Outcome.DROPPED),
         )
 

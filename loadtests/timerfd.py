@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 import sys
 import time
 
@@ -16,10 +17,8 @@ _ABSOLUTE = 1
 _NS_PER_S = 1_000_000_000
 
 
-class _Setting(ctypes.Structure):
-    """``struct itimerspec``: the interval, which is none, and the value."""
-
-    _fields_ = (("interval", ctypes.c_long * 2), ("value", ctypes.c_long * 2))
+_SETTING = struct.Struct("4q")
+"""``struct itimerspec``: the interval, which is none, and the value, each in seconds and nanoseconds."""
 
 
 class TimerFd:
@@ -37,13 +36,19 @@ class TimerFd:
         self.fd: int = self._libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
         if self.fd < 0:
             raise OSError(ctypes.get_errno(), "no timer of the kernel's")
-        self._setting = _Setting()
-        self._reference = ctypes.byref(self._setting)
+        self._setting = bytearray(_SETTING.size)
+        self._arguments = (  # made beforehand: an arrival is armed for while the load waits
+            ctypes.c_int(self.fd),
+            ctypes.c_int(_ABSOLUTE),
+            ctypes.byref((ctypes.c_char * _SETTING.size).from_buffer(self._setting)),
+            None,
+        )
+        self._arm = self._libc.timerfd_settime
 
     def arm(self, due_ns: int) -> None:
         """Be readable once CLOCK_MONOTONIC shows this, and not before; at once where it does already."""
-        self._setting.value[0], self._setting.value[1] = divmod(max(1, due_ns), _NS_PER_S)
-        if self._libc.timerfd_settime(self.fd, _ABSOLUTE, self._reference, None) < 0:
+        _SETTING.pack_into(self._setting, 0, 0, 0, *divmod(max(1, due_ns), _NS_PER_S))
+        if self._arm(*self._arguments) < 0:
             raise OSError(ctypes.get_errno(), "the kernel's timer cannot be set")
 
     def close(self) -> None:
