@@ -60,6 +60,8 @@ def resource_charts(run: Run, timeline: Timeline, incidents: Sequence[Incident],
         ("people", _PEOPLE, "Users, connections, requests", "", 1.0, _people_message),
     ):
         known = [line for line in lines if any(line.column in row for row in rows)]
+        if key == "people" and not any(row.get("users") for row in rows):
+            known, axis = [line for line in known if line.column == "connections"], "Live connections"
         if not known:
             continue
         peaks = {line.column: max(row[line.column] for row in rows if line.column in row) for line in known}

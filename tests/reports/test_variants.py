@@ -166,6 +166,20 @@ def test_a_leak_of_descriptors_is_said(small: Path) -> None:
     assert "open descriptors stayed at 40" in parse(render_report(run)).text
 
 
+def test_a_swarm_alone_has_no_users(small: Path) -> None:
+    """Nothing is said of users where there were none at any time; else of all."""
+    run = empty(small, phases=(PhaseSpan("steady", "steady", 0, 100),))
+    run.intervals = many(1, 100)
+    nobody = {"users": 0.0, "in_flight": 0.0, "waiting": 0.0, "connections": 30.0}
+    run.resources = [{"at_s": float(s)} | nobody for s in range(100)]
+    text = parse(render_report(run)).text
+    assert "At most 30 connections" in text
+    assert "waiting for a user" not in text
+    run.resources[50]["users"] = 1.0
+    said = "At most 1 users, 30 connections, 0 requests in flight, 0 waiting for a user"
+    assert said in parse(render_report(run)).text
+
+
 def test_stress_run_has_a_row_for_each_step(small: Path) -> None:
     """Offered and achieved of every steady phase."""
     steps = tuple(PhaseSpan(f"step {i}", "steady", 20 * i, 20 * i + 20, f"{i + 1}0/s") for i in range(3))
