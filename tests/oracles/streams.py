@@ -26,9 +26,9 @@ class QueueRun:
         """Requests per second."""
         return np.bincount(self.second, minlength=self.seconds)
 
-    @cached_property
+    @property
     def slow_counts(self):
-        """Requests per second and occupied bucket of response time, ascending."""
+        """Requests per second and occupied bucket of response time, ascending; megabytes, so they are not kept."""
         bucket = np.floor(np.log(self.response_s) / np.log1p(BUCKET_WIDTH)).astype(np.int64)
         _, column = np.unique(bucket, return_inverse=True)
         width = int(column.max()) + 1
