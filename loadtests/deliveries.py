@@ -68,7 +68,7 @@ class Hearer(Protocol):
 class _Read:
     """What one read said, and who got it when; nobody else joins where ``frames`` is None."""
 
-    __slots__ = ("at_ns", "entries", "frames", "hearers", "meanings")
+    __slots__ = ("at_ns", "entries", "frames", "hearers", "meanings", "most")
 
     def __init__(
         self,
@@ -77,6 +77,7 @@ class _Read:
         meanings: Mapping[str | bytes, Entry] | None = None,
     ) -> None:
         self.entries, self.frames, self.meanings = entries, frames, meanings
+        self.most = max(FEW, AT_A_TIME // max(1, len(entries)))
         self.hearers: list[Hearer] = []
         self.at_ns: list[int] = []
 
@@ -101,7 +102,7 @@ class Deliveries:
     def joined(self, hearer: Hearer, frames: Frames, meanings: Mapping[str | bytes, Entry] | None, at_ns: int) -> bool:
         """Whether one more has got the very same read as the one before, and reads it alike; the hot path."""
         latest = self._latest
-        if frames is latest.frames and meanings is latest.meanings:
+        if frames is latest.frames and meanings is latest.meanings and len(latest.hearers) < latest.most:
             latest.hearers.append(hearer)
             latest.at_ns.append(at_ns)
             return True
@@ -128,17 +129,14 @@ class Deliveries:
         """Enter what has come; whoever gets the same from now on begins anew."""
         reads, self._reads, self._latest, self._waiting = self._reads, [], _Read(), 0
         for read in reads:
-            try:
-                self._enter_read(read)
-            except Exception as error:
-                for hearer in read.hearers:
-                    hearer.broke(error)
-
-    def _enter_read(self, read: _Read) -> None:
-        for entry, size_bytes in read.entries:
-            if len(read.hearers) < FEW or not self._enter_for_all(entry, size_bytes, read.hearers, read.at_ns):
+            for entry, size_bytes in read.entries:
+                if len(read.hearers) >= FEW and self._enter_for_all(entry, size_bytes, read.hearers, read.at_ns):
+                    continue
                 for hearer, now_ns in zip(read.hearers, read.at_ns, strict=True):
-                    self._enter(hearer, entry, now_ns, size_bytes)
+                    try:
+                        self._enter(hearer, entry, now_ns, size_bytes)
+                    except Exception as error:  # an author's number that is none
+                        hearer.broke(error)
 
     def _enter_for_all(self, entry: Entry, size_bytes: int, hearers: list[Hearer], at_ns: list[int]) -> bool:
         """False, with nothing entered, where it is not live for all of them, or not the next for one."""

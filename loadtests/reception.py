@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import index
+from struct import Struct
+from struct import error as StructError  # noqa: N812 -- a class
 from typing import Protocol
 
 from loadtests.books import Books, stream_name
@@ -18,6 +21,7 @@ __all__ = ["Listening", "Reception"]
 LONGEST_KEPT = 4096
 """Longer messages are read each time, for so many of them would take gigabytes."""
 UNTIL_SUBSCRIBED = 2**63
+_pack = Struct("2q").pack
 
 
 class Listening(Protocol):
@@ -111,7 +115,7 @@ class Reception:
         """Whether it subscribes to channels by name, so that it hears no others' broadcasts."""
         self._by_channel = by_channel
         self._known: Memo[str | bytes, Entry] = self._books.entries(type(self._member), by_channel)
-        self._shared = self._known if self.timed and self._member.reads_alike else None
+        self._shared = self._known if self.timed and self._member.reads_alike and not self._broken else None
 
     def begin(self, channels: Sequence[str], now_ns: int) -> None:
         """From now on it is due what is published on these channels."""
@@ -154,9 +158,10 @@ class Reception:
                 if (entry := known.get(frame)) is not None:
                     entries.append((entry, len(frame)))
                 else:
-                    entries += self._read(frame, now_ns)
+                    self._read(frame, now_ns, entries)
                     alike = alike and frame in known
         except Exception as error:
+            alike = False
             self.broke(error)
         if alike and sample is None:
             self._deliveries.came(self, now_ns, entries, frames, known)
@@ -168,17 +173,22 @@ class Reception:
         self._broken, self._shared = True, None
         self._listening.broke(error)
 
-    def _read(self, frame: str | bytes, now_ns: int) -> list[tuple[Entry, int]]:
-        """What is to be entered, and the size of each."""
+    def _read(self, frame: str | bytes, now_ns: int, entries: list[tuple[Entry, int]]) -> None:
+        """Add what is to be entered of a frame, and its size; each message of several is a part of it."""
         meaning = self._member.read_bytes(frame) if isinstance(frame, bytes) else self._member.read(frame)
-        if isinstance(meaning, list):
-            entries = [self._means(each, frame, now_ns, alone=False) for each in meaning]
-        else:
-            entries = [self._means(meaning, frame, now_ns)]
-        return [(entry, len(frame) // len(entries)) for entry in entries if entry is not None]
+        several, alone = (meaning, False) if isinstance(meaning, list) else ([meaning], True)
+        for each in several:
+            entry = self._means(each, frame, now_ns, entries, alone=alone)
+            if entry is not None:
+                entries.append((entry, len(frame) // len(several)))
 
-    def _means(self, meaning: Meaning, frame: str | bytes, now_ns: int, *, alone: bool = True) -> Entry | None:
-        """What is to be entered for one message; of what is no delivery, whoever it concerns is told."""
+    def _means(
+        self, meaning: Meaning, frame: str | bytes, now_ns: int, before: list[tuple[Entry, int]], *, alone: bool
+    ) -> Entry | None:
+        """What is to be entered for one message; of what is no delivery, whoever it concerns is told.
+
+        What came before a subscription, in the same read, was kept for it.
+        """
         if isinstance(meaning, Answer):
             self._listening.act(partial(WebSocket.say, texts=meaning.messages))
             meaning = meaning.meaning
@@ -192,6 +202,8 @@ class Reception:
         if isinstance(meaning, Acknowledged):
             self._listening.acknowledged(meaning.channel, meaning.sequence, now_ns)
         elif isinstance(meaning, Subscribed):
+            self._deliveries.came(self, now_ns, before.copy())
+            before.clear()
             self._listening.subscribed(meaning.channels, now_ns)
         elif isinstance(meaning, Ended):
             self._listening.act(partial(WebSocket.fail, why=meaning.why))
@@ -201,6 +213,7 @@ class Reception:
 
     def _entry(self, meaning: Delivery | Broadcast, now_ns: int) -> Entry | None:
         """Of messages of other runs nobody is accused, nor of what the server sent before anybody heard it."""
+        _require_numbers(meaning.sequence, meaning.intended_ns, meaning.sent_ns)
         if isinstance(meaning, Broadcast):
             if self._due != "everybody":
                 meaning = self._on_its_own(meaning, now_ns)
@@ -222,3 +235,15 @@ class Reception:
             self._hears_of.add(broadcast.channel)
             self.ledger.subscribed(self.number, broadcast.channel, now_ns)
         return broadcast
+
+
+def _require_numbers(sequence: int, *times_ns: int | None) -> None:
+    """TypeError where an author's member gives what is none, while it is known whose message it was."""
+    try:
+        index(sequence)
+        _pack(*(0 if at_ns is None else at_ns for at_ns in times_ns))
+    except (TypeError, StructError):
+        found = f"{sequence!r}, and {' and '.join(map(repr, times_ns))}"
+        raise TypeError(
+            f"a message has a whole number, and times in whole nanoseconds of 64 bits; this one has {found}"
+        ) from None

@@ -91,7 +91,8 @@ class Recorder:
     def record_all(self, series: str, intended_ns: int, started_ns: int, ended_ns: IntArray, size_bytes: int) -> None:
         """Record successes that differ by their ends alone."""
         rows = self._rows[series] if series in self._rows else self._open(series)[1]
-        table = np.full((len(ended_ns), _WIDTH), (intended_ns, started_ns, 0, 0, size_bytes))
+        row = np.frombuffer(_pack(intended_ns, started_ns, 0, 0, size_bytes), np.int64)
+        table = np.tile(row, (len(ended_ns), 1))
         table[:, 2] = ended_ns
         rows += table.tobytes()
 

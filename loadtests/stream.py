@@ -17,6 +17,8 @@ __all__ = ["DOUBTED", "MOST_AHEAD", "Arrivals", "Left", "Message", "Settled", "S
 DOUBTED = -1
 MOST_AHEAD = 3000
 """A number further above the highest is in doubt until the numbers go on from it (RFC 3550, A.1: MAX_DROPOUT)."""
+_HIGHEST = 2**63 - 1 - MOST_AHEAD
+"""What orders anything: a number may be one of 64 bits that means none."""
 
 
 class Message(NamedTuple):
@@ -115,7 +117,7 @@ class Stream:
         self._highest.extend([-1] * (place + 1 - len(self._highest)))
         highest = self._highest[place]
         if sequence <= highest + MOST_AHEAD or self._goes_on_at(place, sequence):
-            self._highest[place] = max(highest, sequence)
+            self._highest[place] = min(max(highest, int(sequence)), _HIGHEST)
         return max(0, highest - sequence)
 
     def _goes_on_at(self, place: int, sequence: int) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from loadtests.books import Books
 from loadtests.deliveries import FEW
-from loadtests.member import Broadcast, Member, Read
+from loadtests.member import Broadcast, Member, Read, Subscribed
 from loadtests.reception import Reception
 
 S, MS = 1_000_000_000, 1_000_000
@@ -266,11 +267,125 @@ def test_who_leaves_had_what_came_before() -> None:
     assert interval.response.percentile_us(0) == pytest.approx(5e5, rel=1e-3)
 
 
-def test_what_cannot_be_entered_is_the_member_s_fault() -> None:
-    """A stamp that is no integer: its member broke, and others' deliveries are entered."""
-    swarm = everybody(2)
-    swarm.hears(0, ("[1, 4.5e9]",), 5 * S)
-    swarm.hears(1, (f"[1, {4 * S}]",), 5 * S)
-    swarm.books.deliveries.enter_all()
-    assert len(swarm.listening.errors) == 1
-    assert swarm.books.ledger.counts.received == 2 + 2
+@pytest.mark.parametrize("count", [2, SUBSCRIBERS])
+@pytest.mark.parametrize("stamp", ["4.5e9", str(2**64), str(-(2**63) - 1)])
+def test_what_is_no_time_is_the_member_s_fault(count: int, stamp: str) -> None:
+    """Each who reads it breaks and is told why; what came before is entered."""
+    swarm = everybody(count)
+    for one in range(count):
+        swarm.hears(one, (f"[1, {4 * S}]", f'[2, {4 * S}, "", {stamp}]'), 5 * S)
+    swarm.books.settle(5 * S)
+    errors = [str(error) for error in swarm.listening.errors]
+    assert len(errors) == count
+    assert all("times in whole nanoseconds of 64 bits; this one has 2, and" in error for error in errors)
+    assert swarm.books.ledger.counts.received == 2 * count
+    assert {one.second for one in swarm.books.recorder.fold()} <= {3, 4, 5}
+
+
+def test_who_breaks_is_joined_by_nobody() -> None:
+    """A message that raises, between two others: each has the first, breaks by itself, and hears no more."""
+    swarm = everybody()
+    for messages in ((f"[1, {4 * S}]", "bad", f"[2, {4 * S}]"), (f"[3, {4 * S}]",)):
+        for one in range(SUBSCRIBERS):
+            swarm.hears(one, messages, 4 * S + one)
+    swarm.books.settle(4 * S)
+    assert len(swarm.listening.errors) == SUBSCRIBERS
+    assert swarm.books.ledger.counts.received == 2 * SUBSCRIBERS
+
+
+def test_who_broke_stays_so() -> None:
+    """Also if it begins to listen afterwards, as one does that broke while hands were shaken."""
+    swarm = everybody()
+    swarm.hears(0, ("bad",), 4 * S)
+    swarm.receptions[0].hears(by_channel=False)
+    for one in (1, 0, 2):
+        swarm.hears(one, (f"[1, {4 * S}]",), 4 * S)
+    swarm.books.settle(4 * S)
+    assert swarm.books.ledger.counts.received == SUBSCRIBERS + 2
+
+
+@pytest.mark.parametrize("newcomers", [0, 1])
+def test_a_number_of_64_bits_that_is_none(newcomers: int) -> None:
+    """Everybody hears it, one of them as its first: nobody breaks, and what follows is in order."""
+    swarm = everybody(SUBSCRIBERS - newcomers)
+    if newcomers:
+        swarm.receptions += Swarm(at_once=True, count=SUBSCRIBERS).receptions[-1:]
+        swarm.receptions[-1] = Reception(
+            swarm.books,
+            swarm.books.ledger,
+            Reader(99, {}, {}, {}),
+            99,
+            "run.",
+            swarm.listening,  # type: ignore[arg-type]
+        )
+        swarm.receptions[-1].begin([""], 3 * S)
+    for number in (2**64 - 1, 1):
+        for one in range(SUBSCRIBERS):
+            swarm.hears(one, (f"[{number}, {4 * S}]",), 4 * S + one)
+    swarm.books.settle(9 * S)
+    assert swarm.listening.errors == []
+    assert swarm.books.ledger.counts.received == SUBSCRIBERS - newcomers + 2 * SUBSCRIBERS
+    assert swarm.books.ledger.counts.reordered == newcomers
+
+
+class Chat(Member):
+    """Subscribes by name, and gets what it missed before it is told that it is subscribed."""
+
+    reads_alike = True
+
+    def read(self, frame: str) -> Read:
+        """An acknowledgement, or a message without a stamp."""
+        return Subscribed(["news"]) if frame == "subscribed" else Broadcast("news", *json.loads(frame))
+
+    def channels(self) -> list[str]:
+        """One."""
+        return ["news"]
+
+
+def test_what_came_before_the_subscription_was_kept_for_it() -> None:
+    """Three messages, newest first, and the acknowledgement behind them in the same read: none came live."""
+    books = Books(0, lambda _: (), S // 2, S, shared=False)
+
+    class Listening(Broken):
+        def subscribed(self, channels: Sequence[str], now_ns: int) -> None:
+            late.begin(channels, now_ns)
+
+    early, late = (Reception(books, books.ledger, Chat(k, {}, {}, {}), k, "run.", Listening()) for k in (0, 1))  # type: ignore[arg-type]
+    for one in (early, late):
+        one.hears(by_channel=True)
+    early.begin(["news"], S)
+    early.received(["[0]"], 3 * S)
+    early.received(["[1]", "[2]", "[3]"], 4 * S)
+    late.received(["[3]", "[2]", "[1]", "subscribed", "[4]"], 5 * S)
+    books.settle(5 * S)
+    found = {(one.series, one.second): one.untimed for one in books.recorder.fold()}
+    assert found == {("ws deliver", 3): 1, ("ws deliver", 4): 3, ("ws recover", 5): 3, ("ws deliver", 5): 1}
+    assert books.ledger.counts.reordered == 0
+
+
+class Several(Member):
+    """Reads a JSON array of numbers as messages."""
+
+    hears_broadcasts = True
+
+    def read(self, frame: str) -> Read:
+        """One each."""
+        return [Broadcast("news", number, 4 * S) for number in json.loads(frame)]
+
+
+def test_what_came_before_the_fault_is_entered() -> None:
+    """The third message of a frame is none: two are entered, and its reader breaks."""
+    books, listening = Books(0, lambda _: (), S // 2, S, shared=False), Broken()
+    one = Reception(books, books.ledger, Several(0, {}, {}, {}), 0, "run.", listening)  # type: ignore[arg-type]
+    one.begin([""], S)
+    one.received(["[1, 2, 3.5]"], 4 * S)
+    books.settle(4 * S)
+    assert (books.ledger.counts.received, len(listening.errors)) == (2, 1)
+
+
+def test_one_message_to_a_thousand_is_entered_in_parts() -> None:
+    """Five hundred at a time: the 501st begins another part, before which the first is entered."""
+    swarm, counts = (made := everybody(1000)), made.books.ledger.counts
+    for one in range(1000):
+        swarm.hears(one, (f"[1, {4 * S}]",), 4 * S)
+        assert counts.received == 1000 + (500 if one >= 500 else 0)

@@ -1,6 +1,7 @@
 """Replies from bytes, against RFC 9112; however the bytes are cut, the message is the same."""
 
 from itertools import pairwise
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
@@ -239,6 +240,60 @@ def test_one_after_another():
         reader.expect(method)
         assert reader.feed(OK[: -2 if method == "HEAD" else None])
         assert (reader.status, reader.body, reader.reusable) == (200, b"" if method == "HEAD" else b"ok", True)
+
+
+def _replies_of(reader, asked):
+    """What one connection's reader says of each reply, a list of reads each; nothing more once it cannot be used."""
+    found = []
+    for method, reads in asked:
+        reader.expect(method)
+        try:
+            whole = [reader.feed(data) for data in reads][-1]
+        except BadAnswerError:
+            return [*found, "bad"]
+        found.append((whole, reader.status, reader.head, reader.body, reader.reusable))
+        if not (whole and reader.reusable):
+            break
+        reader.head = reader.body = b""
+    return found
+
+
+_AGAIN = [data for data, _, closes, _ in WHOLE.values() if not closes] + [
+    OK + OK,
+    OK + b"H",
+    OK + b"\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(OK) + OK,
+]
+_READS = [[data] for data in _AGAIN] + [
+    [OK[:10], OK[10:]],
+    [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(OK), OK],
+    [b"HTTP/1.1 100 Continue\r\n\r\n", OK],
+]
+
+
+@given(asked=st.lists(st.tuples(st.sampled_from(["GET", "GET", "HEAD"]), st.sampled_from(_READS)), max_size=8))
+@settings(max_examples=400, deadline=None)
+def test_the_same_reply_again(asked):
+    """What is the last reply, byte for byte, is read as by a reader that parses each; so is what only looks so."""
+
+    class Parses(ReplyReader):
+        def feed(self, data):
+            self._before = None
+            return super().feed(data)
+
+    assert _replies_of(ReplyReader(), asked) == _replies_of(Parses(), asked)
+
+
+@pytest.mark.parametrize(("size", "parsed"), [(1024, 1), (1025, 2)])
+def test_only_a_short_reply_is_known_again(size, parsed):
+    """It is kept by a connection that may be idle for long."""
+    body = b"x" * (size - len(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"))
+    data = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    reader = ReplyReader()
+    reader._parser = Mock(wraps=reader._parser)
+    assert len(data) == size
+    assert _replies_of(reader, [("GET", [data])] * 2) == [(True, 200, data, body, True)] * 2
+    assert reader._parser.feed_data.call_count == parsed
 
 
 @pytest.mark.parametrize("step", [1, 7, 10_000])

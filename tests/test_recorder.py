@@ -6,6 +6,7 @@ from collections import Counter
 from functools import partial
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,6 +49,21 @@ def test_second_of_the_intended_start():
     assert due.lateness.percentile_us(100) == 1_500_000
     assert not left.response.total
     assert not ended.response.total
+
+
+def test_many_ends():
+    """Successes that differ by their ends are what they are one by one; a time that is none leaves nothing."""
+    one_by_one, together = Recorder(T0, lambda _: (LIMIT,)), Recorder(T0, lambda _: (LIMIT,))
+    ends = [T0 + k * 37 * MS for k in range(1, 30)]
+    for end in ends:
+        one_by_one.record("s", T0, T0 + MS, end, 0, 70)
+    together.record_all("s", T0, T0 + MS, np.array(ends), 70)
+    found = [[one.to_json() for one in each.fold()] for each in (one_by_one, together)]
+    assert found[0] == found[1]
+    for wrong in (4.5e9, 2**63, -(2**63) - 1, None):
+        with pytest.raises(struct.error):
+            together.record_all("s", wrong, T0, np.array(ends), 70)
+    assert together.fold() == []
 
 
 def test_folded_in_parts():
