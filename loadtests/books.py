@@ -45,11 +45,18 @@ class Books:
         guard_ns: see :class:`~loadtests.ledger.Ledger`.
         drain_ns: likewise.
         shared: whether other processes have subscribers too, and must learn what is published here.
+        ahead_ns: see :class:`~loadtests.stamps.Stamps`.
 
     """
 
     def __init__(
-        self, t0_ns: int, limits_ns: Callable[[str], Sequence[int]], guard_ns: int, drain_ns: int, shared: bool
+        self,
+        t0_ns: int,
+        limits_ns: Callable[[str], Sequence[int]],
+        guard_ns: int,
+        drain_ns: int,
+        shared: bool,
+        ahead_ns: int = 0,
     ) -> None:
         self.recorder = Recorder(t0_ns, limits_ns)
         self.ledger = Ledger(guard_ns, drain_ns)
@@ -65,7 +72,7 @@ class Books:
         self.clock = ClockOffset()
         """Of the target, where ``asks_clock``."""
         self.asks_clock = False
-        self.stamped, self.stamps = 0, Stamps(drain_ns)
+        self.stamped, self.stamps = 0, Stamps(drain_ns, ahead_ns)
         """Messages that bore a time of the target's clock; and whether that can be this one."""
         self.unplaced = 0
         """Deliveries of numbers from before the first heard, though they were sent long after it."""

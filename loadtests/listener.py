@@ -31,6 +31,7 @@ from loadtests.member import Broadcast, Delivery, Member, Read, RoundTrip, Subsc
 from loadtests.probe import Answer, kind_of
 from loadtests.stampedsocket import StampedSocket
 from loadtests.stamps import Stamps
+from loadtests.timenamespace import ahead_ns
 from loadtests.tls import tls_context
 
 __all__ = ["Listener", "Seat", "seats"]
@@ -105,7 +106,7 @@ class Listener:
         self._place, self._of = seat.place, of
         self._prepare, self._tell = prepare, tell
         self._subscribed_ns: int | None = None
-        self._stamps = Stamps(scenario.swarm.drain)
+        self._stamps = Stamps(scenario.swarm.drain, ahead_ns(scenario.target.url))
 
     def run(self, wait: Callable[[float], bool]) -> None:
         """Serve one connection after another; ``wait`` sleeps, and says whether it is over."""

@@ -143,8 +143,8 @@ def _invalid(run: Run, verdict: RunVerdict) -> str:
         return f"the generator was not fit to measure ({check.value}), so nothing is said of the target: {check.remedy}"
     closest = max(spoilt, key=_nearness)
     if closest.remedy:
-        finding, *_, doubt = closest.reason.split("; ")
-        return f"{_series(closest)}: {finding}, {doubt}; {closest.remedy}"
+        finding, *doubts = closest.reason.split("; ")
+        return f"{_series(closest)}: {', '.join([finding, *doubts[-1:]])}; {closest.remedy}"
     return f"requests left late by the generator's own fault, which decides {_what(closest)}: {remedy(run)}"
 
 

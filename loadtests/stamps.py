@@ -1,7 +1,8 @@
 """Whether the stamps of a server whose clock nobody asks are of this machine's clock.
 
 Of the right clock none lies ahead, and what comes live is no older than a delivery may be; only what a server had kept
-is. So they are believed until one comes from the future, or for as long as a delivery may take only old ones came.
+is. So they are believed until one comes from the future, or for as long as a delivery may take only old ones came;
+and not at all where the server is seen to have another clock.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ class Stamps:
 
     Args:
         longest_ns: what a delivery takes at most.
+        ahead_ns: by how much the server's clock is known to be ahead, as that of another time namespace is.
 
     """
 
-    def __init__(self, longest_ns: int) -> None:
-        self._longest_ns = longest_ns
+    def __init__(self, longest_ns: int, ahead_ns: int = 0) -> None:
+        self._longest_ns, self._ahead_ns = longest_ns, ahead_ns
         self._nearest_ns: int | None = None
         self._first_ns = self._last_ns = 0
 
@@ -37,6 +39,9 @@ class Stamps:
     def found(self) -> str:
         """What is wrong with them; empty where nothing is, or there are none."""
         nearest_ns = self._nearest_ns
+        if self._ahead_ns and nearest_ns is not None:
+            where = "ahead of" if self._ahead_ns > 0 else "behind"
+            return f"the server runs in a time namespace of its own, {format_ns(abs(self._ahead_ns))} {where} it"
         if nearest_ns is None or 0 <= nearest_ns <= self._longest_ns:
             return ""
         if nearest_ns < 0:

@@ -32,6 +32,7 @@ from loadtests.outbox import Outbox
 from loadtests.settleclock import SettleClock
 from loadtests.storm import strike
 from loadtests.swarmaccount import SwarmAccount
+from loadtests.timenamespace import ahead_ns
 from loadtests.vitals import PROBE_NS, PROBE_S, Vitals
 
 __all__ = ["Swarm", "stream_name"]
@@ -51,7 +52,8 @@ class Swarm:
         swarm = job.scenario.swarm
         self.job = job
         self.t0_ns = t0_ns
-        self.books = Books(t0_ns, job.limits_ns, swarm.guard, swarm.drain, shared=job.shards > 1)
+        apart_ns = ahead_ns(job.scenario.target.url)
+        self.books = Books(t0_ns, job.limits_ns, swarm.guard, swarm.drain, job.shards > 1, apart_ns)
         warm_up = takewhile(lambda phase: phase.kind != "steady", job.scenario.phases)
         self.books.waits.from_ns = t0_ns + sum(phase.duration for phase in warm_up)
         check, messages = job.scenario.contract, job.promises.messages

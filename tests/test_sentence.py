@@ -314,6 +314,28 @@ def test_invalid_says_what_to_do(fault):
     assert _sentence(**changes) == f"INVALID: {WHO}; {finding}"
 
 
+@pytest.mark.parametrize(
+    ("clocks", "found"),
+    [
+        (
+            {"stamps": "one lies 3 s ahead of it"},
+            "the server's stamps are of no clock of this machine: one lies 3 s ahead of it; name a field with",
+        ),
+        (
+            {"clock": {"offset_ms": 3.0, "uncertainty_us": 50_000.0}},
+            "the clocks of target and generator agree to within 50 ms, and 5% of the limit is allowed; let the server",
+        ),
+    ],
+)
+def test_invalid_for_its_clock(clocks, found):
+    """Of 200 ms a clock may be wrong by 10: no more than that is said, and what to do."""
+    heard = stream(series="ws deliver")
+    ledger = {"expected": len(heard), "delivered": len(heard), "received": len(heard)}
+    run = remember_run(heard, (P95,), deliveries=ledger)
+    run.swarm = SwarmAccount(**clocks)
+    assert judge(run).sentence.startswith(f"INVALID: {WHO}; ws deliver: {found}")
+
+
 @pytest.mark.parametrize("fault", INVALID)
 def test_one_sentence(fault):
     """It is one line, one sentence, and free of the words of the trade."""

@@ -29,3 +29,12 @@ def test_are_ours(ages_ns: list[int], ours: list[bool], found: str) -> None:
     seconds = [10_000 * S + k * S for k in range(len(ages_ns))]
     assert [stamps.are_ours(now - age, now) for age, now in zip(ages_ns, seconds, strict=True)] == ours
     assert stamps.found() == found
+
+
+@pytest.mark.parametrize(("ahead_ns", "found"), [(S, "1 s ahead of it"), (-S // 2, "500 ms behind it")])
+def test_a_known_other_clock(ahead_ns: int, found: str) -> None:
+    """Half a second behind, each delivery would seem to take that much longer: none is believed."""
+    stamps = Stamps(DRAIN, ahead_ns)
+    assert stamps.found() == ""
+    assert not stamps.are_ours(10_000 * S, 10_000 * S + S // 2)
+    assert stamps.found() == f"the server runs in a time namespace of its own, {found}"
