@@ -13,9 +13,10 @@ import numpy.typing as npt
 from loadtests.faults import WORST, Affected, Faults
 from loadtests.subscriptions import Subscriptions
 
-__all__ = ["DUPLICATED", "LATE", "REORDERED", "FaultCounts"]
+__all__ = ["DUPLICATED", "FOREIGN", "LATE", "REORDERED", "FaultCounts"]
 
-LATE, DUPLICATED, REORDERED = range(3)
+LATE, DUPLICATED, REORDERED, _DISPLACEMENT, FOREIGN = range(5)
+_KINDS = LATE, DUPLICATED, REORDERED, FOREIGN
 
 
 class FaultCounts:
@@ -29,8 +30,8 @@ class FaultCounts:
         self._due: dict[Subscriptions, array[int]] = {}  # by place
         self._alike: Counter[Subscriptions] = Counter()
         self._lost: Counter[int] = Counter()
-        self._wrong: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0, 0])  # by kind; last the displacement
-        self._streams: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        self._wrong: defaultdict[int, list[int]] = defaultdict(lambda: [0] * 5)  # by kind; among them the displacement
+        self._streams: defaultdict[str, list[int]] = defaultdict(lambda: [0] * 5)
 
     def due_to_holders(self, channel: Subscriptions, but: Iterable[int]) -> None:
         """A message was due to all who hold a channel, of whom those excepted are counted with :meth:`due_to`."""
@@ -50,10 +51,10 @@ class FaultCounts:
             self._of(channel)[:] += messages * np.frombuffer(channel.held, np.uint8).astype(np.int64)
 
     def wrong(self, kind: int, subscriber: int, stream: str, displacement: int = 0) -> None:
-        """A delivery of a stream came to a subscriber LATE, DUPLICATED, or REORDERED by so many numbers."""
+        """A delivery of a stream came to a subscriber LATE, DUPLICATED, REORDERED by so many numbers, or is FOREIGN."""
         for counted in (self._wrong[subscriber], self._streams[stream]):
             counted[kind] += 1
-            counted[3] = max(counted[3], displacement)
+            counted[_DISPLACEMENT] = max(counted[_DISPLACEMENT], displacement)
 
     def take_streams(self) -> dict[str, list[int]]:
         """What came wrong since the last call: by stream, how many of each kind, and the largest displacement."""
@@ -71,12 +72,12 @@ class FaultCounts:
             Faults(str(number), self._lost.get(number, 0), self._due_to(number), *self._wrong.get(number, ()))
             for number in nsmallest(most, numbers, key=self._rank)
         ]
-        had = [sum(1 for counted in self._wrong.values() if counted[kind]) for kind in (LATE, DUPLICATED, REORDERED)]
+        had = [sum(1 for counted in self._wrong.values() if counted[kind]) for kind in _KINDS]
         return Affected(len(numbers), worst, len(self._lost), *had)
 
     def _rank(self, number: int) -> tuple[int, int, int]:
         lost, wrong = self._lost.get(number, 0), self._wrong.get(number)
-        return -lost, -lost - (wrong[LATE] + wrong[DUPLICATED] + wrong[REORDERED] if wrong else 0), number
+        return -lost, -lost - (sum(map(wrong.__getitem__, _KINDS)) if wrong else 0), number
 
     def _due_to(self, number: int) -> int:
         found = [(channel, channel.places[number]) for channel in self._due if number in channel.places]

@@ -11,14 +11,14 @@ __all__ = ["KINDS", "WORST", "Affected", "Faults", "StreamFaults"]
 
 WORST = 5
 """So many are told by name."""
-KINDS = ("lost", "late", "duplicated", "reordered")
+KINDS = ("lost", "late", "duplicated", "reordered", "foreign")
 
 
 class Faults(NamedTuple):
     """Of all deliveries to one subscriber, or of one stream to whomever, counted as the ledger's totals are.
 
-    ``lost`` of the ``due`` ones; ``late``, ``duplicated`` and ``reordered``, by ``displacement`` numbers at most. One
-    that had been due and came late is lost as well.
+    ``lost`` of the ``due`` ones; ``late``, ``duplicated`` and ``reordered``, by ``displacement`` numbers at most;
+    ``foreign`` where nobody published it. One that had been due and came late is lost as well.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Faults(NamedTuple):
     duplicated: int = 0
     reordered: int = 0
     displacement: int = 0
+    foreign: int = 0
 
     @property
     def share(self) -> float:
@@ -37,7 +38,7 @@ class Faults(NamedTuple):
     @property
     def total(self) -> int:
         """All faults together."""
-        return self.lost + self.late + self.duplicated + self.reordered
+        return self.lost + self.late + self.duplicated + self.reordered + self.foreign
 
 
 class Affected(NamedTuple):
@@ -49,6 +50,7 @@ class Affected(NamedTuple):
     late: int = 0
     duplicated: int = 0
     reordered: int = 0
+    foreign: int = 0
 
     @classmethod
     def of(cls, found: Iterable[Faults]) -> Affected:
@@ -63,7 +65,7 @@ class Affected(NamedTuple):
         One of two elements is from when nothing but losses was told.
         """
         found = [cls(n, worst, *(had or [n])) for n, worst, *had in parts]
-        had = zip(*((part.lost, part.late, part.duplicated, part.reordered) for part in found), strict=True)
+        had = zip(*([getattr(part, kind) for kind in KINDS] for part in found), strict=True)
         worst = _worst(Faults(*faults) for part in found for faults in part.worst)
         return cls(sum(part.n for part in found), worst, *map(sum, had))
 
@@ -73,7 +75,7 @@ class StreamFaults:
 
     def __init__(self) -> None:
         self._settled: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
-        self._wrong: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        self._wrong: defaultdict[str, list[int]] = defaultdict(lambda: [0] * 5)
 
     def settled(self, rows: Mapping[str, Sequence[int]]) -> None:
         """By stream: so many deliveries were due, and so many of them lost."""
@@ -83,11 +85,11 @@ class StreamFaults:
             counted[1] += lost
 
     def wrong(self, rows: Mapping[str, Sequence[int]]) -> None:
-        """By stream: so many were late, duplicated and reordered, and by how many numbers at most."""
-        for stream, (late, duplicated, reordered, displacement) in rows.items():
+        """By stream: so many were late, duplicated and reordered, by how many numbers at most, and so many foreign."""
+        for stream, (late, duplicated, reordered, displacement, foreign) in rows.items():
             before = self._wrong[stream]
             most = max(before[3], displacement)
-            before[:] = before[0] + late, before[1] + duplicated, before[2] + reordered, most
+            before[:] = before[0] + late, before[1] + duplicated, before[2] + reordered, most, before[4] + foreign
 
     def affected(self) -> Affected:
         """Of what was told until now."""

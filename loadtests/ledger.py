@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from loadtests.duration import NS_PER_S
-from loadtests.faultcounts import DUPLICATED, LATE, REORDERED, FaultCounts
+from loadtests.faultcounts import DUPLICATED, FOREIGN, LATE, REORDERED, FaultCounts
 from loadtests.ledgercounts import Counts
 from loadtests.missed import Missed
 from loadtests.stream import DOUBTED, Arrivals, Left, Message, Settled, Stream
@@ -45,7 +45,7 @@ class Ledger:
         self._subscribed_to: defaultdict[int, set[Subscriptions]] = defaultdict(set)
         self.faults = FaultCounts()
         self._channels: dict[str, Subscriptions] = {}
-        self._streams: dict[str, Stream] = {}
+        self._streams: defaultdict[str, Stream] = defaultdict(Stream)
         self._swept_ns = 0
 
     def published(self, stream: str, channel: str, first: int, messages: Iterable[Message]) -> None:
@@ -55,7 +55,7 @@ class Ledger:
             ValueError: when the log has a gap.
 
         """
-        known = self._stream(stream)
+        known = self._streams[stream]
         known.is_on(self._channel(channel))
         if first != known.known().stop:
             raise ValueError(f"the log of {stream} goes on at {first}, not at {known.known().stop}")
@@ -63,7 +63,7 @@ class Ledger:
 
     def doubt(self, stream: str, sequence: int) -> None:
         """Perhaps it was never published: we cut its publisher off. If nobody here has it, it is due to nobody."""
-        self._stream(stream).doubt(sequence)
+        self._streams[stream].doubt(sequence)
 
     def subscribed(self, subscriber: int, channel: str, at_ns: int) -> None:
         """A subscription was acknowledged."""
@@ -88,7 +88,7 @@ class Ledger:
         """
         counts = self.counts
         counts.received += 1
-        known = self._streams.get(stream) or self._stream(stream)
+        known = self._streams[stream]
         place = known.channel.place(subscriber)
         arrivals = known.unsettled.get(sequence)
         if arrivals is None:
@@ -158,18 +158,14 @@ class Ledger:
     def _sweep(self, since_ns: int) -> None:
         """Count and forget what came before then and was published by nobody, and streams of which there is no more."""
         for name, stream in list(self._streams.items()):
-            self.counts.foreign += stream.take_foreign(since_ns)
+            for subscriber in stream.take_foreign(since_ns):
+                self.counts.foreign += 1
+                self.faults.wrong(FOREIGN, subscriber, name)
             if not (stream.unsettled or stream.known().stop):
                 del self._streams[name]
 
     def _channel(self, channel: str) -> Subscriptions:
         return self._channels.setdefault(channel, Subscriptions())
-
-    def _stream(self, stream: str) -> Stream:
-        known = self._streams.get(stream)
-        if known is None:
-            known = self._streams[stream] = Stream()
-        return known
 
     def _after_settlement(self, name: str, place: int, sequence: int, live: bool, sent_ns: int) -> bool:
         counts, stream = self.counts, self._streams[name]

@@ -149,9 +149,10 @@ class Stream:
         """The numbers that its publisher's log tells of, and that are not settled."""
         return range(self.settled, self.settled + len(self.waiting))
 
-    def take_foreign(self, since_ns: int) -> int:
-        """How many deliveries came before then of numbers that no log has told of; they are forgotten."""
+    def take_foreign(self, since_ns: int) -> list[int]:
+        """To whom deliveries came before then of numbers that no log has told of; they are forgotten."""
         known = self.known()
         early = takewhile(lambda one: one[1].since_ns < since_ns, self.unsettled.items())
         foreign = [sequence for sequence, _ in early if sequence not in known]
-        return sum(self.unsettled.pop(sequence).came.count(1) for sequence in foreign)
+        came = [self.unsettled.pop(sequence).came for sequence in foreign]
+        return [self.channel.subscribers[place] for one in came for place, has_it in enumerate(one) if has_it]

@@ -16,9 +16,10 @@
      "objectives": [as in verdict.json],
      "locust_says": {PROCESS: {NAME: Locust's own figures}}}
 
-with AFFECTED ``{"n", "worst": [FAULTS], "lost", "late", "duplicated", "reordered"}``, with the deliveries of how many
-something went wrong, the worst few of them, and how many had each kind of fault; FAULTS ``{"of", "lost", "due", "late",
-"duplicated", "reordered", "displacement"}``, how many deliveries of one had each, and the largest displacement; and
+with AFFECTED ``{"n", "worst": [FAULTS], "lost", "late", "duplicated", "reordered", "foreign"}``, with the deliveries of
+how many something went wrong, the worst few of them, and how many had each kind of fault; FAULTS ``{"of", "lost",
+"due", "late", "duplicated", "reordered", "displacement", "foreign"}``, how many deliveries of one had each, and the
+largest displacement; and
 TIMES ``{"p50", "p90", "p95", "p99", "p99.9", "max"}`` in milliseconds, null where there is nothing to measure.
 ``stopped`` is there when the run was ended because it was certainly failing, ``settled`` where a steady state was
 looked for: from which second of the run on, by which signal, ``drift`` (the factor, null without one) and the course of

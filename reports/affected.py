@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from loadtests.run import Run
@@ -10,8 +11,8 @@ from reports.figures import count, percent
 __all__ = ["AffectedTable", "affected_sentences", "affected_tables"]
 
 _MOST_NAME: Final = 60
-_KINDS: Final = ("lost", "late", "duplicated", "reordered")
-_HEADS: Final = ("Due", "Lost", "Share", "Late", "Duplicated", "Reordered", "Displacement")
+_KINDS: Final = ("lost", "late", "duplicated", "reordered", "foreign")
+_HEADS: Final = ("Due", "Lost", "Share", "Late", "Duplicated", "Reordered", "Displacement", "Foreign")
 _NONE: Final = {"Share": percent(0)}
 
 
@@ -60,25 +61,26 @@ def _found(run: Run) -> list[tuple[str, str, list[_Row]]]:
     found = []
     for kind, to, affected in (("subscriber", "to", run.swarm.subscribers), ("stream", "in", run.swarm.streams)):
         had = [f"{fault} {to} {count(n)}" for fault in _KINDS if (n := getattr(affected, fault))]
-        rows = [_row(_name(name, run), *figures) for name, *figures in affected.worst]
+        rows = [_row(_name(one.name, run), one._asdict()) for one in affected.worst]
         if rows:
             found.append((kind, ", ".join(had).capitalize(), rows))
     return found
 
 
-def _row(name: str, lost: int, due: int, late: int, duplicated: int, reordered: int, displacement: int) -> _Row:
+def _row(name: str, faults: Mapping[str, int]) -> _Row:
+    lost, due = faults["lost"], faults["due"]
     cells, words = {"Due": count(due)}, []
     if lost:
         share = percent(lost / due)
         cells |= {"Lost": count(lost), "Share": share}
         words.append(f"{count(lost)} of {count(due)} lost, {share}")
-    for kind, n in zip(_KINDS[1:], (late, duplicated, reordered), strict=True):
-        if n:
+    for kind in _KINDS[1:]:
+        if n := faults[kind]:
             cells[kind.capitalize()] = count(n)
             words.append(f"{count(n)} {kind}")
-    if reordered:
-        cells["Displacement"] = count(displacement)
-        words[-1] += f", by {count(displacement)} at most"
+        if n and kind == "reordered":
+            cells["Displacement"] = count(faults["displacement"])
+            words[-1] += f", by {count(faults['displacement'])} at most"
     return _Row(name, cells, "; ".join(words))
 
 

@@ -126,6 +126,9 @@ class FaultyServer:
                     for _ in range(draw.choices((0, 1, 2), (1, 8, 1))[0]):
                         took_ns = draw.randrange(7 * S) if draw.random() < 0.1 else S // 100
                         self.happens(sent_ns + took_ns, number, "received", number, stream, sequence, sent_ns=sent_ns)
+        for number in numbers:
+            for sequence in range(5):
+                self.happens(draw.randrange(40 * S), number, "received", number, "nobody\tz", sequence)
         for second in range(70):
             self.happenings.append((second * S, None, "settle", (second * S,), {}))
         self.happenings.append((2**62, None, "settle", (2**62,), {}))
@@ -159,7 +162,7 @@ def test_every_fault(tmp_path, seed, processes):
     for told, true in ((run.swarm.subscribers, faulty), (run.swarm.streams, streams)):
         had = [sum(getattr(one, kind) > 0 for one in true) for kind in KINDS]
         assert told == Affected(len(true), true[:WORST], *had)
-    assert (len(faulty), len(streams)) == (12, 3), "nobody is left out of the sums"
+    assert (len(faulty), len(streams)) == (12, 4), "nobody is left out of the sums"
     everybody = [one for books in shards for one in books.ledger.faults.affected(99).worst]
     for each in (everybody, run.swarm.streams.worst):
         summed = {kind: sum(getattr(one, kind) for one in each) for kind in (*KINDS, "due")}
@@ -179,11 +182,12 @@ def test_worst():
         Faults("5", 0, 70, late=1, duplicated=90),
         Faults("4", 3, 70, late=1),
         Faults("3", 0, 0, duplicated=1),
+        Faults("2", 0, 0, foreign=2),
     ]
     told = Affected.of(found)
     assert [one.name for one in told.worst] == ["7", "4", "9", "10", "5"]
-    assert told[2:] == (4, 2, 2, 1)
-    assert told.n == 7
+    assert told[2:] == (4, 2, 2, 1, 1)
+    assert told.n == 8
     assert Affected.together([Affected.of(found[::2]), list(Affected.of(found[1::2]))]) == told
 
 

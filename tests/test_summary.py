@@ -40,7 +40,7 @@ def test_shape():
     stop = asdict(Stop(30, "p95 < 200ms", "GET /a", 100, 50, 1.0, 9.0))
     run = remember_run(EVERYTHING, LINES, deliveries={"expected": 0}, state="stopped", stopped=stop)
     run.intervals["GET /a"][0].add_checked("x")
-    run.swarm = SwarmAccount(subscribers=Affected(2, [Faults("7", 3, 10, 2, 4, 5, 6)], lost=1, duplicated=2))
+    run.swarm = SwarmAccount(subscribers=Affected(2, [Faults("7", 3, 10, 2, 4, 5, 6, 8)], lost=1, duplicated=2))
     found = _summary(run, LOCUST)
     series, contract = found["series"]["GET /a"], found["contract"]["GET /a"]
     checks = [*contract, *(key for breach in contract["breaches"] for key in breach)]
@@ -57,8 +57,17 @@ def test_shape():
     ]
     documented = re.findall(r'"([\w.]+)"', summary.__doc__)
     assert sorted(set(written)) == sorted(set(documented))
-    seven = {"of": "7", "lost": 3, "due": 10, "late": 2, "duplicated": 4, "reordered": 5, "displacement": 6}
-    had = {"lost": 1, "late": 0, "duplicated": 2, "reordered": 0}
+    seven = {
+        "of": "7",
+        "lost": 3,
+        "due": 10,
+        "late": 2,
+        "duplicated": 4,
+        "reordered": 5,
+        "displacement": 6,
+        "foreign": 8,
+    }
+    had = {"lost": 1, "late": 0, "duplicated": 2, "reordered": 0, "foreign": 0}
     assert found["swarm"]["subscribers"] == {"n": 2, "worst": [seven], **had}
     assert found["swarm"]["streams"] == {"n": 0, "worst": [], **dict.fromkeys(had, 0)}
     assert [key for key in dict.fromkeys(documented) if key in found] == list(found)

@@ -12,7 +12,7 @@ S = 1_000_000_000
 def rank(faults):
     """Most lost first, then most of all faults; names, which are of one length or numbers, in their order."""
     lost = faults.lost
-    return -lost, -(lost + faults.late + faults.duplicated + faults.reordered), faults.name.rjust(9)
+    return -lost, -(lost + faults.late + faults.duplicated + faults.reordered + faults.foreign), faults.name.rjust(9)
 
 
 class SlowLedger:
@@ -113,17 +113,19 @@ class SlowLedger:
     def faults(self, name, **of):
         """What went wrong with one subscriber's deliveries, or one stream's, as :meth:`counts` has it."""
         kept = self.counts(**of)
-        return Faults(name, kept.lost, kept.expected, kept.late, kept.duplicated, kept.reordered, kept.displacement)
+        return Faults(
+            name, kept.lost, kept.expected, kept.late, kept.duplicated, kept.reordered, kept.displacement, kept.foreign
+        )
 
     def faulty(self):
         """Of all subscribers with whose deliveries anything went wrong, the worst first."""
         found = [self.faults(str(who), subscriber=who) for who in self.subscribers()]
-        return sorted((one for one in found if sum(one[3:6], one.lost)), key=rank)
+        return sorted((one for one in found if one.total), key=rank)
 
     def faulty_streams(self):
         """Likewise of streams."""
         found = [self.faults(name, stream=name) for name in self.streams()]
-        return sorted((one for one in found if sum(one[3:6], one.lost)), key=rank)
+        return sorted((one for one in found if one.total), key=rank)
 
     def _judge(self, counts, windows, message, came):
         first, last, guard = message.sent_ns, max(message.sent_ns, message.until_ns), self.guard_ns

@@ -50,6 +50,15 @@ def test_every_fault_in_words(tmp_path: Path) -> None:
     assert of == 'Late in 1 stream; the worst: "news" (1 late).'
 
 
+def test_what_nobody_published(tmp_path: Path) -> None:
+    """To whom it came, and as which stream, in words and in a column."""
+    run = faulty(tmp_path, Faults("*\tnews", 0, 9, foreign=3), subscribers=[Faults("5", 0, 9, foreign=3)])
+    to, of = affected_sentences(run)
+    assert to == "Foreign to 1 subscriber; the worst: number 5 (3 foreign)."
+    assert of == 'Foreign in 1 stream; the worst: "news" (3 foreign).'
+    assert [(one.heads, one.rows[0][1]) for one in affected_tables(run)] == [(["Due", "Foreign"], ["9", "3"])] * 2
+
+
 def test_on_the_page(tmp_path: Path) -> None:
     """A table for subscribers and one for streams; none where nothing went wrong."""
     text = parse(render_report(faulty(tmp_path, Faults("*\tnews", 0, 1400, 0, 3, 5, 61)))).text
