@@ -316,7 +316,7 @@ def test_a_lossy_server_through_three_storms(tmp_path, cls):
     by_size.update(duplicated=sum(row[3] for batch in posts for row in batch.get("afterwards", ())))
     assert by_size == station.done
     each = {name: station.done[name] // n for name in station.done}  # it did the same to all
-    assert posts.account.subscribers[2:] == (n, 0, n, n)
+    assert posts.account.subscribers[2:] == (n, 0, n, n, 0)
     for number, told in enumerate(posts.account.subscribers.worst):
         assert told == Faults(str(number), due=told.due, displacement=1, **each)
     streams = StreamFaults()
