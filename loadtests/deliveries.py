@@ -2,8 +2,8 @@
 
 What a message says is read as it comes; who got it, and when, is only put down. It is all entered, in that order, ten
 times a second, and before anything changes on which the account depends: a subscriber that comes or goes, a storm. A
-processor that was asleep enters five hundred deliveries at once for a third of what it would take to enter each when
-it comes, and a message that reached many is entered for all of them together.
+processor that was asleep has neither code nor data at hand: it enters many deliveries together for less than each as
+it comes, and a message that reached many for all of them at once (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from loadtests.recorder import Recorder
 from loadtests.series import DELIVER, MEANWHILE, RECOVER
 from loadtests.waits import Waits
 
-__all__ = ["Deliveries", "Frames", "Hearer"]
+__all__ = ["Deliveries", "Hearer"]
 
 Frames = list[str | bytes]
 FEW = 6
@@ -33,33 +33,20 @@ AT_A_TIME = 500
 class Hearer(Protocol):
     """Who receives; attributes as those of :class:`~loadtests.reception.Reception`."""
 
-    @property
-    def number(self) -> int:
-        """Of the connection."""
-
-    @property
-    def ledger(self) -> Ledger:
-        """That accounts for its deliveries."""
-
-    @property
-    def timed(self) -> bool:
-        """Whether its times count."""
-
-    @property
-    def waits_at(self) -> int:
-        """Its place among the waits."""
-
-    @property
-    def live_from_ns(self) -> int:
-        """When it was subscribed."""
-
-    @property
-    def recovers_from_ns(self) -> int:
-        """When it was subscribed before its connection was lost."""
-
-    @property
-    def struck(self) -> int:
-        """In which trouble it was hit itself."""
+    number: int
+    """Of the connection."""
+    ledger: Ledger
+    """That accounts for its deliveries."""
+    timed: bool
+    """Whether its times count."""
+    waits_at: int
+    """Its place among the waits."""
+    live_from_ns: int
+    """When it was subscribed."""
+    recovers_from_ns: int
+    """When it was subscribed before its connection was lost."""
+    struck: int
+    """In which trouble it was hit itself."""
 
     def broke(self, error: Exception) -> None:
         """What it read cannot be entered."""
@@ -130,13 +117,8 @@ class Deliveries:
         reads, self._reads, self._latest, self._waiting = self._reads, [], _Read(), 0
         for read in reads:
             for entry, size_bytes in read.entries:
-                if len(read.hearers) >= FEW and self._enter_for_all(entry, size_bytes, read.hearers, read.at_ns):
-                    continue
-                for hearer, now_ns in zip(read.hearers, read.at_ns, strict=True):
-                    try:
-                        self._enter(hearer, entry, now_ns, size_bytes)
-                    except Exception as error:  # an author's number that is none
-                        hearer.broke(error)
+                if len(read.hearers) < FEW or not self._enter_for_all(entry, size_bytes, read.hearers, read.at_ns):
+                    self._enter_each(entry, size_bytes, read)
 
     def _enter_for_all(self, entry: Entry, size_bytes: int, hearers: list[Hearer], at_ns: list[int]) -> bool:
         """False, with nothing entered, where it is not live for all of them, or not the next for one."""
@@ -155,6 +137,13 @@ class Deliveries:
             self._recorder.record_all(MEANWHILE, intended_ns, sent_ns, spared, size_bytes)
         self._waits.enter_all([hearer.waits_at for hearer in hearers], ended_ns - intended_ns)
         return True
+
+    def _enter_each(self, entry: Entry, size_bytes: int, read: _Read) -> None:
+        for hearer, now_ns in zip(read.hearers, read.at_ns, strict=True):
+            try:
+                self._enter(hearer, entry, now_ns, size_bytes)
+            except Exception as error:  # an author's number that is none
+                hearer.broke(error)
 
     def _enter(self, hearer: Hearer, entry: Entry, now_ns: int, size_bytes: int) -> None:
         """One; only the first copy of one that came live is timed with the others."""

@@ -237,13 +237,13 @@ class Reception:
         return broadcast
 
 
-def _require_numbers(sequence: int, *times_ns: int | None) -> None:
+def _require_numbers(sequence: int, intended_ns: int | None, sent_ns: int | None) -> None:
     """TypeError where an author's member gives what is none, while it is known whose message it was."""
     try:
         index(sequence)
-        _pack(*(0 if at_ns is None else at_ns for at_ns in times_ns))
+        _pack(0 if intended_ns is None else intended_ns, 0 if sent_ns is None else sent_ns)
     except (TypeError, StructError):
-        found = f"{sequence!r}, and {' and '.join(map(repr, times_ns))}"
+        found = f"{sequence!r}, and {intended_ns!r} and {sent_ns!r}"
         raise TypeError(
             f"a message has a whole number, and times in whole nanoseconds of 64 bits; this one has {found}"
         ) from None

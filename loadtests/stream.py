@@ -18,7 +18,7 @@ DOUBTED = -1
 MOST_AHEAD = 3000
 """A number further above the highest is in doubt until the numbers go on from it (RFC 3550, A.1: MAX_DROPOUT)."""
 _HIGHEST = 2**63 - 1 - MOST_AHEAD
-"""What orders anything: a number may be one of 64 bits that means none."""
+"""No higher one orders what comes after it: a number of 64 bits may mean that there is none."""
 
 
 class Message(NamedTuple):

@@ -53,7 +53,7 @@ class Swarm:
         self.job = job
         self.t0_ns = t0_ns
         apart_ns = ahead_ns(job.scenario.target.url)
-        self.books = Books(t0_ns, job.limits_ns, swarm.guard, swarm.drain, job.shards > 1, apart_ns)
+        self.books = Books(t0_ns, job.limits_ns, swarm.guard, swarm.drain, shared=job.shards > 1, ahead_ns=apart_ns)
         warm_up = takewhile(lambda phase: phase.kind != "steady", job.scenario.phases)
         self.books.waits.from_ns = t0_ns + sum(phase.duration for phase in warm_up)
         check, messages = job.scenario.contract, job.promises.messages

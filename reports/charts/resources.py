@@ -41,9 +41,10 @@ _MEMORY: Final = (
     _Line("generator_rss_bytes", "generator", "ink"),
 )
 _DESCRIPTORS: Final = (_Line("target_fds", "target", "accent", width=2.2),)
+_CONNECTIONS: Final = _Line("connections", "connections", "ink")
 _PEOPLE: Final = (
     _Line("users", "users", "accent", width=2.2),
-    _Line("connections", "connections", "ink"),
+    _CONNECTIONS,
     _Line("in_flight", "in flight", "muted"),
     _Line("waiting", "waiting", "warning", "-"),
 )
@@ -52,16 +53,16 @@ _PEOPLE: Final = (
 def resource_charts(run: Run, timeline: Timeline, incidents: Sequence[Incident], name: str) -> list[Chart]:
     """Up to four charts, of what was read: processor, memory, descriptors, and how many were busy."""
     rows = [row for row in run.resources if 0 <= row.get("at_s", -1.0) <= timeline.end_s]
+    users = any(row.get("users") for row in rows)
+    people = (_PEOPLE, "Users, connections, requests") if users else ((_CONNECTIONS,), "Live connections")
     charts = []
     for key, lines, axis, unit, scale, message in (
         ("cpu", _CPU, "Processor, 100 % = one core", " %", 1.0, _cpu_message),
         ("memory", _MEMORY, "Resident memory", "", 0.0, _memory_message),
         ("descriptors", _DESCRIPTORS, "Open descriptors", "", 1.0, _descriptors_message),
-        ("people", _PEOPLE, "Users, connections, requests", "", 1.0, _people_message),
+        ("people", *people, "", 1.0, _people_message),
     ):
         known = [line for line in lines if any(line.column in row for row in rows)]
-        if key == "people" and not any(row.get("users") for row in rows):
-            known, axis = [line for line in known if line.column == "connections"], "Live connections"
         if not known:
             continue
         peaks = {line.column: max(row[line.column] for row in rows if line.column in row) for line in known}
