@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,11 +26,13 @@ from urllib.request import Request, urlopen
 import psutil
 import pytest
 
+from benchmarks.nginx import NGINX, nginx
 from benchmarks.truth.record import Record
 from loadtests.run import Run
 from tests.endtoend.harness import listening, loadtests, null_server, summary
 
 T = TypeVar("T")
+Server = Callable[[], AbstractContextManager[str]]
 USERS = """
 from locust import FastHttpUser, constant, task
 from loadtests.loaduser import LoadUser
@@ -92,9 +95,9 @@ must = ["errors < 1%"]
     return Run(out)
 
 
-def cost(folder: Path, kind: str, load: str, processes: int = 1) -> Cost:
-    """What one kind of client takes against the null server; of several processes, what all of them take."""
-    with null_server() as url:
+def cost(folder: Path, kind: str, load: str, processes: int = 1, server: Server = null_server) -> Cost:
+    """What one kind of client takes against a server; of several processes, what all of them take."""
+    with server() as url:
         run = drive(folder, kind, url, load, processes)
     series = run.intervals["GET /page"]
     cpu: Counter[int] = Counter()
@@ -142,13 +145,27 @@ def _beside(benchmark: Any, of: Callable[[str], T]) -> dict[str, T]:
         pytest.param('rate = "1000/s"\narrivals = "constant"\nusers = 100', id="1,000 a second"),
     ],
 )
-def test_a_request(benchmark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], load: str) -> None:
-    """Processor time, as multiples of FastHttpUser's."""
-    found = _beside(benchmark, lambda kind: cost(tmp_path, kind, load))
+@pytest.mark.parametrize(
+    "server",
+    [
+        pytest.param(nginx, marks=pytest.mark.skipif(NGINX is None, reason="needs nginx: apt-get install nginx-light")),
+        null_server,
+    ],
+)
+def test_a_request(
+    benchmark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], load: str, server: Server
+) -> None:
+    """Processor time, as multiples of FastHttpUser's.
+
+    nginx often answers before a client at a fixed rate has fallen asleep over it; for the null server, which is Python
+    as well, every client sleeps and is woken once more for nearly every request, which is no cost of its own.
+    """
+    found = _beside(benchmark, lambda kind: cost(tmp_path, kind, load, server=server))
     with capsys.disabled():
         for kind, one in found.items():
             times = found.get("FastHttpUser", one).us / one.us
-            print(f"\n{load!r}: {kind:>12} {one.us:4.0f} us a request, {one.per_s:,.0f}/s: {times:.1f} times", end="")
+            told = f"{kind:>12} {one.us:4.0f} us a request, {one.per_s:,.0f}/s: {times:.1f} times"
+            print(f"\n{server.__name__}, {load!r}: {told}", end="")
 
 
 def test_two_processes(benchmark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

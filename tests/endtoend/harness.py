@@ -49,14 +49,15 @@ def listening(command: Callable[[int], list[str]]) -> Iterator[tuple[str, subpro
     port = free_port()
     process = subprocess.Popen([sys.executable, *command(port)], cwd=ROOT)
     try:
-        wait_for(lambda: _accepts(port) or process.poll() is not None)
+        wait_for(lambda: accepts(port) or process.poll() is not None)
         yield f"http://127.0.0.1:{port}", process
     finally:
         process.kill()
         process.wait()
 
 
-def _accepts(port: int) -> bool:
+def accepts(port: int) -> bool:
+    """Whether somebody listens there on loopback."""
     with socket.socket() as probe:
         probe.settimeout(0.2)
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -164,7 +165,7 @@ def portal(**environment: str) -> Iterator[Portal]:
         env=os.environ | {"PORTAL_LAB": "1"} | environment,
     )
     try:
-        wait_for(lambda: _accepts(port) or process.poll() is not None)
+        wait_for(lambda: accepts(port) or process.poll() is not None)
         yield Portal(f"http://127.0.0.1:{port}", process.pid)
     finally:
         process.terminate()
