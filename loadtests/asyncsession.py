@@ -30,7 +30,7 @@ class AsyncSession(HttpClient[Coroutine[Any, Any, Response]]):
         super().__init__(*args, **kwargs)
         self._over = over
 
-    async def _send(self, method: str, url: str, how: dict[str, Any]) -> Response:
+    async def request(self, method: str, url: str, **how: Any) -> Response:
         """Send one request and wait for its answer; see :meth:`HttpCalls.request`.
 
         Raises:

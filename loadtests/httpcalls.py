@@ -12,12 +12,9 @@ Answer = TypeVar("Answer")
 
 
 class HttpCalls(ABC, Generic[Answer]):
-    """A call for each method, and :meth:`request` for all of them."""
+    """A call for each method, all of which go by :meth:`request`."""
 
     @abstractmethod
-    def _send(self, method: str, url: str, how: dict[str, Any]) -> Answer:
-        """What :meth:`request` does; ``how`` is its own to change."""
-
     def request(self, method: str, url: str, **how: Any) -> Answer:
         """Send one request; what went wrong, if anything did, is the response's ``error``.
 
@@ -40,32 +37,31 @@ class HttpCalls(ABC, Generic[Answer]):
             ValueError: when the request itself cannot be written.
 
         """
-        return self._send(method, url, how)
 
     def get(self, url: str, **how: Any) -> Answer:
         """``GET``; see :meth:`request`."""
-        return self._send("GET", url, how)
+        return self.request("GET", url, **how)
 
     def options(self, url: str, **how: Any) -> Answer:
         """``OPTIONS``; see :meth:`request`."""
-        return self._send("OPTIONS", url, how)
+        return self.request("OPTIONS", url, **how)
 
     def head(self, url: str, **how: Any) -> Answer:
         """``HEAD``; see :meth:`request`."""
-        return self._send("HEAD", url, how)
+        return self.request("HEAD", url, **how)
 
     def delete(self, url: str, **how: Any) -> Answer:
         """``DELETE``; see :meth:`request`."""
-        return self._send("DELETE", url, how)
+        return self.request("DELETE", url, **how)
 
     def post(self, url: str, **how: Any) -> Answer:
         """``POST``; see :meth:`request`."""
-        return self._send("POST", url, how)
+        return self.request("POST", url, **how)
 
     def put(self, url: str, **how: Any) -> Answer:
         """``PUT``; see :meth:`request`."""
-        return self._send("PUT", url, how)
+        return self.request("PUT", url, **how)
 
     def patch(self, url: str, **how: Any) -> Answer:
         """``PATCH``; see :meth:`request`."""
-        return self._send("PATCH", url, how)
+        return self.request("PATCH", url, **how)

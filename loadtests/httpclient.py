@@ -14,7 +14,7 @@ from urllib.parse import SplitResult
 from loadtests.duration import NS_PER_S
 from loadtests.foreign import NO_PROXY
 from loadtests.httpcalls import Answer, HttpCalls
-from loadtests.httpreply import BadAnswerError, ReplyReader, may_have
+from loadtests.httpreply import BadAnswerError, ReplyReader
 from loadtests.httpresponse import BadStatusError, Response
 from loadtests.redirect import redirect_target, redirected
 from loadtests.sessionwriter import SessionWriter
@@ -129,7 +129,7 @@ class HttpClient(SessionWriter, HttpCalls[Answer]):
         """
         status, head, body = reply.status, reply.head, reply.body
         reply.head = reply.body = b""  # a connection may be idle for long
-        if may_have(head, b"set-cookie"):
+        if reply.sets_cookie:
             self._cookies.keep(head, asked.url)
         asked.status_code, asked.head = status, head
         asked.body, asked.size_bytes = body, len(body)

@@ -46,6 +46,7 @@ class ReplyReader:
         head: all bytes up to the end of the header, interim replies before it included; there may be more.
         body: as it was encoded.
         reusable: whether the connection may carry another request.
+        sets_cookie: whether it may set one; no is certain.
 
     """
 
@@ -68,6 +69,7 @@ class ReplyReader:
         "head",
         "on_body",
         "reusable",
+        "sets_cookie",
         "status",
     )
 
@@ -82,7 +84,7 @@ class ReplyReader:
         self.status, self.body, self.reusable = 0, b"", False
         self._before: bytes | None = None
         self._status_before, self._body_before = 0, b""
-        """The last reply, where it was short, came in one read, and another could follow it."""
+        """The last reply, where it was short, came in one read, set no cookie, and another could follow it."""
         self.expect("GET")
         self._whole = True
         """Nothing is awaited."""
@@ -92,7 +94,7 @@ class ReplyReader:
         self._head_only = method == "HEAD"
         self.head = b""
         self._wire_bytes = 0
-        self._headed = self._whole = False
+        self._headed = self._whole = self.sets_cookie = False
 
     def feed(self, data: bytes) -> bool:
         """Take what came; whether the reply is whole.
@@ -122,9 +124,11 @@ class ReplyReader:
         if not self._whole:
             self._require_bounds(len(data))
             return False
-        if self._wire_bytes or len(data) > self._plain_bytes or self._head_only or not self.reusable:
+        plain = self.reusable and not (self._wire_bytes or len(data) > self._plain_bytes or self._head_only)
+        if not plain:
             self._look_closer()
-        elif len(data) <= SHORT_BYTES:
+        self.sets_cookie = may_have(self.head, b"set-cookie")
+        if plain and len(data) <= SHORT_BYTES and not self.sets_cookie:
             self._before, self._status_before, self._body_before = data, self.status, self.body
         return True
 
@@ -139,6 +143,7 @@ class ReplyReader:
             raise TruncatedError("closed before the whole answer had come")
         self.body, self.reusable, self._whole = b"".join(self._pieces), False, True
         self._look_closer()
+        self.sets_cookie = may_have(self.head, b"set-cookie")
 
     def _require_bounds(self, more_bytes: int) -> None:
         """Of what is not whole yet."""

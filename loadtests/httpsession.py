@@ -30,7 +30,7 @@ class HttpSession(HttpClient[Response]):
 
     response_class = LocustResponse
 
-    def _send(self, method: str, url: str, how: dict[str, Any]) -> Response:
+    def request(self, method: str, url: str, **how: Any) -> Response:
         """Send one request and wait for its answer; see :meth:`HttpCalls.request`.
 
         What ends its wait from outside ends the request: Locust that takes the user away gives it up, anything else is

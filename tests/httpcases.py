@@ -121,6 +121,32 @@ def case_cookies(shop, user):
 
 
 @with_shop
+def case_a_cookie_that_is_set_again(shop, user):
+    """By the same answer, after its user has forgotten it."""
+    user.get("/login")
+    user.session.cookies.clear()
+    user.get("/login")
+    user.get("/b")
+    assert [fields.get("cookie") for _, _, fields in shop.heads] == [None, None, "session=abc"]
+
+
+@with_shop
+def case_calls_go_by_request(shop, user):
+    """Who wraps it, such as to sign what is sent, has wrapped them all."""
+    request, seen = user.session.request, []
+
+    def wrapped(method, url, **how):
+        seen.append((method, url))
+        return request(method, url, **how, headers={"X-Signed": "yes"})
+
+    user.session.request = wrapped
+    for method in ("get", "post", "put", "patch", "delete", "head", "options"):
+        getattr(user, method)("/a", params={"k": 1})
+    assert seen == [(method, "/a") for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")]
+    assert [fields["x-signed"] for _, _, fields in shop.heads] == ["yes"] * 7
+
+
+@with_shop
 def case_an_idle_connection_that_the_server_closed(shop, user):
     """Is not used again; nobody notices, and the server counts what we count."""
     for _ in range(3):

@@ -251,7 +251,7 @@ def _replies_of(reader, asked):
             whole = [reader.feed(data) for data in reads][-1]
         except BadAnswerError:
             return [*found, "bad"]
-        found.append((whole, reader.status, reader.head, reader.body, reader.reusable))
+        found.append((whole, reader.status, reader.head, reader.body, reader.reusable, reader.sets_cookie))
         if not (whole and reader.reusable):
             break
         reader.head = reader.body = b""
@@ -259,6 +259,7 @@ def _replies_of(reader, asked):
 
 
 _AGAIN = [data for data, _, closes, _ in WHOLE.values() if not closes] + [
+    b"HTTP/1.1 200 OK\r\nset-Cookie: a=b\r\nContent-Length: 2\r\n\r\nok",
     OK + OK,
     OK + b"H",
     OK + b"\r\n",
@@ -292,7 +293,7 @@ def test_only_a_short_reply_is_known_again(size, parsed):
     reader = ReplyReader()
     reader._parser = Mock(wraps=reader._parser)
     assert len(data) == size
-    assert _replies_of(reader, [("GET", [data])] * 2) == [(True, 200, data, body, True)] * 2
+    assert _replies_of(reader, [("GET", [data])] * 2) == [(True, 200, data, body, True, False)] * 2
     assert reader._parser.feed_data.call_count == parsed
 
 
