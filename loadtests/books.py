@@ -147,7 +147,7 @@ class Books:
 
     def hear(self, broadcast: Broadcast, now_ns: int, by_channel: bool) -> Entry:
         """What the server itself published; its number is negative of what came before the first that anybody heard."""
-        stamp_ns, intended_ns = map(self._ours_ns, (broadcast.sent_ns, broadcast.intended_ns))
+        stamp_ns, intended_ns = (self._ours_ns(at, now_ns) for at in (broadcast.sent_ns, broadcast.intended_ns))
         if not (self.asks_clock or stamp_ns is None or self.stamps.are_ours(stamp_ns, now_ns)):
             stamp_ns = None
         self.stamped += stamp_ns is not None
@@ -164,11 +164,11 @@ class Books:
         self.unread += 1
         self.unread_example = self.unread_example or f"{why} in {frame[:120]!r}"
 
-    def _ours_ns(self, at_ns: int | None) -> int | None:
+    def _ours_ns(self, at_ns: int | None, heard_ns: int) -> int | None:
         """A moment of the server's by our clock; None where it does not say, or its clock is not known."""
         if at_ns is None or (self.asks_clock and not self.clock.known):
             return None
-        return self.clock.ours_ns(at_ns) if self.asks_clock else at_ns
+        return self.clock.before_ns(at_ns, heard_ns) if self.asks_clock else at_ns
 
     def take_events(self) -> list[dict[str, str]]:
         """What is to be told since the last call."""

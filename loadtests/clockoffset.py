@@ -108,6 +108,15 @@ class ClockOffset:
         self.uncertainty_ns = max(self.uncertainty_ns, best.wrong_ns(near_ns))
         return round(theirs_ns - best.offset_ns)
 
+    def before_ns(self, theirs_ns: int, heard_ns: int) -> int:
+        """The same of what had been heard of here by a moment: that it lies after it is the offset's error, if it can.
+
+        So what comes quicker than any exchange was takes no time, rather than less than none.
+        """
+        ours_ns = self.ours_ns(theirs_ns)
+        wrong_ns = self._best(ours_ns).wrong_ns(ours_ns)
+        return heard_ns if heard_ns < ours_ns <= heard_ns + wrong_ns else ours_ns
+
     def _best(self, ours_ns: float) -> Exchange:
         """What tells most of a moment: one of the two about it, for neither has another that tells more there."""
         kept = self._kept

@@ -38,7 +38,21 @@ from typing import Literal
 
 from loadtests.duration import parse_duration_ns, parse_fraction, parse_rate_per_s
 from loadtests.errors import ObjectiveError, UsageError
-from loadtests.series import CONNECTED, DELIVER, DUPLICATED, FIRST, LAST, LATE, MEDIAN, MISSED, REORDERED, is_derived
+from loadtests.series import (
+    CONNECT,
+    CONNECTED,
+    DELIVER,
+    DUPLICATED,
+    FIRST,
+    LAST,
+    LATE,
+    MEDIAN,
+    MISSED,
+    PUBLISH,
+    REORDERED,
+    SUBSCRIBE,
+    is_derived,
+)
 
 __all__ = ["COUNTS", "Kind", "Objective", "Scope", "limits_ns", "parse_objective"]
 
@@ -118,6 +132,7 @@ RECEIVED = {"duplicated": DUPLICATED, "reordered": REORDERED, "late": LATE}
 FAN_OUT = {"deliver.first ": FIRST, "deliver.median ": MEDIAN, "deliver.last ": LAST}
 _WORDS = r"(?:(?:omission_gap|deliver\.(?:first|median|last))\s+)?"
 _LINE = re.compile(rf"\s*({_WORDS}[a-z_.]+[\d.]*)\s*(<=|>=|==|<|>)\s*(\S.*?)\s*", re.IGNORECASE)
+_OF_WHAT = re.compile(rf"\s*(\S.*?)\s+({_LINE.pattern.strip()})")
 _EXPECTED = (
     'expected a line such as "p95 < 200ms", "errors < 0.1%", "lost == 0", "throughput > 140/s" or '
     '"omission_gap p99 < 5ms"'
@@ -133,7 +148,7 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
     """
     match = _LINE.fullmatch(text)
     if match is None:
-        raise ObjectiveError(f'objective "{text}" does not parse; {_EXPECTED}')
+        raise ObjectiveError(f'objective "{text}" does not parse; {_instead(text)}')
     metric, sign, value = " ".join(match[1].lower().split()), match[2], match[3]
     for word, own in FAN_OUT.items():
         if metric.startswith(word):
@@ -205,6 +220,17 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
     )
     hint = f' (did you mean "{near[0]}"?)' if near else ""
     raise ObjectiveError(f'objective "{text}": "{metric}" is not a thing that is measured{hint}; {_EXPECTED}')
+
+
+def _instead(text: str) -> str:
+    """What to write instead of a line of another form: many would name in it what it is of."""
+    match = _OF_WHAT.fullmatch(text)
+    if match is None:
+        return _EXPECTED
+    of, line = match[1], match[2]
+    series = next((s for s in (CONNECT, SUBSCRIBE, PUBLISH, DELIVER) if s in (of.lower(), f"ws {of.lower()}")), of)
+    whole = f', or "deliver.last {line}" for a message to have reached everybody' if series == DELIVER else ""
+    return f'what it is of is said beside it, in a scenario file: series = "{series}" and must = ["{line}"]{whole}'
 
 
 def _require(text: str, sign: str, allowed: tuple[str, ...]) -> None:

@@ -137,6 +137,21 @@ def test_slow_exchanges_say_little():
     assert offset.to_json(12 * S)["offset_ms"] == 101
 
 
+def test_what_is_here_was_sent_before():
+    """What comes quicker than any exchange was sent when it came, where none knows better: no time is negative.
+
+    There in no time and back in 4 ms: half of that is what the offset is wrong by, and may be.
+    """
+    far, offset = Far(skew_ns=S, there_ns=0, back_ns=4 * MS, queue_ns=0), ClockOffset()
+    offset.add(far.exchange(0))
+    sent_ns, wrong_ns = 10 * MS, 2 * MS
+    assert offset.ours_ns(far.reads(sent_ns)) == pytest.approx(sent_ns + wrong_ns, abs=2000)
+    assert offset.before_ns(far.reads(sent_ns), sent_ns + MS) == sent_ns + MS
+    assert offset.before_ns(far.reads(sent_ns), sent_ns + 3 * MS) == offset.ours_ns(far.reads(sent_ns))
+    later_ns = sent_ns + 100_000  # more than that it cannot be wrong by: this clock runs backwards, and it is said
+    assert offset.before_ns(far.reads(later_ns), sent_ns - 100_000) > sent_ns + MS
+
+
 def test_slow_beginning():
     """That the first exchanges were slow, as on a connection just made, is not held against the run."""
     far, offset = Far(queue_ns=0), ClockOffset()

@@ -69,6 +69,14 @@ def test_every_count_may_be_asked_to_be_zero(metric):
         ("delivered < 99%", '"<" makes no sense here, expected > or >='),
         ("deliver.last < 99ms", 'of which percentile? Write "deliver.last p99 < 5ms"'),
         ("deliver.worst p99 < 99ms", "does not parse"),
+        ("GET /a b p95 < 200ms", 'beside it, in a scenario file: series = "GET /a b" and must = ["p95 < 200ms"]'),
+        ("* /api/* errors < 1%", 'series = "* /api/*" and must = ["errors < 1%"]'),
+        (
+            "Deliver p95 < 200ms",
+            'series = "ws deliver" and must = ["p95 < 200ms"], or "deliver.last p95 < 200ms" for a message to have '
+            "reached everybody",
+        ),
+        ("ws connect omission_gap p99 < 5ms", 'series = "ws connect" and must = ["omission_gap p99 < 5ms"]'),
         ("average < 1s", '"average" is not a thing that is measured; expected'),
         ("dropped < 1%", 'one is one too many; write "dropped == 0"'),
         ("foreign <= 1%", 'one is one too many; write "foreign == 0"'),

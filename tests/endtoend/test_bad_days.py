@@ -48,6 +48,13 @@ def test_unknown_key(scenario: Make, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_url_in_place_of_a_file() -> None:
+    """Is told of as one."""
+    done = loadtests("run", "http://127.0.0.1:1/items")
+    assert done.returncode == 2
+    assert "expected a scenario file; a URL is given by --url" in done.stderr.replace("\n", " ")
+
+
 def test_objective_that_does_not_parse(scenario: Make) -> None:
     """An objective line that does not parse is refused before any load, with what was expected."""
     done = loadtests("run", scenario("http://127.0.0.1:1", objectives='must = ["p95 less than 200ms"]'))
