@@ -12,7 +12,7 @@ from locust.exception import StopTest
 
 from loadtests.httpresponse import Response
 from loadtests.httpsession import HttpSession
-from loadtests.locustrequests import stamps_of
+from loadtests.locustrequests import require_own, stamps_of
 
 __all__ = ["LoadUser"]
 
@@ -57,8 +57,10 @@ class LoadUser(User):
         return greenlet
 
     def _begin(self, asked: Response) -> None:
+        if given := asked.context:
+            require_own(given)
         context = self.context()
-        asked.context = {**context, **asked.context} if asked.context else context
+        asked.context = {**context, **given} if given else context
 
     def _report(self, response: Response, error: Exception | None) -> None:
         log: Any = getattr(getattr(self, "requests", None), "log", None)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from gevent import getcurrent
 
-__all__ = ["STAMPS", "Requests", "Stamps", "stamps_of"]
+__all__ = ["STAMPS", "Requests", "Stamps", "require_own", "stamps_of"]
 
 STAMPS = "loadtests"
 """What they go by in Locust's request context, all under one name: the others are the author's."""
@@ -22,6 +22,17 @@ class Stamps(NamedTuple):
     started_ns: int
     number: int
     """Its own, in this process."""
+
+
+def require_own(context: Mapping[str, Any]) -> None:
+    """An author's context holds what is the author's.
+
+    Raises:
+        ValueError: when a key of it is the engine's.
+
+    """
+    if STAMPS in context:
+        raise ValueError(f'context: "{STAMPS}" is the key of this engine\'s own time stamps; expected another name')
 
 
 def stamps_of(context: Mapping[str, Any] | None) -> Stamps | None:

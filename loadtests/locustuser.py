@@ -29,7 +29,7 @@ from loadtests.duration import NS_PER_S
 from loadtests.errors import ScenarioError
 from loadtests.feed import Feed
 from loadtests.foreign import require_ours
-from loadtests.locustrequests import STAMPS, Requests, Stamps
+from loadtests.locustrequests import STAMPS, Requests, Stamps, require_own
 
 # A request is sent once. The library would send an idempotent one again, unseen, when its connection is reset: the
 # target would get more load than is recorded, and its failures would vanish. A kept-alive connection that the server
@@ -63,6 +63,7 @@ class _Timed:
             request = client.request
 
             def stamped(*args: Any, **kwargs: Any) -> Any:
+                require_own(kwargs.get("context") or {})
                 stamps = self._stamps()
                 token = _under_way.set(stamps)
                 try:

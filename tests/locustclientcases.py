@@ -3,6 +3,7 @@
 import time
 
 import gevent
+import pytest
 
 from tests.caserun import with_shop
 
@@ -45,6 +46,17 @@ def case_a_context_of_the_author_s(shop, user):
     assert {series: (row.count, row.ok) for series, row in rows.items()} == {"GET A": (3, 3), "GET B": (3, 3)}
     assert max(row.service.max_us for row in rows.values()) < 1_000_000
     assert user.accounts() == (6, 0)
+
+
+@with_shop
+def case_the_engine_s_own_key(shop, user):
+    """A context that would put something in the place of the stamps is refused before anything is sent."""
+    with pytest.raises(ValueError, match='"loadtests" is the key'):
+        user.get("/a", context={"loadtests": 1})
+    assert user.get("/b").ok
+    assert [target for _, target, _ in shop.heads] == ["/b"]
+    assert user.accounts() == (1, 0)
+    assert [row.series for row in user.taken()] == ["GET /b"]
 
 
 @with_shop
