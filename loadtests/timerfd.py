@@ -18,7 +18,7 @@ _NS_PER_S = 1_000_000_000
 
 
 _SETTING = struct.Struct("4q")
-"""``struct itimerspec``: the interval, which is none, and the value, each in seconds and nanoseconds."""
+"""``struct itimerspec``: the interval, zero for none, and the value, each in seconds and nanoseconds."""
 
 
 class TimerFd:
@@ -45,11 +45,21 @@ class TimerFd:
         )
         self._arm = self._libc.timerfd_settime
 
-    def arm(self, due_ns: int) -> None:
-        """Be readable once CLOCK_MONOTONIC shows this, and not before; at once where it does already."""
-        _SETTING.pack_into(self._setting, 0, 0, 0, *divmod(max(1, due_ns), _NS_PER_S))
+    def arm(self, due_ns: int, every_ns: int = 0) -> None:
+        """Be readable once CLOCK_MONOTONIC shows this, and not before; at once where it does already.
+
+        And where ``every_ns`` is given, so often from then on, each time until it is :meth:`heard`.
+        """
+        _SETTING.pack_into(self._setting, 0, *divmod(every_ns, _NS_PER_S), *divmod(max(1, due_ns), _NS_PER_S))
         if self._arm(*self._arguments) < 0:
             raise OSError(ctypes.get_errno(), "the kernel's timer cannot be set")
+
+    def heard(self) -> int:
+        """How often it went off since it was armed or heard; it is readable no longer."""
+        try:
+            return int.from_bytes(os.read(self.fd, 8), sys.byteorder)
+        except BlockingIOError:
+            return 0
 
     def close(self) -> None:
         """Give it back."""

@@ -2,8 +2,12 @@
 
 import select
 import time
+from itertools import accumulate, chain, cycle
 
-from loadtests.offering import AT_ONCE, SLICE_NS, SPIN_NS, Offering
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtests.offering import AT_ONCE, EVEN_NS, NEVER_NS, SLICE_NS, SPIN_NS, Offering
 
 MS = 1_000_000
 
@@ -67,9 +71,68 @@ class Ticking:
         self.now_ns += self.tick_ns
         return self.now_ns
 
-    def arm(self, due_ns):
-        """Be readable then."""
+    def arm(self, due_ns, every_ns=0):
+        """Be readable then, and so often from then on, as timerfd_create(2) has it."""
         self.armed.append(due_ns)
+        self.due_ns, self.every_ns = due_ns, every_ns
+
+    def heard(self):
+        """How often it went off: the next is after now."""
+        times = (self.now_ns - self.due_ns) // self.every_ns + 1
+        self.due_ns += times * self.every_ns
+        return times
+
+
+def offered(dues, late_ns):
+    """When each arrival was offered, and the timer, to which the loop comes so late each time that it goes off."""
+    clock, taken = Ticking(0, 10), []
+    offering = Offering(iter(dues), lambda due_ns: taken.append((due_ns, clock.now_ns)), clock_ns=clock, timer=clock)
+    for late in late_ns:
+        clock.now_ns = max(clock.now_ns, clock.due_ns) + late
+        offering.on_due()
+        if len(taken) == len(dues):
+            break
+    return taken, clock
+
+
+@given(
+    gaps=st.lists(
+        st.tuples(st.one_of(st.integers(0, 5 * MS), st.sampled_from([MS, MS + 1, 10 * MS // 3])), st.integers(1, 40)),
+        min_size=1,
+        max_size=8,
+    ),
+    late_ns=st.lists(st.one_of(st.just(0), st.integers(0, 12 * MS)), min_size=1, max_size=20),
+)
+def test_evenly_or_not(gaps, late_ns):
+    """Whatever the timer does by itself, each is offered once, in order, when it is due or the loop comes to it."""
+    dues = list(accumulate(gap for gap, times in gaps for _ in range(times)))
+    taken, _ = offered(dues, cycle(late_ns))
+    assert [due_ns for due_ns, _ in taken] == dues
+    for due_ns, at_ns in taken:
+        assert 0 <= at_ns - due_ns <= max(late_ns) + EVEN_NS + 1000  # and what the clock ticked meanwhile
+
+
+def test_the_timer_goes_on_by_itself():
+    """Once arrivals are seen to come evenly, to a microsecond, it is not armed again until they cease to."""
+
+    def armed(dues):
+        return offered(dues, cycle([0]))[1].armed
+
+    assert armed([MS * k for k in range(1, 100)]) == [MS, 2 * MS, 3 * MS, NEVER_NS]
+    assert len(armed([MS * k // 3 for k in range(1, 900)])) == 4  # it is a third of a ns earlier each time
+    assert 5 <= len(armed([MS * k // 3 for k in range(1, 9000)])) <= 12  # some 3 us, of which it may be wrong by one
+    assert len(armed([MS * k + k % 2 * 1001 for k in range(1, 100)])) == 100
+    even, later = [MS * k for k in range(1, 50)], [MS * (50 + 2 * k) for k in range(50)]
+    assert armed(even + later) == [MS, 2 * MS, 3 * MS, 52 * MS, 54 * MS, NEVER_NS]
+
+
+def test_held_up_among_even_ones():
+    """Those that came due meanwhile are offered at once, and the timer is where the next is."""
+    taken, clock = offered([MS * k for k in range(1, 50)], chain([0] * 10, [7 * MS], cycle([0])))
+    assert len(clock.armed) == 4
+    at_ns = dict(taken)
+    assert all(at_ns[MS * k] - MS * k < 1000 for k in (1, 10, 19, 30, 49))
+    assert at_ns[11 * MS] - 11 * MS >= 7 * MS
 
 
 def test_a_busy_wait():
