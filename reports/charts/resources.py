@@ -129,9 +129,9 @@ def _ends(rows: Sequence[Mapping[str, float]], column: str) -> tuple[float, floa
 
 def _people_message(peaks: Mapping[str, float], rows: Sequence[Mapping[str, float]]) -> str:
     words = {
-        "users": "users",
-        "connections": "connections",
-        "in_flight": "requests in flight",
-        "waiting": "waiting for a user",
+        "users": ("user", "users"),
+        "connections": ("connection", "connections"),
+        "in_flight": ("request in flight", "requests in flight"),
+        "waiting": ("waiting for a user", "waiting for a user"),
     }
-    return "At most " + ", ".join(f"{count(peak)} {words[column]}" for column, peak in peaks.items())
+    return "At most " + ", ".join(f"{count(peak)} {words[column][peak != 1]}" for column, peak in peaks.items())

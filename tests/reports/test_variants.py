@@ -176,7 +176,7 @@ def test_a_swarm_alone_has_no_users(small: Path) -> None:
     assert "At most 30 connections" in text
     assert "waiting for a user" not in text
     run.resources[50]["users"] = 1.0
-    said = "At most 1 users, 30 connections, 0 requests in flight, 0 waiting for a user"
+    said = "At most 1 user, 30 connections, 0 requests in flight, 0 waiting for a user"
     assert said in parse(render_report(run)).text
 
 
