@@ -102,8 +102,8 @@ def run(
     """Make a run, judge it, write its pages."""
     if (scenario is None) == (not url):
         raise UsageError("name a scenario file or --url, one of the two")
-    if scenario and scenario.parts[0] in ("http:", "https:"):
-        raise UsageError(f"{scenario}: expected a scenario file; a URL is given by --url")
+    if str(scenario).lower().startswith(("http:", "https:")):
+        raise UsageError("expected a scenario file, and this is a URL: --url loads one")
     cap = parse_rate_per_s(max_rate) if max_rate else None
     changes = Overrides(seed=seed, allow=tuple(allow or ()), max_rate=cap, witness=witness, stop_early=stop_early)
     if url:

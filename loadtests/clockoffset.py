@@ -109,9 +109,10 @@ class ClockOffset:
         return round(theirs_ns - best.offset_ns)
 
     def before_ns(self, theirs_ns: int, heard_ns: int) -> int:
-        """The same of what had been heard of here by a moment: that it lies after it is the offset's error, if it can.
+        """The same of a message that was heard here at a moment of our clock, and so was sent before.
 
-        So what comes quicker than any exchange was takes no time, rather than less than none.
+        Where the offset has it sent later, and may be wrong by as much, it was sent at that moment at the latest: what
+        comes more quickly than any exchange took no time, rather than less than none.
         """
         ours_ns = self.ours_ns(theirs_ns)
         wrong_ns = self._best(ours_ns).wrong_ns(ours_ns)

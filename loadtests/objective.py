@@ -38,21 +38,8 @@ from typing import Literal
 
 from loadtests.duration import parse_duration_ns, parse_fraction, parse_rate_per_s
 from loadtests.errors import ObjectiveError, UsageError
-from loadtests.series import (
-    CONNECT,
-    CONNECTED,
-    DELIVER,
-    DUPLICATED,
-    FIRST,
-    LAST,
-    LATE,
-    MEDIAN,
-    MISSED,
-    PUBLISH,
-    REORDERED,
-    SUBSCRIBE,
-    is_derived,
-)
+from loadtests.objectiveline import EXPECTED, LINE, instead_of
+from loadtests.series import CONNECTED, DELIVER, DUPLICATED, FIRST, LAST, LATE, MEDIAN, MISSED, REORDERED, is_derived
 
 __all__ = ["COUNTS", "Kind", "Objective", "Scope", "limits_ns", "parse_objective"]
 
@@ -130,13 +117,6 @@ NONE = {"delivered": "lost", "recovered": "unrecovered"}
 """What is counted of all that some share may lack."""
 RECEIVED = {"duplicated": DUPLICATED, "reordered": REORDERED, "late": LATE}
 FAN_OUT = {"deliver.first ": FIRST, "deliver.median ": MEDIAN, "deliver.last ": LAST}
-_WORDS = r"(?:(?:omission_gap|deliver\.(?:first|median|last))\s+)?"
-_LINE = re.compile(rf"\s*({_WORDS}[a-z_.]+[\d.]*)\s*(<=|>=|==|<|>)\s*(\S.*?)\s*", re.IGNORECASE)
-_OF_WHAT = re.compile(rf"\s*(\S.*?)\s+({_LINE.pattern.strip()})")
-_EXPECTED = (
-    'expected a line such as "p95 < 200ms", "errors < 0.1%", "lost == 0", "throughput > 140/s" or '
-    '"omission_gap p99 < 5ms"'
-)
 
 
 def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> Objective:
@@ -146,9 +126,9 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
         ObjectiveError: when the line does not parse, with the nearest right spelling where there is one.
 
     """
-    match = _LINE.fullmatch(text)
+    match = LINE.fullmatch(text)
     if match is None:
-        raise ObjectiveError(f'objective "{text}" does not parse; {_instead(text)}')
+        raise ObjectiveError(f'objective "{text}" does not parse; {instead_of(text, _parses)}')
     metric, sign, value = " ".join(match[1].lower().split()), match[2], match[3]
     for word, own in FAN_OUT.items():
         if metric.startswith(word):
@@ -157,11 +137,11 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
         if re.fullmatch(r"(omission_gap )?p\d+(\.\d+)?", metric):
             percentile = float(metric.removeprefix(GAP)[1:])
             if not 0 < percentile < 100:
-                raise ObjectiveError(f'objective "{text}": a percentile lies between 0 and 100; {_EXPECTED}')
+                raise ObjectiveError(f'objective "{text}": a percentile lies between 0 and 100; {EXPECTED}')
             _require(text, sign, ("<", "<="))
             budget = round(1 - percentile / 100, 12)
             if budget < 1e-9:
-                raise ObjectiveError(f'objective "{text}": no run is long enough for that percentile; {_EXPECTED}')
+                raise ObjectiveError(f'objective "{text}": no run is long enough for that percentile; {EXPECTED}')
             kind = Kind.GAP if metric.startswith(GAP) else Kind.LATENCY
             return Objective(
                 text, kind, metric, parse_duration_ns(value), budget, percentile, series=series, scope=scope
@@ -219,18 +199,15 @@ def parse_objective(text: str, *, series: str = "*", scope: Scope = "pool") -> O
         metric, ("p95", "p99", "throughput", f"{GAP}p99", "delivered", *OF, "fairness", "displacement", *COUNTS), n=1
     )
     hint = f' (did you mean "{near[0]}"?)' if near else ""
-    raise ObjectiveError(f'objective "{text}": "{metric}" is not a thing that is measured{hint}; {_EXPECTED}')
+    raise ObjectiveError(f'objective "{text}": "{metric}" is not a thing that is measured{hint}; {EXPECTED}')
 
 
-def _instead(text: str) -> str:
-    """What to write instead of a line of another form: many would name in it what it is of."""
-    match = _OF_WHAT.fullmatch(text)
-    if match is None:
-        return _EXPECTED
-    of, line = match[1], match[2]
-    series = next((s for s in (CONNECT, SUBSCRIBE, PUBLISH, DELIVER) if s in (of.lower(), f"ws {of.lower()}")), of)
-    whole = f', or "deliver.last {line}" for a message to have reached everybody' if series == DELIVER else ""
-    return f'what it is of is said beside it, in a scenario file: series = "{series}" and must = ["{line}"]{whole}'
+def _parses(line: str) -> bool:
+    try:
+        parse_objective(line)
+    except ObjectiveError:
+        return False
+    return True
 
 
 def _require(text: str, sign: str, allowed: tuple[str, ...]) -> None:

@@ -72,7 +72,8 @@ class Offering:
             self._armed_ns += self._timer.heard() * self._every_ns
             if abs(self._armed_ns - at_ns) <= EVEN_NS:
                 return
-        self._every_ns = gap_ns if abs(gap_ns - self._gap_ns) <= EVEN_NS else 0
+        even = gap_ns > self._spin_ns and abs(gap_ns - self._gap_ns) <= EVEN_NS
+        self._every_ns = gap_ns if even else 0
         self._armed_ns, self._gap_ns = at_ns, gap_ns
         self._timer.arm(at_ns, self._every_ns)
 

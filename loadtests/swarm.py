@@ -189,7 +189,7 @@ class Swarm:
         while True:
             turn += 1
             await asyncio.sleep(max(0.0, (self.t0_ns + turn * SETTLE_NS - time.monotonic_ns()) / NS_PER_S))
-            if self._connections:
+            if self.job.scenario.swarm.members:  # also without one here: others' subscribers hear what was published
                 self.books.deliveries.turn(time.monotonic_ns())
                 self.books.settle(self._settling.read_ns(time.monotonic_ns()))
             if turn % (NS_PER_S // SETTLE_NS):

@@ -48,7 +48,7 @@ class TimerFd:
     def arm(self, due_ns: int, every_ns: int = 0) -> None:
         """Be readable once CLOCK_MONOTONIC shows this, and not before; at once where it does already.
 
-        And where ``every_ns`` is given, so often from then on, each time until it is :meth:`heard`.
+        Where ``every_ns`` is given, again each time that has passed from then on; readable until :meth:`heard`.
         """
         _SETTING.pack_into(self._setting, 0, *divmod(every_ns, _NS_PER_S), *divmod(max(1, due_ns), _NS_PER_S))
         if self._arm(*self._arguments) < 0:

@@ -83,10 +83,10 @@ class Ticking:
         return times
 
 
-def offered(dues, late_ns):
+def offered(dues, late_ns, spin_ns=0):
     """When each arrival was offered, and the timer, to which the loop comes so late each time that it goes off."""
     clock, taken = Ticking(0, 10), []
-    offering = Offering(iter(dues), lambda due_ns: taken.append((due_ns, clock.now_ns)), clock_ns=clock, timer=clock)
+    offering = Offering(iter(dues), lambda due_ns: taken.append((due_ns, clock.now_ns)), spin_ns, clock, clock)
     for late in late_ns:
         clock.now_ns = max(clock.now_ns, clock.due_ns) + late
         offering.on_due()
@@ -115,13 +115,14 @@ def test_evenly_or_not(gaps, late_ns):
 def test_the_timer_goes_on_by_itself():
     """Once arrivals are seen to come evenly, to a microsecond, it is not armed again until they cease to."""
 
-    def armed(dues):
-        return offered(dues, cycle([0]))[1].armed
+    def armed(dues, spin_ns=0):
+        return offered(dues, cycle([0]), spin_ns)[1].armed
 
     assert armed([MS * k for k in range(1, 100)]) == [MS, 2 * MS, 3 * MS, NEVER_NS]
     assert len(armed([MS * k // 3 for k in range(1, 900)])) == 4  # it is a third of a ns earlier each time
     assert 5 <= len(armed([MS * k // 3 for k in range(1, 9000)])) <= 12  # some 3 us, of which it may be wrong by one
     assert len(armed([MS * k + k % 2 * 1001 for k in range(1, 100)])) == 100
+    assert len(armed([MS * k for k in range(1, 100)], SPIN_NS)) == 100  # it is to go off as the one before is offered
     even, later = [MS * k for k in range(1, 50)], [MS * (50 + 2 * k) for k in range(50)]
     assert armed(even + later) == [MS, 2 * MS, 3 * MS, 52 * MS, 54 * MS, NEVER_NS]
 

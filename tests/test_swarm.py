@@ -273,16 +273,13 @@ def test_scripted_server(tmp_path):
     assert max(batch["gauges"]["connections"] for batch in posts) == 5
 
 
-def test_two_processes(tmp_path):
-    """Subscribers of one process account for what another's publish, from the logs that they exchange."""
-    hub = Hub(lambda number: int(number % 10 != 3), watchers=5)
+def two_processes(folder, hub, members, duration):
+    """What two processes post that tell each other what they publish."""
     posts = Posts(), Posts()
 
     async def main():
         async with listening(hub.serve) as url:
-            members = [("Watcher", 5), ("Publisher", 1, "100/s")]
-            # It ends between two reports, so that the last publications are told at the end, in time for the drain.
-            shares = [job(tmp_path, url, members, shard=shard, shards=2, duration="1300ms") for shard in (0, 1)]
+            shares = [job(folder, url, members, shard=shard, shards=2, duration=duration) for shard in (0, 1)]
             t0_ns = time.monotonic_ns()
 
             def sending(source):
@@ -293,14 +290,30 @@ def test_two_processes(tmp_path):
 
                 return send
 
-            swarms = [Swarm(share, t0_ns, Outbox(share.source, sending(k), tmp_path)) for k, share in enumerate(shares)]
+            swarms = [Swarm(share, t0_ns, Outbox(share.source, sending(k), folder)) for k, share in enumerate(shares)]
             await asyncio.gather(*(swarm.run() for swarm in swarms))
 
     asyncio.run(main())
+    return posts
+
+
+def test_two_processes(tmp_path):
+    """Subscribers of one process account for what another's publish, from the logs that they exchange."""
+    hub = Hub(lambda number: int(number % 10 != 3), watchers=5)
+    # It ends between two reports, so that the last publications are told at the end, in time for the drain.
+    posts = two_processes(tmp_path, hub, [("Watcher", 5), ("Publisher", 1, "100/s")], "1300ms")
     assert len(hub.published["r1.5"]) > 50
     total = assert_books_agree(hub, [each.ledger for each in posts], watchers=6)
     assert total["lost"] == 6 * sum(number % 10 == 3 for number in hub.published["r1.5"])
     assert [each.series("ws connect").ok for each in posts] == [3, 3]
+
+
+def test_a_process_without_subscribers(tmp_path):
+    """It settles what others publish as it comes, not all at the end: that nobody of its own heard it is waited for."""
+    posts = two_processes(tmp_path, Hub(), [("Publisher", 1, "200/s")], "2300ms")
+    told = [len(batch.get("fanned", ())) for batch in posts[1]]
+    assert sum(told) > 300
+    assert sum(told[:-1]) > 100
 
 
 def test_server_restarts(tmp_path):

@@ -52,7 +52,10 @@ def test_a_url_in_place_of_a_file() -> None:
     """Is told of as one."""
     done = loadtests("run", "http://127.0.0.1:1/items")
     assert done.returncode == 2
-    assert "expected a scenario file; a URL is given by --url" in done.stderr.replace("\n", " ")
+    assert "expected a scenario file, and this is a URL: --url loads one" in done.stderr.replace("\n", " ")
+    done = loadtests("run", ".")
+    assert done.returncode == 2
+    assert ".: cannot be read: Is a directory" in done.stderr
 
 
 def test_objective_that_does_not_parse(scenario: Make) -> None:
