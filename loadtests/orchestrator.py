@@ -34,7 +34,7 @@ async def conduct(scenario: Scenario, options: Options, board: Board) -> Conduct
     require_modest(scenario)
     connections = sum(member.count for member in scenario.swarm.members)
     each = min(options.swarm_processes, connections // options.processes) if connections else options.swarm_processes
-    options = replace(options, swarm_processes=max(1, each))  # none without a subscriber
+    options = replace(options, swarm_processes=max(1, each))  # as few as need be without a subscriber
     shares = options.processes * options.swarm_processes
     require_room(scenario, shares)
     require_seats(scenario, shares if scenario.http_members else options.processes)
