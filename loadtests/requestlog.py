@@ -9,6 +9,7 @@ from typing import Any
 from loadtests.answerlog import AnswerLog
 from loadtests.answersample import AnswerSample
 from loadtests.asked import Asked
+from loadtests.duration import NS_PER_S
 from loadtests.httpresponse import Response
 from loadtests.job import Job
 from loadtests.locustrequests import Requests, Stamps, stamps_of
@@ -18,6 +19,9 @@ from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
 
 __all__ = ["RequestLog"]
+
+BETWEEN_S = 0.001
+"""What lets arrivals and answers in: gevent looks for none while greenlets give way for no time at all."""
 
 
 class RequestLog:
@@ -79,14 +83,20 @@ class RequestLog:
                 self._requests.end(number, now - started_ns)
 
     def take(self, *, last: bool = False) -> dict[str, list[Any]]:
-        """Everything since it was last taken, for a batch; with the slowest requests of all in the last one."""
+        """Everything since it was last taken, for a batch; with the slowest requests of all in the last one.
+
+        What is due meanwhile goes in between: a request that is kept waiting for all of it is 5 ms late.
+        """
+        since_ns = time.monotonic_ns()
         for _ in self._answers.judge():
-            time.sleep(0)  # what is due meanwhile goes first
+            if time.monotonic_ns() - since_ns > BETWEEN_S * NS_PER_S:
+                time.sleep(BETWEEN_S)
+                since_ns = time.monotonic_ns()
         self._statistics.feed()
-        return {
-            "intervals": [interval.to_json() for interval in self._recorder.fold()],
-            **self._answers.take(last=last),
-        }
+        time.sleep(BETWEEN_S)
+        intervals = [interval.to_json() for interval in self._recorder.fold()]
+        time.sleep(BETWEEN_S)
+        return {"intervals": intervals, **self._answers.take(last=last)}
 
     def _on_request(
         self,

@@ -681,6 +681,34 @@ def case_what_is_given_up():
     assert (row["series"], row["count"], row["timeouts"]) == ("arrival Author", 1, 1)
 
 
+def case_arrivals_come_between_the_parts_of_a_batch():
+    """The loop looks for what is due between any two parts; a greenlet that only gives way is not enough."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = RequestLog(job_of(folder, "", "None"), time.monotonic_ns(), Requests(), RequestStats())
+    done, fold = [], log._recorder.fold
+
+    def judged():
+        for _ in range(2):
+            until_ns = time.monotonic_ns() + 2_000_000
+            while time.monotonic_ns() < until_ns:
+                pass
+            done.append("judged")
+            yield
+
+    log._answers.judge = judged
+    log._statistics.feed = lambda: done.append("told Locust")
+    log._recorder.fold = lambda: done.append("folded") or fold()
+    reads, writes = os.pipe()
+    os.write(writes, b".")  # there to read for as long as nobody does
+    watcher = gevent.get_hub().loop.io(reads, 1)
+    watcher.start(lambda: done[-1:] == ["looked"] or done.append("looked"))
+    log.take()
+    watcher.stop()
+    watcher.close()
+    assert [each for each in done if each != "looked"] == ["judged", "judged", "told Locust", "folded"]
+    assert done[-8:] == ["judged", "looked", "judged", "looked", "told Locust", "looked", "folded", "looked"]
+
+
 LISTENED = """
 from locust import User, constant, events, task
 from locust.exception import StopUser
