@@ -115,8 +115,9 @@ class ClockOffset:
         comes more quickly than any exchange took no time, rather than less than none.
         """
         ours_ns = self.ours_ns(theirs_ns)
-        wrong_ns = self._best(ours_ns).wrong_ns(ours_ns)
-        return heard_ns if heard_ns < ours_ns <= heard_ns + wrong_ns else ours_ns
+        if ours_ns > heard_ns >= ours_ns - self._best(ours_ns).wrong_ns(ours_ns):
+            return heard_ns
+        return ours_ns
 
     def _best(self, ours_ns: float) -> Exchange:
         """What tells most of a moment: one of the two about it, for neither has another that tells more there."""

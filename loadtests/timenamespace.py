@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psutil
-
 from loadtests.allowance import is_loopback
 from loadtests.duration import NS_PER_S
 from loadtests.httprequest import origin
+from loadtests.monitor import Monitor
 
 __all__ = ["ahead_ns"]
 
@@ -25,11 +24,9 @@ def ahead_ns(url: str) -> int:
     if host != "localhost" and not is_loopback(host):
         return 0
     try:
-        listening = [one for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
-        pids = {one.pid for one in listening if one.pid and getattr(one.laddr, "port", 0) == port}
         ours_ns = _offset_ns("self")
-        return next((apart_ns for pid in pids if (apart_ns := _offset_ns(str(pid)) - ours_ns)), 0)
-    except (OSError, psutil.Error):  # a kernel without them, or a process that is gone
+        return next((apart_ns for pid in Monitor.listener(port) if (apart_ns := _offset_ns(str(pid)) - ours_ns)), 0)
+    except OSError:  # a kernel without them, or a process that is gone
         return 0
 
 

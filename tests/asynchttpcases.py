@@ -69,13 +69,13 @@ class Member(Recorded):
 
         return self.loop.wait(ask())
 
-    def in_turn(self, asks):
-        """One after the other, computing for so long after each, so that no loop goes on meanwhile."""
+    def in_turn(self, paths, until):
+        """One after the other, computing after each until that is so of it: no loop goes on meanwhile."""
 
         async def ask():
-            for path, busy_s in asks:
+            for path in paths:
                 await self.session.get(path)
-                compute(busy_s)
+                compute(lambda path=path: until(path))
 
         self.loop.wait(ask())
 

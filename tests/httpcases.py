@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tests.caserun import with_shop
+from tests.endtoend.harness import wait_for
 from tests.hostile import OK
 from tests.httpservers import Named, Shop, Strict
 
@@ -151,7 +152,7 @@ def case_an_idle_connection_that_the_server_closed(shop, user):
     """Is not used again; nobody notices, and the server counts what we count."""
     for _ in range(3):
         assert user.get("/leaves").ok
-        time.sleep(0.01)
+        wait_for(lambda: not shop.open)
     assert shop.connections == 3
     assert len(shop.heads) == 3
     assert user.told() == {"GET /leaves": {"ok": 3}}
@@ -160,7 +161,7 @@ def case_an_idle_connection_that_the_server_closed(shop, user):
 @with_shop
 def case_a_connection_that_is_closed_before_the_loop_comes_to_it(shop, user):
     """The user's code computes meanwhile, so that no loop has seen its end."""
-    user.in_turn([("/leaves", 0.02)] * 4)
+    user.in_turn(["/leaves"] * 4, lambda path: not shop.open)
     assert user.told() == {"GET /leaves": {"ok": 4}}
     assert len(shop.heads) == 4
 
@@ -168,7 +169,7 @@ def case_a_connection_that_is_closed_before_the_loop_comes_to_it(shop, user):
 @with_shop
 def case_a_kept_connection_that_is_closed_before_the_loop_comes_to_it(shop, user):
     """The same after several replies, also where nothing keeps the loop for long."""
-    user.in_turn([("/a", 0), ("/a", 0), ("/a", 0), ("/leaves", 0.002), ("/a", 0)])
+    user.in_turn(["/a", "/a", "/a", "/leaves", "/a"], lambda path: path == "/a" or not shop.open)
     assert user.told() == {"GET /a": {"ok": 4}, "GET /leaves": {"ok": 1}}
     assert shop.connections == 2
 

@@ -67,11 +67,11 @@ class LoadUser(Recorded):
         gevent.joinall(jobs, raise_error=True)
         return [job.value for job in jobs]
 
-    def in_turn(self, asks):
-        """One after the other, computing for so long after each, so that no loop goes on meanwhile."""
-        for path, busy_s in asks:
+    def in_turn(self, paths, until):
+        """One after the other, computing after each until that is so of it: no loop goes on meanwhile."""
+        for path in paths:
             self.session.get(path)
-            compute(busy_s)
+            compute(lambda path=path: until(path))
 
     def cut(self, path, after_s):
         """Ask, and be stopped meanwhile."""

@@ -48,8 +48,8 @@ def scenario_of(url, timeout_s=TIMEOUT_S, phases=STEADY, **more):
     return Scenario.model_validate({"name": "x", "target": {"url": url}, "phases": list(phases), **rest})
 
 
-def compute(busy_s):
-    """Keep the processor, and whatever loop runs on it, for so long."""
-    until_s = time.monotonic() + busy_s
-    while time.monotonic() < until_s:
+def compute(until):
+    """Keep the processor, and whatever loop runs on it, until that is so, or for five seconds."""
+    deadline_s = time.monotonic() + 5
+    while not until() and time.monotonic() < deadline_s:
         pass
