@@ -40,6 +40,7 @@ if KIND in MODULES:
     monkey.patch_all()
 
 from loadtests.job import Job  # noqa: E402 -- gevent patches first
+from loadtests.parts import at_once  # noqa: E402
 from loadtests.scenario import Scenario  # noqa: E402
 
 
@@ -69,7 +70,7 @@ def as_user(folder: str) -> int:
     log = RequestLog(job(folder), time.monotonic_ns(), author.requests, environment.stats, None, None)
     log.listen(environment.events)
     author(environment).run()
-    return sum(interval["count"] for interval in log.take(last=True)["intervals"])
+    return sum(interval["count"] for interval in at_once(log.take(last=True))["intervals"])
 
 
 def as_member(folder: str) -> int:

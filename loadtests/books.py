@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -203,10 +203,11 @@ class Books:
             bad = getattr(self._counted, kind) - getattr(before, kind)
             self.recorder.note(series, now_ns - NS_PER_S // 2, partial(Interval.add_tally, n=came, bad=bad, kind=kind))
 
-    def judge_frames(self) -> None:
-        """Hold what was drawn against the contract; frames of every kind count as deliveries there."""
+    def judge_frames(self) -> Iterator[None]:
+        """Hold what was drawn against the contract, one by one; frames of every kind count as deliveries there."""
         for received_ns, violation in self.frames.judged() if self.frames else ():
             self.recorder.note(DELIVER, received_ns, partial(Interval.add_checked, violation=violation))
+            yield
 
     def settle(self, now_ns: int) -> None:
         """Settle what is old enough; a lost delivery is a sample of its own."""
@@ -243,3 +244,4 @@ class Books:
         where = f" ({frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno})" if frames else ""
         if self.fault is None:
             self.fault = f"swarm member {type(member).__name__} raised {type(error).__name__}: {error}{where}"
+            self.events.append({"kind": "member error", "text": self.fault})

@@ -10,7 +10,7 @@ from typing import Any
 
 from loadtests.errors import GeneratorError, LoadtestsError, UsageError
 from loadtests.job import Job
-from loadtests.lifeline import die_with_parent
+from loadtests.lifeline import begin_child
 from loadtests.processlog import ProcessLog
 
 __all__ = ["Generator"]
@@ -65,7 +65,7 @@ class Generator:
                 stderr=asyncio.subprocess.PIPE,
                 limit=_LINE_LIMIT,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
+                preexec_fn=begin_child,
             )
             self._processes[job.source] = process
             self._ready[job.source] = asyncio.Event()

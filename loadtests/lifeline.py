@@ -1,4 +1,4 @@
-"""That a child process ends with its parent, however the parent ends."""
+"""What a child process begins with: it ends with its parent, however the parent ends, and has turns like any other."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import ctypes
 import signal
 import sys
 
-__all__ = ["die_with_parent"]
+from loadtests.precedence import preempt_as_usual
+
+__all__ = ["begin_child"]
 
 
-def die_with_parent() -> None:
+def begin_child() -> None:
     """Ask Linux to end this process when its parent ends; runs in the child, before exec."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    preempt_as_usual()

@@ -28,6 +28,7 @@ from loadtests.locuststatistics import LocustStatistics, figures_of
 from loadtests.locustuser import wake
 from loadtests.offering import Offering
 from loadtests.outbox import Outbox
+from loadtests.parts import at_once, with_rests
 from loadtests.plan import OpenModel
 from loadtests.proberequest import GetSample
 from loadtests.requestlog import RequestLog
@@ -142,18 +143,14 @@ class LocustLoad:
         folding.join()  # not killed: that could cut a line of its in half
         counted = self._line.accounting
         accounting = {name: getattr(counted, name) for name in ("offered", "started", "dropped", "unsent")}
-        accounting |= {
-            "requests_begun": begun,
-            "requests_in_flight": in_flight,
-            "in_flight_us": under_way_ns // 1000,
-        }
+        accounting |= {"requests_begun": begun, "requests_in_flight": in_flight, "in_flight_us": under_way_ns // 1000}
         if (plan := self.job.plan()) and not self.job.scenario.http_members:
             accounting["planned"] = plan.fingerprint()[0]
         for child in self._swarm:
             self._tell_lost(child.finish())
-        own = not self.job.scenario.http_members  # else these are our own times, in its page
-        locust = figures_of(self.environment.stats, self.job.redactor()) if own else {}
-        self._outbox.post(**self._log.take(last=True), accounting=accounting, locust=locust)
+        ours = self.job.scenario.http_members  # whose times Locust's page has from us
+        locust = {} if ours else figures_of(self.environment.stats, self.job.redactor())
+        self._outbox.post(**at_once(self._log.take(last=True)), accounting=accounting, locust=locust)
 
     def _tell_lost(self, how: str | None) -> None:
         if how and how not in self._lost_told:
@@ -217,7 +214,7 @@ class LocustLoad:
                 gevent.sleep(left / NS_PER_S)
             before, offered = offered, self._offered()
             self._outbox.post(
-                **self._log.take(),
+                **with_rests(self._log.take()),
                 vitals=self._vitals.row(self._t0_ns) | {"pool_waits": self._pool_waits.take(), **self._arrivals()},
                 gauges={
                     "offered_per_s": offered - before,

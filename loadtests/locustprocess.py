@@ -10,8 +10,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
-import contextlib  # noqa: E402 -- everything else is imported patched
-import gc  # noqa: E402
+import gc  # noqa: E402 -- everything else is imported patched
 import json  # noqa: E402
 import logging  # noqa: E402
 import os  # noqa: E402
@@ -31,6 +30,7 @@ from loadtests.heap import keep_heap  # noqa: E402
 from loadtests.job import Job  # noqa: E402
 from loadtests.locustload import LocustLoad  # noqa: E402
 from loadtests.population import environment_of, populate  # noqa: E402
+from loadtests.precedence import go_first, preempt_nobody  # noqa: E402
 
 __all__: list[str] = []
 
@@ -74,10 +74,11 @@ def main() -> None:
     job = Job.from_wire(json.dumps(order))
     guard(job.addresses)
     keep_heap()
-    with contextlib.suppress(OSError):  # where it may: a generator that waits for the processor sends late
-        os.nice(-10)
+    go_first()
     try:
         environment = environment_of(job)
+        if job.role == "master" or not environment.user_classes:
+            preempt_nobody()  # it only passes on what its workers and its child send it
         {"local": _local, "master": _master, "worker": _worker}[job.role](job, environment, wire)
     except Exception as error:
         wire.write({"type": "failed", "text": _said(job, error)})

@@ -11,6 +11,7 @@ import numpy as np
 
 from loadtests.histogram import Histogram, bucket_lowest_us
 from loadtests.interval import Interval
+from loadtests.parts import Parts, at_once
 from loadtests.series import series_name
 
 __all__ = ["LocustStatistics", "figures_of"]
@@ -36,12 +37,12 @@ class LocustStatistics:
         if error is not None:
             self._errors.append((method, name, error))
 
-    def feed(self) -> None:
+    def feed(self) -> Parts[None]:
         """Add what was collected to Locust's own; its time is now, as Locust's is."""
         ended, self._ended = self._ended, defaultdict(list)
         errors, self._errors = self._errors, []
         for (method, name), listed in ended.items():
-            self._enter(method, name, np.array(listed[::2]), int(sum(listed[1::2])))
+            yield from self._enter(method, name, np.array(listed[::2]), int(sum(listed[1::2])))
         for method, name, error in errors:
             self._statistics.log_error(method, name, error)
 
@@ -51,14 +52,18 @@ class LocustStatistics:
         took = Histogram.sum((interval.service, interval.failed_service))
         if took.index.size:
             middle_us = (bucket_lowest_us(took.index) + bucket_lowest_us(took.index + 1) - 1) / 2
-            self._enter(method, name, np.repeat(middle_us / 1000, took.counts), interval.size_bytes)
+            at_once(self._enter(method, name, np.repeat(middle_us / 1000, took.counts), interval.size_bytes))
         for kind, n in {**interval.errors, "timeout": interval.timeouts}.items():
             for _ in range(n):
                 self._statistics.log_error(method, name, Exception(kind))
 
-    def _enter(self, method: str, name: str, times_ms: np.ndarray[Any, Any], size_bytes: int) -> None:
-        rounded, counts = np.unique(_rounded(times_ms), return_counts=True)
+    def _enter(self, method: str, name: str, times_ms: np.ndarray[Any, Any], size_bytes: int) -> Parts[None]:
+        yield
+        rounded_ms = _rounded(times_ms)
+        yield
+        rounded, counts = np.unique(rounded_ms, return_counts=True)
         for entry in (self._statistics.total, self._statistics.get(name, method)):
+            yield
             _add(entry, times_ms, dict(zip(rounded.tolist(), counts.tolist(), strict=True)), size_bytes)
 
 
@@ -80,7 +85,7 @@ def _add(entry: Any, times_ms: np.ndarray[Any, Any], by_time: dict[int, int], si
 
 def _rounded(times_ms: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """As Locust rounds: to two significant digits from 100 ms on, to 1 ms below; above 10 s to whole seconds."""
-    unit = np.select([times_ms < 100, times_ms < 1000, times_ms < 10_000], [1, 10, 100], 1000)
+    unit = 1 + 9 * (times_ms >= 100) + 90 * (times_ms >= 1000) + 900 * (times_ms >= 10_000)
     rounded: np.ndarray[Any, Any] = (np.round(times_ms / unit) * unit).astype(np.int64)
     return rounded
 

@@ -11,6 +11,7 @@ from loadtests.allowance import allowed_addresses
 from loadtests.board import Board
 from loadtests.conductor import Conducted, Conductor, Options
 from loadtests.duration import format_ns
+from loadtests.precedence import preempt_nobody
 from loadtests.preflight import claim, read_promises, require_answer, require_free, require_modest, require_room
 from loadtests.processlog import ProcessLog
 from loadtests.redaction import Redactor
@@ -30,6 +31,7 @@ async def conduct(scenario: Scenario, options: Options, board: Board) -> Conduct
         asyncio.CancelledError: when interrupted before any load.
 
     """
+    preempt_nobody()
     redactor = Redactor([secret.get_secret_value() for secret in scenario.secrets.values()])
     require_modest(scenario)
     connections = sum(member.count for member in scenario.swarm.members)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from struct import Struct
 from typing import Final
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from loadtests.duration import NS_PER_S
 from loadtests.histogram import Histogram
 from loadtests.interval import Interval, merge
+from loadtests.parts import Parts, at_once
 from loadtests.sample import Outcome, Sample
 
 __all__ = ["OTHER_SERIES", "Recorder"]
@@ -114,19 +115,25 @@ class Recorder:
         self._limits.setdefault(series, tuple(self._limits_ns(series)))
         return series, rows
 
-    def fold_much(self) -> None:
+    def fold_much(self) -> Parts[None]:
         """Fold what has gathered where it is so much that to fold all of a second at once would hold up the load."""
         if sum(map(len, self._rows.values())) >= MUCH * _SIZE:
-            self._parts += self._folded().items()
+            newest = yield from self._folded()
+            self._parts += newest.items()
 
     def fold(self) -> list[Interval]:
-        """Everything recorded since the last fold, as Intervals; late samples go to their own, earlier second.
+        """Everything recorded since the last fold, as Intervals; late samples go to their own, earlier second."""
+        return at_once(self.folding())
 
-        All series are folded at once, since an array operation costs microseconds even on nothing and the load waits
+    def folding(self) -> Parts[list[Interval]]:
+        """:meth:`fold` in parts, between which more may be recorded: for the next fold.
+
+        All series are folded together, since an array operation costs microseconds even on nothing and the load waits
         meanwhile: each sample gets the number of its *cell*, a series and a second, and all counting is by cell.
         """
         parts: defaultdict[Cell, list[Interval]] = defaultdict(list)
-        for cell, part in (*self._parts, *self._folded().items()):
+        newest = yield from self._folded()
+        for cell, part in (*self._parts, *newest.items()):
             parts[cell].append(part)
         self._parts.clear()
         folded = {
@@ -139,7 +146,7 @@ class Recorder:
             add(folded.setdefault((name, second), Interval(name, second)))
         return list(folded.values())
 
-    def _folded(self) -> dict[Cell, Interval]:
+    def _folded(self) -> Parts[dict[Cell, Interval]]:
         filled = {series: rows for series, rows in self._rows.items() if rows}
         if not filled:
             return {}
@@ -148,6 +155,7 @@ class Recorder:
         buffers = [np.frombuffer(rows, np.int64) for rows in filled.values()]
         table = (np.concatenate(buffers) if len(buffers) > 1 else buffers[0]).reshape(-1, _WIDTH)
         times, (outcome, size) = np.split(np.ascontiguousarray(table.T), [3])
+        yield
         cells = times - self.t0_ns  # from here in place: fresh pages cost more than the arithmetic on them
         cells //= NS_PER_S
         first, last = int(cells.min()), int(cells.max())
@@ -162,7 +170,8 @@ class Recorder:
             cells += series_of * distinct.size
         names = [(series, second) for series in filled for second in distinct.tolist()]
         limits = {series: self._limits[series] for series in filled}
-        folded = dict(_intervals(names, limits, cells, times, outcome, size))
+        yield
+        folded = yield from _intervals(names, limits, cells, times, outcome, size)
         for (series, second, kind), n in errors.items():
             kinds = folded[series, second].errors
             kinds[kind] = kinds.get(kind, 0) + n
@@ -176,7 +185,7 @@ def _intervals(
     times: IntArray,
     outcome: IntArray,
     size: IntArray,
-) -> Iterator[tuple[Cell, Interval]]:
+) -> Parts[dict[Cell, Interval]]:
     """Each cell's Interval.
 
     ``names`` has a row a cell; ``cells`` and ``times``, shape (3, n), are those of intended start, start and end.
@@ -201,13 +210,18 @@ def _intervals(
         limit: (tally(cell[ok & (response > limit)]), tally(cell[ok & (service > limit)]))
         for limit in {limit for limits in limits_ns.values() for limit in limits}
     }
-    histograms = {
-        "response": _by_cell(response, cell, ok),
-        "service": _by_cell(service, cell, ok),
-        "lateness": _by_cell(lateness, cell, began),
-        "failed_response": _by_cell(response, cell, failed),
-        "failed_service": _by_cell(service, cell, failed),
-    }
+    yield
+    histograms = {}
+    for name, values_ns, which in (
+        ("response", response, ok),
+        ("service", service, ok),
+        ("lateness", lateness, began),
+        ("failed_response", response, failed),
+        ("failed_service", service, failed),
+    ):
+        histograms[name] = _by_cell(values_ns, cell, which)
+        yield
+    folded = {}
     for i, (series, second) in enumerate(names):
         count = sum(of[i])
         if not (count or left[i] or completed[i]):
@@ -220,7 +234,8 @@ def _intervals(
         for name, found in histograms.items():
             if i in found:
                 setattr(interval, name, found[i])
-        yield (series, second), interval
+        folded[series, second] = interval
+    return folded
 
 
 def _by_cell(values_ns: IntArray, cell: IntArray, which: NDArray[np.bool_]) -> dict[int, Histogram]:

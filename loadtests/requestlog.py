@@ -9,19 +9,16 @@ from typing import Any
 from loadtests.answerlog import AnswerLog
 from loadtests.answersample import AnswerSample
 from loadtests.asked import Asked
-from loadtests.duration import NS_PER_S
 from loadtests.httpresponse import Response
 from loadtests.job import Job
 from loadtests.locustrequests import Requests, Stamps, stamps_of
 from loadtests.locuststatistics import LocustStatistics
+from loadtests.parts import Parts
 from loadtests.proberequest import GetSample
 from loadtests.recorder import Recorder
 from loadtests.sample import Outcome
 
 __all__ = ["RequestLog"]
-
-BETWEEN_S = 0.001
-"""What lets arrivals and answers in: gevent looks for none while greenlets give way for no time at all."""
 
 
 class RequestLog:
@@ -82,20 +79,14 @@ class RequestLog:
                 self._answers.gave_up(type(user), intended_ns, started_ns, now)
                 self._requests.end(number, now - started_ns)
 
-    def take(self, *, last: bool = False) -> dict[str, list[Any]]:
-        """Everything since it was last taken, for a batch; with the slowest requests of all in the last one.
-
-        What is due meanwhile goes in between: a request that is kept waiting for all of it is 5 ms late.
-        """
-        since_ns = time.monotonic_ns()
-        for _ in self._answers.judge():
-            if time.monotonic_ns() - since_ns > BETWEEN_S * NS_PER_S:
-                time.sleep(BETWEEN_S)
-                since_ns = time.monotonic_ns()
-        self._statistics.feed()
-        time.sleep(BETWEEN_S)
-        intervals = [interval.to_json() for interval in self._recorder.fold()]
-        time.sleep(BETWEEN_S)
+    def take(self, *, last: bool = False) -> Parts[dict[str, list[Any]]]:
+        """Everything since it was last taken, for a batch; with the slowest requests of all in the last one."""
+        yield from self._answers.judge()
+        yield from self._statistics.feed()
+        intervals = []
+        for interval in (yield from self._recorder.folding()):
+            intervals.append(interval.to_json())
+            yield
         return {"intervals": intervals, **self._answers.take(last=last)}
 
     def _on_request(

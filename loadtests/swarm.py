@@ -18,7 +18,7 @@ from typing import Any
 
 from loadtests.asyncload import AsyncLoad
 from loadtests.asyncrequests import AsyncRequests
-from loadtests.books import Books, stream_name
+from loadtests.books import Books
 from loadtests.classfile import load_class
 from loadtests.clients import Clients
 from loadtests.clockwatch import ClockWatch, answers_for_its_clock
@@ -29,14 +29,14 @@ from loadtests.framesample import FrameSample
 from loadtests.job import Job
 from loadtests.member import Member
 from loadtests.outbox import Outbox
+from loadtests.parts import Parts, at_once, by_turns
 from loadtests.settleclock import SettleClock
 from loadtests.storm import strike
 from loadtests.swarmaccount import SwarmAccount
 from loadtests.timenamespace import ahead_ns
 from loadtests.vitals import PROBE_NS, PROBE_S, Vitals
 
-__all__ = ["Swarm", "stream_name"]
-
+__all__ = ["Swarm"]
 
 GRACE_S = 0.05
 """What is due in the last moment still leaves, a timer's tick late."""
@@ -61,9 +61,8 @@ class Swarm:
             self.books.frames = FrameSample(messages, check.sample, job.scenario.seed + job.shard)
         self.ending = asyncio.Event()
         self._feeds = read_feeds(job.scenario)
-        self._outbox = outbox
+        self._outbox, self._redact = outbox, job.redactor()
         self._vitals = Vitals()
-        self._told_fault = False
         self._settling = SettleClock(t0_ns, SETTLE_NS)
         self._stopping = asyncio.Event()
         self._requests = AsyncRequests(job, self.books.recorder)
@@ -115,7 +114,7 @@ class Swarm:
             self.ending.set()
             ended_ns = min(end_ns, time.monotonic_ns())
             if self._connections and not stopped_early:
-                self._post()  # other processes learn what was published last before they settle it
+                at_once(self._posting())  # other processes learn what was published last before they settle it
                 await asyncio.sleep(scenario.swarm.drain / NS_PER_S)
                 self._settling.read_ns(time.monotonic_ns())
                 await asyncio.sleep(min(self._settling.behind_ns, scenario.swarm.drain) / NS_PER_S)
@@ -126,8 +125,9 @@ class Swarm:
             self._requests.over = True
             await self._leave(tasks)
             self._probing.cancel()
-            for task in (folding, *storming, *asking):
+            for task in (*storming, *asking):
                 task.cancel()
+            await folding  # not cancelled: what it had taken and not posted yet would be lost
         accounting: Counter[str] = Counter()
         for connection in self._connections:
             accounting.update(connection.publisher.finish(ended_ns, stopped_early))
@@ -137,9 +137,7 @@ class Swarm:
         self.books.settle(time.monotonic_ns() if stopped_early else 2**62)
         accounting.update(self._requests.accounting())
         accounting.update(self._load.accounting() if self._load else {})
-        for _ in self._requests.answers.judge():
-            pass  # nothing is due any more
-        self._post(last=True, accounting=dict(accounting))
+        at_once(self._posting(last=True, accounting=dict(accounting)))
 
     def _clock_watch(self) -> Iterator[ClockWatch]:
         """One, of the first class that knows how to ask the target's clock."""
@@ -186,25 +184,23 @@ class Swarm:
     async def _fold_each_second(self) -> None:
         """Settle a little at a time, and let messages in between: what is not read meanwhile is stamped late."""
         turn = 0
-        while True:
+        while not self._requests.over:
             turn += 1
             await asyncio.sleep(max(0.0, (self.t0_ns + turn * SETTLE_NS - time.monotonic_ns()) / NS_PER_S))
             if self.job.scenario.swarm.members:  # also without one here: others' subscribers hear what was published
                 self.books.deliveries.turn(time.monotonic_ns())
                 self.books.settle(self._settling.read_ns(time.monotonic_ns()))
             if turn % (NS_PER_S // SETTLE_NS):
-                self.books.recorder.fold_much()
+                await by_turns(self.books.recorder.fold_much())
                 continue
             for each in range(0, len(self._publishers), AT_A_TIME):
                 now = time.monotonic_ns()
                 for publisher in self._publishers[each : each + AT_A_TIME]:
                     publisher.expire(now)
                 await asyncio.sleep(0)
-            for _ in self._requests.answers.judge():
-                await asyncio.sleep(0)  # what is due meanwhile goes first
             self.books.count_connected(time.monotonic_ns())
             self.books.count_received(time.monotonic_ns())
-            self._post()
+            await by_turns(self._posting())
 
     def _account(self) -> SwarmAccount:
         slow = self.books.slow.counts
@@ -216,35 +212,37 @@ class Swarm:
             self.books.clock.to_json(time.monotonic_ns()),
             self.books.unplaced,
             self.books.unread,
-            self.job.redactor()(self.books.unread_example),
+            self._redact(self.books.unread_example),
             self.books.ledger.faults.affected(),
             stamps=self.books.stamps.found(),
         )
 
-    def _post(self, *, last: bool = False, **more: Any) -> None:
+    def _posting(self, *, last: bool = False, **more: Any) -> Parts[None]:
+        """Fold what came, and post it with all else that is to be told."""
+        yield from self._requests.answers.judge()
+        yield from self.books.judge_frames()
+        intervals = []
+        for interval in (yield from self.books.recorder.folding()):
+            intervals.append(interval.to_json())
+            yield
+        load = self._load
+        gauges, arrivals = (load.gauges(), load.arrivals()) if load else ({}, {})
+        vitals = self._vitals.row(self.t0_ns) | arrivals
+        yield
+        told = self._requests.answers.take(last=last)
+        happened = [each | {"text": self._redact(each["text"])[:400]} for each in self.books.take_events()]
+        if events := happened + told["events"]:
+            more["events"] = events
         if published := self.books.take_published():
             more["published"] = published
-        load = self._load
-        told = self._requests.answers.take(last=last)
-        events = [*self.books.take_events(), *told["events"]]
-        if self.books.fault and not self._told_fault:
-            self._told_fault = True
-            events.append({"kind": "member error", "text": self.job.redactor()(self.books.fault)[:400]})
-        if events:
-            more["events"] = events
         if self._connections:
+            gauges["connections"] = self.books.connected
             more |= {"ledger": self.books.ledger.counted().to_json(), "swarm": self._account().to_json()}
         if wrong := self.books.ledger.faults.take_streams():
             more["wrong"] = wrong
         more |= self.books.settlement.take()
         if self._requests.gets and (probes := self._requests.gets.take()):
             self._outbox.unspooled(probes=probes)
-        self.books.judge_frames()
-        self._outbox.post(
-            intervals=[interval.to_json() for interval in self.books.recorder.fold()],
-            exemplars=told["exemplars"],
-            gauges=(load.gauges() if load else {})
-            | ({"connections": self.books.connected} if self._connections else {}),
-            vitals=self._vitals.row(self.t0_ns) | (load.arrivals() if load else {}),
-            **more,
-        )
+        yield
+        more |= {"exemplars": told["exemplars"], "gauges": gauges, "vitals": vitals}
+        self._outbox.post(intervals=intervals, **more)

@@ -12,7 +12,7 @@ import gevent
 from gevent import subprocess as gsubprocess
 
 from loadtests.job import Job
-from loadtests.lifeline import die_with_parent
+from loadtests.lifeline import begin_child
 
 __all__ = ["SwarmChild"]
 
@@ -41,7 +41,7 @@ class SwarmChild:
             [sys.executable, "-m", "loadtests.swarmprocess"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            preexec_fn=die_with_parent,
+            preexec_fn=begin_child,
         )
         self._write(self._job.to_wire())
         self._reading = gevent.spawn(self._read)

@@ -18,6 +18,7 @@ from loadtests.allowance import guard
 from loadtests.heap import keep_heap
 from loadtests.job import Job
 from loadtests.outbox import Outbox
+from loadtests.precedence import go_first
 from loadtests.swarm import Swarm
 
 __all__: list[str] = []
@@ -52,8 +53,7 @@ async def _main(answers: _Answers) -> None:
     job = Job.from_wire(line)
     guard(job.addresses)
     keep_heap()
-    with contextlib.suppress(OSError):  # where it may: a swarm that waits for the processor stamps late
-        os.nice(-10)
+    go_first()
     outbox = Outbox(job.source, answers.write, job.spool)
     gc.collect()
     gc.freeze()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from loadtests.duration import NS_PER_S
 from loadtests.errors import TargetError
-from loadtests.lifeline import die_with_parent
+from loadtests.lifeline import begin_child
 from loadtests.processlog import ProcessLog
 from loadtests.scenario import Embedded
 from loadtests.tls import tls_context
@@ -125,7 +125,7 @@ class EmbeddedTarget:
             stderr=asyncio.subprocess.STDOUT,
             env=os.environ | dict(self._embedded.env),
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=begin_child,
         )
         self._following = asyncio.create_task(self._log.follow(self.process.stdout))
         try:

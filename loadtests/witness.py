@@ -10,7 +10,7 @@ from typing import Any
 
 from loadtests.intake import Intake
 from loadtests.job import Job
-from loadtests.lifeline import die_with_parent
+from loadtests.lifeline import begin_child
 from loadtests.processlog import ProcessLog
 from loadtests.runwriter import RunWriter
 
@@ -44,7 +44,7 @@ class Witness:
             stderr=asyncio.subprocess.PIPE,
             limit=1 << 20,
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=begin_child,
         )
         self._say(self._job.to_wire())
         self._tasks = [asyncio.create_task(log.follow(self._process.stderr))]

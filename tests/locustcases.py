@@ -46,6 +46,7 @@ from loadtests.locustrequests import STAMPS, Requests
 from loadtests.locuststatistics import LocustStatistics
 from loadtests.locustuser import ClosedUser, OpenUser, UnloadedUser, subclass, wake
 from loadtests.offering import Offering
+from loadtests.parts import at_once, with_rests
 from loadtests.population import environment_of, populate, user_classes
 from loadtests.promises import Promises
 from loadtests.requestlog import RequestLog
@@ -677,36 +678,31 @@ def case_what_is_given_up():
     young = requests.begin(now_ns - 3 * S, now_ns - 1 * S, Author(None))
     log.give_up()
     assert list(requests.under_way) == [young]
-    (row,) = log.take()["intervals"]
+    (row,) = at_once(log.take())["intervals"]
     assert (row["series"], row["count"], row["timeouts"]) == ("arrival Author", 1, 1)
 
 
 def case_arrivals_come_between_the_parts_of_a_batch():
     """The loop looks for what is due between any two parts; a greenlet that only gives way is not enough."""
-    with tempfile.TemporaryDirectory() as folder:
-        log = RequestLog(job_of(folder, "", "None"), time.monotonic_ns(), Requests(), RequestStats())
-    done, fold = [], log._recorder.fold
+    done = []
 
-    def judged():
-        for _ in range(2):
+    def parts():
+        for part in ("judged", "told Locust", "folded"):
             until_ns = time.monotonic_ns() + 2_000_000
             while time.monotonic_ns() < until_ns:
                 pass
-            done.append("judged")
+            done.append(part)
             yield
+        return "all"
 
-    log._answers.judge = judged
-    log._statistics.feed = lambda: done.append("told Locust")
-    log._recorder.fold = lambda: done.append("folded") or fold()
     reads, writes = os.pipe()
     os.write(writes, b".")  # there to read for as long as nobody does
     watcher = gevent.get_hub().loop.io(reads, 1)
     watcher.start(lambda: done[-1:] == ["looked"] or done.append("looked"))
-    log.take()
+    assert with_rests(parts()) == "all"
     watcher.stop()
     watcher.close()
-    assert [each for each in done if each != "looked"] == ["judged", "judged", "told Locust", "folded"]
-    assert done[-8:] == ["judged", "looked", "judged", "looked", "told Locust", "looked", "folded", "looked"]
+    assert done[-6:] == ["judged", "looked", "told Locust", "looked", "folded", "looked"]
 
 
 LISTENED = """
@@ -912,8 +908,8 @@ def case_statistics_in_batches():
             if error:
                 one_by_one.log_error("GET", f"/{k % 2}", error)
             fed.add("GET", f"/{k % 2}", ms + turn, 10, error)
-        fed.feed()
-    fed.feed()
+        at_once(fed.feed())
+    at_once(fed.feed())
     figures = ("num_requests", "num_failures", "min_response_time", "max_response_time", "total_content_length")
     for name in ("/0", "/1"):
         ours, theirs = batched.get(name, "GET"), one_by_one.get(name, "GET")
@@ -938,7 +934,7 @@ def case_current_percentiles_in_batches():
             for ms in (10.0, 20.0 if second < 12 else 700.0, 30.0 if second < 12 else 700.0):
                 one_by_one.log_request("GET", "/", ms, 10)
                 fed.add("GET", "/", ms, 10, None)
-            fed.feed()
+            at_once(fed.feed())
             each = [(statistics.total, statistics.get("/", "GET")) for statistics in (batched, one_by_one)]
             for ours, theirs in zip(*each, strict=True):
                 said = ours.get_current_response_time_percentile(0.5)

@@ -17,6 +17,7 @@ from loadtests.interval import Interval
 from loadtests.job import Job
 from loadtests.locustrequests import Requests
 from loadtests.locustuser import ClosedUser, subclass
+from loadtests.parts import at_once
 from loadtests.requestlog import RequestLog
 from tests import httpcases, loadusercases, locustclientcases, redirectcases
 from tests.caserun import cases_of, run_all
@@ -55,7 +56,7 @@ class LoadUser(Recorded):
 
     def taken(self):
         """What was recorded since it was last asked."""
-        return [Interval.from_json(row) for row in self.log.take()["intervals"]]
+        return [Interval.from_json(row) for row in at_once(self.log.take())["intervals"]]
 
     def accounts(self):
         """How many requests began, and how many are in flight."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from loadtests.histogram import Histogram
 from loadtests.interval import Interval, merge
+from loadtests.parts import at_once
 from loadtests.recorder import OTHER_SERIES, Recorder
 from loadtests.sample import Outcome, Sample
 
@@ -74,20 +75,41 @@ def test_folded_in_parts():
         )
         for k in range(25_000)
     ]
-    at_once, in_parts = Recorder(T0, lambda _: (LIMIT,)), Recorder(T0, lambda _: (LIMIT,))
+    whole, in_parts = Recorder(T0, lambda _: (LIMIT,)), Recorder(T0, lambda _: (LIMIT,))
     folds = []
     for k, one in enumerate(samples, 1):
-        at_once.add(one, error="refused")
+        whole.add(one, error="refused")
         in_parts.add(one, error="refused")
         if k % 1000 == 0:
             with patch.object(in_parts, "_folded", wraps=in_parts._folded) as fold:
-                in_parts.fold_much()
+                at_once(in_parts.fold_much())
             folds += [k] * fold.call_count
     assert folds == [10_000, 20_000]
-    found = [{(one.series, one.second): one.to_json() for one in each.fold()} for each in (at_once, in_parts)]
+    found = [{(one.series, one.second): one.to_json() for one in each.fold()} for each in (whole, in_parts)]
     assert found[0] == found[1]
     assert sum(one["count"] for one in found[0].values()) == 25_000
     assert in_parts.fold() == []
+
+
+def test_what_is_recorded_between_the_parts_of_a_fold():
+    """It is in the next one, whatever part it came after; nothing is in both or in none."""
+    recorder, at_ns = Recorder(0, lambda _series: (5 * MS,)), 0
+    folding = recorder.folding()
+    recorder.record("GET /a", 0, 0, MS)
+    recorder.record("GET /b", S, S, S + 9 * MS, int(Outcome.ERROR), 0, "status 500")
+    for _ in folding:
+        at_ns += MS
+        recorder.record("GET /a", at_ns, at_ns, at_ns + MS)
+        recorder.record("GET /b", at_ns, at_ns, at_ns + MS, int(Outcome.ERROR), 0, "status 500")
+        recorder.record("GET /c", at_ns, at_ns, at_ns + MS)
+    parts, second = at_ns // MS, recorder.fold()
+    assert parts > 3
+    assert {(one.series, one.count, one.error_count) for one in second} == {
+        ("GET /a", parts, 0),
+        ("GET /b", parts, parts),
+        ("GET /c", parts, 0),
+    }
+    assert recorder.fold() == []
 
 
 @pytest.mark.parametrize(
