@@ -132,17 +132,21 @@ class Progress:
             parts.append(f"offered {self.offered_per_s():.0f}/s, completed {self.recent(self.completed):.0f}/s")
         if self.users:
             busy = f"{self.gauge('in_flight'):.0f} in flight, {self.gauge('waiting'):.0f} waiting"
-            parts.append(f"{self.gauge('users'):.0f} users, {busy}")
+            parts.append(f"{_so_many(self.gauge('users'), 'user')}, {busy}")
         if self.gauge("connections") or self.ledger:
             lost = self.ledger.get("lost", 0)
             deliveries = "delivery" if lost == 1 else "deliveries"
-            parts.append(f"{self.gauge('connections'):.0f} connections, {lost} {deliveries} lost")
+            parts.append(f"{_so_many(self.gauge('connections'), 'connection')}, {lost} {deliveries} lost")
         if self.over_http:
             parts += [f"{self.failed} failed", f"late p99 {self.lateness_p99_ms():.1f} ms"]
         parts.append(f"generator CPU {self.generator_cpu_percent():.0f} %")
         if worst:
             parts.append(f"most spent budget: {spent_in_words(worst[0])} ({worst[1]})")
         return "; ".join(parts)
+
+
+def _so_many(n: float, what: str) -> str:
+    return f"{n:.0f} {what}{'' if round(n) == 1 else 's'}"
 
 
 class Board(Protocol):

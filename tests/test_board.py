@@ -146,6 +146,7 @@ def test_the_ledger_counts(line, counts, spent):
     [
         ({}, ""),
         ({"gauges": {"swarm": {"connections": 20}}}, "20 connections, 0 deliveries lost; "),
+        ({"gauges": {"swarm": {"connections": 1}}}, "1 connection, 0 deliveries lost; "),
         ({"ledger": {"lost": 1}}, "0 connections, 1 delivery lost; "),
     ],
 )
