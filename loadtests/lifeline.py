@@ -13,7 +13,7 @@ __all__ = ["begin_child"]
 
 
 def begin_child() -> None:
-    """Ask Linux to end this process when its parent ends; runs in the child, before exec."""
+    """Ask Linux to end this process when its parent ends, and to give it turns as usual; runs before exec."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             ctypes.CDLL(None).prctl(1, signal.SIGTERM)

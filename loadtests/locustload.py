@@ -140,7 +140,7 @@ class LocustLoad:
         in_flight = self._log.close(self.environment.events)
         begun, under_way_ns = self._requests.begun, self._requests.in_flight_ns
         self._over = True
-        folding.join()  # not killed: that could cut a line of its in half
+        folding.get()  # not killed: that could cut a line of its in half; what it raised ends the run
         counted = self._line.accounting
         accounting = {name: getattr(counted, name) for name in ("offered", "started", "dropped", "unsent")}
         accounting |= {"requests_begun": begun, "requests_in_flight": in_flight, "in_flight_us": under_way_ns // 1000}

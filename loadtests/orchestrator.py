@@ -11,7 +11,7 @@ from loadtests.allowance import allowed_addresses
 from loadtests.board import Board
 from loadtests.conductor import Conducted, Conductor, Options
 from loadtests.duration import format_ns
-from loadtests.precedence import preempt_nobody
+from loadtests.precedence import preempt_as_usual, preempt_nobody
 from loadtests.preflight import claim, read_promises, require_answer, require_free, require_modest, require_room
 from loadtests.processlog import ProcessLog
 from loadtests.redaction import Redactor
@@ -31,7 +31,6 @@ async def conduct(scenario: Scenario, options: Options, board: Board) -> Conduct
         asyncio.CancelledError: when interrupted before any load.
 
     """
-    preempt_nobody()
     redactor = Redactor([secret.get_secret_value() for secret in scenario.secrets.values()])
     require_modest(scenario)
     connections = sum(member.count for member in scenario.swarm.members)
@@ -45,6 +44,8 @@ async def conduct(scenario: Scenario, options: Options, board: Board) -> Conduct
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, lambda: task and task.cancel())
     async with contextlib.AsyncExitStack() as stack:
+        preempt_nobody()
+        stack.callback(preempt_as_usual)
         embedded: EmbeddedTarget | None = None
         if scenario.target.embedded is None:
             allowed_addresses(scenario.target.url, scenario.target.allow, named=scenario.address)

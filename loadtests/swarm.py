@@ -114,7 +114,8 @@ class Swarm:
             self.ending.set()
             ended_ns = min(end_ns, time.monotonic_ns())
             if self._connections and not stopped_early:
-                at_once(self._posting())  # other processes learn what was published last before they settle it
+                if published := self.books.take_published():  # others learn of it before they settle it
+                    self._outbox.post(published=published)
                 await asyncio.sleep(scenario.swarm.drain / NS_PER_S)
                 self._settling.read_ns(time.monotonic_ns())
                 await asyncio.sleep(min(self._settling.behind_ns, scenario.swarm.drain) / NS_PER_S)
@@ -233,8 +234,6 @@ class Swarm:
         happened = [each | {"text": self._redact(each["text"])[:400]} for each in self.books.take_events()]
         if events := happened + told["events"]:
             more["events"] = events
-        if published := self.books.take_published():
-            more["published"] = published
         if self._connections:
             gauges["connections"] = self.books.connected
             more |= {"ledger": self.books.ledger.counted().to_json(), "swarm": self._account().to_json()}
@@ -245,4 +244,6 @@ class Swarm:
             self._outbox.unspooled(probes=probes)
         yield
         more |= {"exemplars": told["exemplars"], "gauges": gauges, "vitals": vitals}
+        if published := self.books.take_published():  # and posted at once: their order counts
+            more["published"] = published
         self._outbox.post(intervals=intervals, **more)

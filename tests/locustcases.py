@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import gevent
 import locust
@@ -853,6 +854,37 @@ def case_arrivals_of_the_last_moment():
 def case_a_loop_that_stays_awake():
     """Where the scenario says so."""
     assert offered_in_a_run(spin=True)[1] == [1_000_000]
+
+
+def case_a_process_goes_on_between_the_parts_of_its_batch():
+    """What comes meanwhile is looked for between any two of them, and what they raise ends the run."""
+    done, take = [], RequestLog.take
+
+    def slow(self, *, last=False):
+        for _ in () if last else range(3):
+            until_ns = time.monotonic_ns() + 2_000_000
+            while time.monotonic_ns() < until_ns:
+                pass
+            done.append("part")
+            yield
+        return (yield from take(self, last=last))
+
+    def broken(self, *, last=False):
+        yield
+        raise ValueError("no batch")
+
+    reads, writes = os.pipe()
+    os.write(writes, b".")
+    watcher = gevent.get_hub().loop.io(reads, 1)
+    watcher.start(lambda: done[-1:] == ["looked"] or done.append("looked"))
+    with patch.object(RequestLog, "take", slow):
+        offered_in_a_run()
+    watcher.stop()
+    watcher.close()
+    assert [one for one in done if one == "part"] == ["part"] * 3
+    assert ["part", "part"] not in [done[k : k + 2] for k in range(len(done))]
+    with patch.object(RequestLog, "take", broken):
+        assert "no batch" in said_of(ValueError, offered_in_a_run)
 
 
 def case_nested_task_set_is_left():

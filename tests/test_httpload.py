@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from unittest.mock import patch
 
 from aiohttp import web
 
@@ -9,7 +10,7 @@ from loadtests.interval import Interval
 from loadtests.job import Job
 from loadtests.outbox import Outbox
 from loadtests.promises import Promises
-from loadtests.recorder import OTHER_SERIES
+from loadtests.recorder import OTHER_SERIES, Recorder
 from loadtests.scenario import Scenario
 from loadtests.swarm import Swarm
 
@@ -32,8 +33,8 @@ DOCUMENT = {
 }
 
 
-def told_of(folder, cls, **more):
-    """Run to its end, half a second after second 0; every interval and event that was posted."""
+def told_of(folder, cls, duration="500ms", **more):
+    """Run to its end, half a second after second 0 or when it is said; every interval and event that was posted."""
     (folder / "members.py").write_text(MEMBERS)
     posts = []
 
@@ -47,7 +48,7 @@ def told_of(folder, cls, **more):
             {
                 "name": "x",
                 "target": {"url": f"http://127.0.0.1:{runner.addresses[0][1]}"},
-                "phases": [{"kind": "steady", "duration": "500ms"}],
+                "phases": [{"kind": "steady", "duration": duration}],
                 "users": [{"class": f"members.py:{cls}"}],
                 "load": {"driver": "members", "arrivals": "constant", "timeout": "5s"} | more.pop("load"),
                 "folder": folder,
@@ -83,3 +84,31 @@ def test_too_many_series_are_told(tmp_path):
     assert 0 < sum(row.count for row in rows if row.series == OTHER_SERIES) < 512
     told, *_ = [event["text"] for event in events if event["kind"] == "series"]
     assert told.startswith("too many series, pooled as (other): GET /")
+
+
+def test_what_is_due_goes_between_the_parts_of_a_batch(tmp_path, monkeypatch):
+    """More is recorded while a batch is made; and where it is made as the run ends, what it has is not lost."""
+    folding, between = Recorder.folding, []
+
+    def slow(self):
+        intervals = yield from folding(self)
+        if intervals and len(between) < 2:
+            until_s = time.monotonic() + 0.3  # the second time, until after the run's end
+            while time.monotonic() < until_s:
+                yield
+            between.append(any(self._rows.values()))
+        return intervals
+
+    monkeypatch.setattr(Recorder, "folding", slow)
+    rows, _ = told_of(tmp_path, "Reader", "2s", load={"rate": "40/s", "users": 5}, contract={"sample": 1})
+    assert (between[0], len(between)) == (True, 2)
+    assert sum(row.ok for row in rows) == sum(row.checked for row in rows) == 80
+
+
+def test_what_is_much_is_folded_before_its_second_is_over(tmp_path, monkeypatch):
+    """Ten times a second; once in each second, and at the end, would be twice."""
+    monkeypatch.setattr("loadtests.recorder.MUCH", 1)
+    with patch.object(Recorder, "_folded", autospec=True, side_effect=Recorder._folded) as folded:
+        rows, _ = told_of(tmp_path, "Reader", load={"rate": "40/s", "users": 5})
+    assert folded.call_count > 2
+    assert sum(row.ok for row in rows) == 20
