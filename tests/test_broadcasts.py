@@ -110,9 +110,11 @@ def _account(
             return server, swarm.books.fault
 
     server, fault = asyncio.run(main())
-    rows = [Interval.from_json(r) for b in batches for r in b["intervals"] if r["series"] == "ws deliver"]
+    rows = [Interval.from_json(r) for b in batches for r in b.get("intervals", ()) if r["series"] == "ws deliver"]
     for name in ("duplicated", "reordered", "late"):
-        tallies = [Interval.from_json(r) for b in batches for r in b["intervals"] if r["series"] == f"ws {name}"]
+        tallies = [
+            Interval.from_json(r) for b in batches for r in b.get("intervals", ()) if r["series"] == f"ws {name}"
+        ]
         tally, ledger = merge(tallies, series=name), batches[-1]["ledger"]
         assert (tally.count, tally.errors.get(name, 0)) == (ledger["received"], ledger[name])
     server.fanned = [row for b in batches for row in b.get("fanned", ())]

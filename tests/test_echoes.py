@@ -63,7 +63,7 @@ def account(folder: Path, server: Any, churn: float | None = None, **changes: An
             return swarm.books.fault
 
     assert asyncio.run(main()) is None
-    rows = [Interval.from_json(row) for batch in batches for row in batch["intervals"]]
+    rows = [Interval.from_json(row) for batch in batches for row in batch.get("intervals", ())]
     names = {row.series for row in rows}
     series = {name: merge([row for row in rows if row.series == name], series=name) for name in names}
     return batches[-1]["ledger"] | batches[-1]["accounting"], series

@@ -161,7 +161,7 @@ class Posts(list):
     def series(self, name):
         """All Intervals of a series together."""
         return merge(
-            [Interval.from_json(row) for batch in self for row in batch["intervals"] if row["series"] == name],
+            [Interval.from_json(row) for batch in self for row in batch.get("intervals", ()) if row["series"] == name],
             series=name,
         )
 

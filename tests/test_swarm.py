@@ -198,7 +198,9 @@ class Posts(list):
 
     def series(self, name):
         """All Intervals of a series together."""
-        parts = [Interval.from_json(row) for batch in self for row in batch["intervals"] if row["series"] == name]
+        parts = [
+            Interval.from_json(row) for batch in self for row in batch.get("intervals", ()) if row["series"] == name
+        ]
         return merge(parts, series=name)
 
     @property
