@@ -94,16 +94,24 @@ def test_folded_in_parts():
 def test_what_is_recorded_between_the_parts_of_a_fold():
     """It is in the next one, whatever part it came after; nothing is in both or in none."""
     recorder, at_ns = Recorder(0, lambda _series: (5 * MS,)), 0
-    folding = recorder.folding()
+    first = []
+
+    def folding():
+        first.extend((yield from recorder.folding()))
+
     recorder.record("GET /a", 0, 0, MS)
     recorder.record("GET /b", S, S, S + 9 * MS, int(Outcome.ERROR), 0, "status 500")
-    for _ in folding:
+    for _ in folding():
         at_ns += MS
         recorder.record("GET /a", at_ns, at_ns, at_ns + MS)
         recorder.record("GET /b", at_ns, at_ns, at_ns + MS, int(Outcome.ERROR), 0, "status 500")
         recorder.record("GET /c", at_ns, at_ns, at_ns + MS)
     parts, second = at_ns // MS, recorder.fold()
     assert parts > 3
+    assert {(one.series, one.second, one.count, one.error_count) for one in first if one.count} == {
+        ("GET /a", 0, 1, 0),
+        ("GET /b", 1, 1, 1),
+    }
     assert {(one.series, one.count, one.error_count) for one in second} == {
         ("GET /a", parts, 0),
         ("GET /b", parts, parts),

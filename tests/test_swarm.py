@@ -11,7 +11,9 @@ from aiohttp import ClientConnectionResetError, WSCloseCode, web
 
 from loadtests.interval import Interval, merge
 from loadtests.job import Job
+from loadtests.member import Publication
 from loadtests.outbox import Outbox
+from loadtests.parts import at_once
 from loadtests.scenario import Scenario
 from loadtests.series import stray_of
 from loadtests.swarm import Swarm
@@ -308,6 +310,26 @@ def test_two_processes(tmp_path):
     total = assert_books_agree(hub, [each.ledger for each in posts], watchers=6)
     assert total["lost"] == 6 * sum(number % 10 == 3 for number in hub.published["r1.5"])
     assert [each.series("ws connect").ok for each in posts] == [3, 3]
+
+
+def test_publications_leave_in_order(tmp_path):
+    """Whatever is published, and told beside it, between any two parts of a batch: the logs go on where they were."""
+
+    async def told():
+        share, posts, n = job(tmp_path, "http://127.0.0.1:9", [("Publisher", 1, "1/s")], shards=2), [], 0
+        swarm = Swarm(share, time.monotonic_ns(), Outbox(share.source, posts.append, tmp_path))
+        for _ in swarm._posting():
+            for tells in (True, False):
+                swarm.books.publish_log(Publication("r1.0", "news", n, n, n))
+                n += 1
+                if tells:
+                    posts.append({"published": swarm.books.take_published()})
+        at_once(swarm._posting())
+        return n, [log for post in posts for log in post.get("published", {}).get("logs", {}).values()]
+
+    published, logs = asyncio.run(told())
+    assert published >= 4
+    assert [first + k for _, first, messages in logs for k in range(len(messages))] == list(range(published))
 
 
 def test_a_process_without_subscribers(tmp_path):
