@@ -43,6 +43,7 @@ def with_rests(parts: Parts[T]) -> T:
     work = _Work(parts)
     for _ in work.turns(REST_NS):
         time.sleep(REST_S)
+        time.sleep(0)  # where the hub was held up, what has come is looked at after this greenlet's rest is over
     return work.result
 
 

@@ -11,7 +11,7 @@ from loadtests.answersample import AnswerSample
 from loadtests.asked import Asked
 from loadtests.httpresponse import Response
 from loadtests.job import Job
-from loadtests.locustrequests import Requests, Stamps, stamps_of
+from loadtests.locustrequests import Requests, stamps_of
 from loadtests.locuststatistics import LocustStatistics
 from loadtests.parts import Parts
 from loadtests.proberequest import GetSample
@@ -74,10 +74,10 @@ class RequestLog:
     def give_up(self) -> None:
         """What has been under way for its time-out and a little more is one: it never ended. The rest is in flight."""
         now = time.monotonic_ns()
-        for number, (intended_ns, started_ns, user, _) in list(self._requests.under_way.items()):
+        for which, (intended_ns, started_ns, user, _) in list(self._requests.under_way.items()):
             if now - started_ns >= self._timeout_ns:
                 self._answers.gave_up(type(user), intended_ns, started_ns, now)
-                self._requests.end(number, now - started_ns)
+                self._requests.end(which, now - started_ns)
 
     def take(self, *, last: bool = False) -> Parts[dict[str, list[Any]]]:
         """Everything since it was last taken, for a batch; with the slowest requests of all in the last one."""
@@ -116,15 +116,14 @@ class RequestLog:
         asked = Asked.seen(request_type, name, times_ns, int(response_length or 0), status)
         self._answers.file(asked, exception, response, url)
 
-    def answered(self, response: Response, error: Exception | None, stamps: Stamps) -> bool:
+    def answered(self, response: Response, error: Exception | None) -> bool:
         """A request of a ``LoadUser`` ended; whether somebody else is to hear of it, and Locust's statistics with them.
 
         Else these hear of it once a second.
         """
         heard = len(self._hearing) > self._usual
-        response.intended_ns, response.started_ns, number = stamps
         took_ns = response.ended_ns - response.started_ns
-        if not self._requests.end(number, took_ns):
+        if not self._requests.end(response, took_ns):
             return heard  # it was given up
         if not heard:
             self._statistics.add(response.method, response.name, took_ns / 1e6, response.size_bytes, error)

@@ -16,7 +16,9 @@ from locust.env import Environment
 from locust.exception import StopUser
 
 from loadtests.job import Job
+from loadtests.loaduser import LoadUser
 from loadtests.locustload import LocustLoad
+from loadtests.locustrequests import STAMPS
 from loadtests.population import user_classes
 from tests.fates import FATES, FEW, Fated, path_of
 from tests.httpservers import Shop
@@ -70,7 +72,28 @@ def case_others_who_listen(client):
     assert (event["name"], event["response"], event["exception"]) == ("A", response, None)
     assert event["response_length"] == len(response.content)
     assert event["context"]["mine"] == 1
+    assert event["context"][STAMPS][:2] == (response.intended_ns, response.started_ns)
     assert user.told() == {"GET A": {"ok": 1}}
+    shop.stop()
+
+
+def case_under_locust_alone(client):
+    """Where no engine keeps its time a user asks all the same, and its listeners hear of what they put there."""
+
+    class Alone(LoadUser):
+        abstract = True
+
+        def context(self):
+            return {"tenant": 1}
+
+    shop, heard = Shop(), []
+    Alone.host = shop.url
+    user = Alone(Environment())
+    user.environment.events.request.add_listener(lambda context, **_: heard.append(context))
+    user.client.get("/a")
+    user.client.get("/a", context={"tenant": 2, "mine": 3})
+    user.client.close()
+    assert heard == [{"tenant": 1}, {"tenant": 2, "mine": 3}]
     shop.stop()
 
 

@@ -4,8 +4,11 @@ A program that test_locustuser.py runs, since Locust patches its process (before
 names are imported). Time is virtual: it passes only in ``sleep`` and where a case says so.
 """
 
+import itertools
 import json
+import logging
 import os
+import random
 import socket
 import struct
 import sys
@@ -26,9 +29,10 @@ from gevent.server import StreamServer
 from locust import FastHttpUser, HttpUser, TaskSet, User, between, constant, task
 from locust.env import Environment
 from locust.event import Events
-from locust.exception import InterruptTaskSet, StopUser
+from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser
 from locust.runners import WorkerNode
 from locust.stats import RequestStats
+from locust.user.task import DefaultTaskSet
 from requests import ConnectionError as NoConnection
 from requests import Response
 from requests.adapters import BaseAdapter
@@ -45,6 +49,7 @@ from loadtests.loaduser import LoadUser
 from loadtests.locustload import LocustLoad
 from loadtests.locustrequests import STAMPS, Requests
 from loadtests.locuststatistics import LocustStatistics
+from loadtests.locusttasks import shorten
 from loadtests.locustuser import ClosedUser, OpenUser, UnloadedUser, subclass, wake
 from loadtests.offering import Offering
 from loadtests.parts import at_once, with_rests
@@ -430,6 +435,26 @@ def case_fast_http_user_is_stamped():
     assert isinstance(exception, ConnectionRefusedError)
 
 
+def case_load_user_is_due_at_its_arrival():
+    """A task's first request is intended when its arrival came, the next as it begins, and none after it began."""
+
+    class Lean(LoadUser):
+        abstract = True
+        host = "http://127.0.0.1:1"
+
+    user, line = open_user(Lean)
+    due_ns = time.monotonic_ns() - 20 * MS
+    line.offer(due_ns)
+    user.wait_time()
+    first, second = user.client.get("/"), user.client.get("/")
+    user._intended_ns = time.monotonic_ns() + S  # of a pause that ended early
+    third = user.client.get("/")
+    assert first.started_ns > due_ns
+    times = [(due_ns, first.started_ns), *((each.started_ns, each.started_ns) for each in (second, third))]
+    assert [(asked.intended_ns, asked.started_ns) for asked in (first, second, third)] == times
+    assert [row[:2] for row in user.requests.under_way.values()] == times  # ending them is the listener's
+
+
 def case_load_user_that_asks_in_vain():
     """What a FastHttpUser is told by attributes is refused of a LoadUser, before anybody is spawned."""
     for mixin in (OpenUser, ClosedUser, UnloadedUser):
@@ -580,12 +605,14 @@ def case_request_is_sent_once():
 
 
 def case_requests_under_way():
-    """What was begun ends by its number; a user's own that will never end are forgotten, and no number comes twice."""
+    """What was begun ends by what it goes by; a user's own that will never end are forgotten; no number comes twice."""
     requests = Requests()
-    one, two = requests.begin(1, 2, "ann"), requests.begin(3, 4, "bob")
-    requests.forget("ann")
-    three = requests.begin(5, 6, "ann")
+    one, two, three = requests.number(), requests.number(), requests.number()
     assert len({one, two, three}) == 3
+    requests.begin(one, 1, 2, "ann")
+    requests.begin(two, 3, 4, "bob")
+    requests.forget("ann")
+    requests.begin(three, 5, 6, "ann")
     assert requests.begun == 2
     assert [stamps[:3] for stamps in requests.under_way.values()] == [(3, 4, "bob"), (5, 6, "ann")]
     requests.end(two, 7)
@@ -658,12 +685,12 @@ def case_requests_of_a_users_other_greenlets():
     requests = Requests()
 
     def failing():
-        requests.begin(1, 2, "ann")
+        requests.begin("one", 1, 2, "ann")
         raise gevent.GreenletExit
 
-    waiting = gevent.spawn(lambda: (requests.begin(3, 4, "ann"), gevent.sleep(1)))
+    waiting = gevent.spawn(lambda: (requests.begin("two", 3, 4, "ann"), gevent.sleep(1)))
     gevent.joinall([gevent.spawn(failing)])
-    requests.begin(5, 6, "ann")
+    requests.begin("three", 5, 6, "ann")
     requests.forget("ann")
     assert [stamps[:2] for stamps in requests.under_way.values()] == [(3, 4)]
     assert requests.begun == 1
@@ -675,10 +702,10 @@ def case_what_is_given_up():
     requests, now_ns = Requests(), time.monotonic_ns()
     with tempfile.TemporaryDirectory() as folder:
         log = RequestLog(job_of(folder, "", "None", load={"timeout": "2s"}), now_ns, requests, RequestStats())
-    requests.begin(now_ns - 3 * S, now_ns - 3 * S, Author(None))
-    young = requests.begin(now_ns - 3 * S, now_ns - 1 * S, Author(None))
+    requests.begin("old", now_ns - 3 * S, now_ns - 3 * S, Author(None))
+    requests.begin("young", now_ns - 3 * S, now_ns - 1 * S, Author(None))
     log.give_up()
-    assert list(requests.under_way) == [young]
+    assert list(requests.under_way) == ["young"]
     (row,) = at_once(log.take())["intervals"]
     assert (row["series"], row["count"], row["timeouts"]) == ("arrival Author", 1, 1)
 
@@ -687,12 +714,16 @@ def case_arrivals_come_between_the_parts_of_a_batch():
     """The loop looks for what is due between any two parts; a greenlet that only gives way is not enough."""
     done = []
 
+    def hold_up():
+        until_ns = time.monotonic_ns() + 2_000_000
+        while time.monotonic_ns() < until_ns:
+            pass
+
     def parts():
         for part in ("judged", "told Locust", "folded"):
-            until_ns = time.monotonic_ns() + 2_000_000
-            while time.monotonic_ns() < until_ns:
-                pass
+            hold_up()
             done.append(part)
+            gevent.get_hub().loop.run_callback(hold_up)  # the rest is over as soon as the loop looks
             yield
         return "all"
 
@@ -886,6 +917,72 @@ def case_a_process_goes_on_between_the_parts_of_its_batch():
     assert ["part", "part"] not in [done[k : k + 2] for k in range(len(done))]
     with patch.object(RequestLog, "take", broken):
         assert "no batch" in said_of(ValueError, offered_in_a_run)
+
+
+def ran(loop, script, raises):
+    """Return what a user did under a loop of tasks, each step by the script, and the state in which it was."""
+    did, left = [], list(script)
+
+    def step(user):
+        act = left.pop(0) if left else "leave"
+        did.append((act, user._state))
+        if act == "stop":
+            user._state = "stopping"
+        elif act in raises:
+            raise raises[act]
+
+    class Nested(TaskSet):
+        @task
+        def one(self):
+            step(self.user)
+            self.interrupt(reschedule=False)
+
+    class Stepper(User):
+        abstract = True
+        tasks = (step,)
+
+        def wait_time(self):
+            step(self)
+            self.tasks = [Nested if left[:1] == ["nested"] else step]
+            return 0
+
+        def on_stop(self):
+            did.append(("gone", self._state))
+
+    environment = Environment()
+    environment.events.user_error.add_listener(lambda exception, **_: did.append((repr(exception), "")))
+    with patch.object(locust.user.users, "DefaultTaskSet", loop):
+        Stepper(environment).run()
+    return did
+
+
+def case_tasks_run_as_in_locusts_own_loop():
+    """Whatever a task or a pause does: Locust's loop is the oracle, and each of the steps is reached."""
+    raises = {
+        "fail": ValueError("no"),
+        "again": RescheduleTaskImmediately(),
+        "later": RescheduleTask(),
+        "interrupt": InterruptTaskSet(reschedule=False),
+        "leave": StopUser(),
+    }
+    shorten()
+    ours, theirs = locust.user.users.DefaultTaskSet, DefaultTaskSet
+    assert ours is not theirs
+    acts, draw = ("go on", "nested", "stop", "fail", "again", "later", "interrupt"), random.Random(1)
+    scripts = [script for n in range(4) for script in itertools.product(acts, repeat=n)]
+    seen = set()
+    logging.disable()
+    for script in scripts + [draw.choices(acts, k=8) for _ in range(200)]:
+        did = []
+        for loop in (ours, theirs):
+            try:
+                did.append(ran(loop, script, raises))
+            except (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, ValueError) as out:
+                did.append([(repr(out), "")])
+        assert did[0] == did[1], script
+        seen.update(did[0])
+    logging.disable(logging.NOTSET)
+    assert {("stop", "running"), ("stop", "waiting"), ("nested", "running"), ("ValueError('no')", "")} <= seen
 
 
 def case_nested_task_set_is_left():
