@@ -96,7 +96,6 @@ def resets(*pieces):
 
     def answer(sock):
         apart(*pieces)(sock)
-        time.sleep(0.02)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.close()
 

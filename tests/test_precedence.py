@@ -1,5 +1,6 @@
 """Who preempts whom, as the kernel tells it of the processes of a run."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -9,7 +10,12 @@ import sys
 import psutil
 import pytest
 
+from loadtests import orchestrator
+from loadtests.board import PlainBoard
+from loadtests.errors import TargetError
+from loadtests.orchestrator import Options
 from tests.endtoend.harness import null_server, start, wait_for
+from tests.recorded import scenario_of
 
 if not sys.platform.startswith("linux"):
     pytest.skip("Linux alone is told; run it there", allow_module_level=True)
@@ -44,6 +50,22 @@ def test_those_who_preempt_nobody_start_ordinary_processes(begins, found):
         preexec_fn=lambda: os.sched_setscheduler(0, begins, os.sched_param(0)),
     )
     assert [int(policy) for policy in run.stdout.split()] == found
+
+
+def test_who_calls_is_as_before(tmp_path, monkeypatch):
+    """A program that conducts a run preempts others again once it is over, as here before any load."""
+    meanwhile = []
+
+    async def nobody_answers(_):
+        meanwhile.append(os.sched_getscheduler(0))
+        raise TargetError("nobody is there")
+
+    monkeypatch.setattr(orchestrator, "require_answer", nobody_answers)
+    before = os.sched_getscheduler(0)
+    with pytest.raises(TargetError, match="nobody is there"):
+        asyncio.run(orchestrator.conduct(scenario_of("http://127.0.0.1:1"), Options(tmp_path / "run"), PlainBoard()))
+    assert meanwhile == [os.SCHED_BATCH]
+    assert os.sched_getscheduler(0) == before == os.SCHED_OTHER
 
 
 @pytest.mark.parametrize(("driver", "driving"), [("users", "locustprocess"), ("members", "swarmprocess")])
