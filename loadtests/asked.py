@@ -64,6 +64,8 @@ class Asked:
     """Of when it did."""
     deadline_s: float
     """Until when of ``time.monotonic`` the last reply is awaited."""
+    number: int
+    """Its own among those of its process, where it has one."""
     context: Mapping[str, Any] = NO_CONTEXT
     """For listeners of Locust's request event."""
     follows = True

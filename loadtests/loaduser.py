@@ -12,9 +12,9 @@ from locust.exception import StopTest
 
 from loadtests.httpresponse import Response
 from loadtests.httpsession import HttpSession
-from loadtests.locustrequests import STAMPS, Requests, Stamps, require_own
+from loadtests.locustrequests import require_own
 
-__all__ = ["LoadUser"]
+__all__ = ["LoadUser", "request_event"]
 
 
 class LoadUser(User):
@@ -34,8 +34,6 @@ class LoadUser(User):
     timeout_s: ClassVar[float] = 60.0
     """Of a whole request; the scenario's time-out is set here."""
     tls_verify: ClassVar[bool] = True
-    requests: ClassVar[Requests | None] = None
-    """The engine's, where there is one."""
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -51,7 +49,6 @@ class LoadUser(User):
             cert=self.cert,
             max_redirects=self.max_redirects,
         )
-        self._tells_more = type(self).context is not User.context
 
     def start(self, group: Group) -> Greenlet:
         """As Locust says; whichever way it leaves, its connections go with it."""
@@ -59,26 +56,16 @@ class LoadUser(User):
         greenlet.rawlink(lambda _: self.client.close())
         return greenlet
 
-    def begins(self, asked: Response) -> None:
-        """A request begins; an engine that keeps its time says when it was intended."""
-
     def _begin(self, asked: Response) -> None:
-        if asked.context or self._tells_more:
+        if asked.context:
             require_own(asked.context)
-            asked.context = {**self.context(), **asked.context}
-        self.begins(asked)
+        asked.context = {**self.context(), **asked.context}
 
     def _report(self, response: Response, error: Exception | None) -> None:
-        log = self.requests.log if self.requests else None
-        context = response.context
-        if log is not None:
-            if not log.answered(response, error):
-                return
-            context = {**context, STAMPS: Stamps(response.intended_ns, response.started_ns, 0)}
-        self.environment.events.request.fire(**request_event(response, error, context))
+        self.environment.events.request.fire(**request_event(response, error))
 
 
-def request_event(response: Response, error: Exception | None, context: Mapping[str, Any]) -> dict[str, Any]:
+def request_event(response: Response, error: Exception | None) -> dict[str, Any]:
     """What listeners of Locust's ``request`` event are told."""
     return {
         "request_type": response.method,
@@ -86,7 +73,7 @@ def request_event(response: Response, error: Exception | None, context: Mapping[
         "response_time": (response.ended_ns - response.started_ns) / 1e6,
         "response_length": response.size_bytes,
         "exception": error,
-        "context": dict(context),
+        "context": dict(response.context),
         "response": response,
         "url": response.url,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gevent import getcurrent
@@ -21,7 +21,7 @@ class Stamps(NamedTuple):
     intended_ns: int
     started_ns: int
     number: int
-    """Its own, in this process; 0 of a LoadUser's, which go by their responses."""
+    """Its own, in this process."""
 
 
 def require_own(context: Mapping[str, Any]) -> None:
@@ -44,8 +44,8 @@ def stamps_of(context: Mapping[str, Any] | None) -> Stamps | None:
 class Requests:
     """The requests of this process: how many have begun, which are under way, and whether no more should begin.
 
-    ``under_way`` maps what a request goes by here, its response or a number, to its intended and actual start, the
-    user whose it is and the greenlet that waits for it.
+    ``under_way`` maps a request's number to its intended and actual start, the user whose it is and the greenlet that
+    waits for it.
     """
 
     def __init__(self) -> None:
@@ -55,18 +55,16 @@ class Requests:
         self.closing = False
         self.log: Any = None
         """What records them, where a client can tell it directly: a ``RequestLog`` while the load goes on."""
-        self.under_way: dict[Hashable, tuple[int, int, object, Any]] = {}
+        self.under_way: dict[int, tuple[int, int, object, Any]] = {}
         self._numbers = itertools.count(1)
-        self._answered_ns: dict[Hashable, int] = {}
+        self._answered_ns: dict[int, int] = {}
 
-    def number(self) -> int:
-        """For a request that has no response before it is over: it goes with it in Locust's request context."""
-        return next(self._numbers)
-
-    def begin(self, which: Hashable, intended_ns: int, started_ns: int, user: object) -> None:
-        """A request begins."""
+    def begin(self, intended_ns: int, started_ns: int, user: object) -> int:
+        """A request begins; its number goes with it in Locust's request context."""
         self.begun += 1
-        self.under_way[which] = (intended_ns, started_ns, user, getcurrent())
+        number = next(self._numbers)
+        self.under_way[number] = (intended_ns, started_ns, user, getcurrent())
+        return number
 
     def answered(self, number: int) -> None:
         """Its client returned; where it is not over with that, the author's code is to say what it was."""
@@ -77,11 +75,11 @@ class Requests:
         """Until when one that is reported now was under way."""
         return self._answered_ns.pop(number, None) or time.monotonic_ns()
 
-    def end(self, which: Hashable, took_ns: int) -> bool:
-        """It ended and was under way for so long; None was never seen to begin. False: it was over."""
-        if which is None:
+    def end(self, number: int | None, took_ns: int) -> bool:
+        """It ended and was under way for so long; without a number it was never seen to begin. False: it was over."""
+        if number is None:
             self.begun += 1
-        elif self.under_way.pop(which, None) is None:
+        elif self.under_way.pop(number, None) is None:
             return False
         self.in_flight_ns += took_ns
         return True
@@ -92,8 +90,8 @@ class Requests:
         Those that other greenlets of the user's wait for go on, but for one that has ended with the exception.
         """
         here = getcurrent()
-        for which, (_, _, whose, waiting) in list(self.under_way.items()):
+        for number, (_, _, whose, waiting) in list(self.under_way.items()):
             if whose is user and (waiting is here or waiting.dead):
-                del self.under_way[which]
-                self._answered_ns.pop(which, None)
+                del self.under_way[number]
+                self._answered_ns.pop(number, None)
                 self.begun -= 1

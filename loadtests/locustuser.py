@@ -1,11 +1,11 @@
 """Locust user classes under our clock: where each request's intended start comes from.
 
-Any Locust user class works; it is subclassed at run time with one of the mixins here. They use Locust's own
+Any Locust user class works; it is subclassed at run time with one of the two mixins here. They use Locust's own
 extension points: ``wait_time`` (an arrival is awaited where think time would be), ``on_start`` (the first task waits
 for an arrival too) and ``context`` (it carries the stamps to the listener). ``FastHttpUser`` asks for the context as a
 request begins, ``HttpUser`` only once it is answered: the stamps are made before, and kept for both. Both tell of a
 request at the end of its with-block, whatever the author's code did there: when it was answered is noted before.
-A ``LoadUser`` says itself when a request begins.
+A ``LoadUser`` tells of its own requests itself, and goes by ``context`` with other clients that it may have.
 """
 
 from __future__ import annotations
@@ -13,25 +13,27 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any, ClassVar
+from operator import attrgetter
+from typing import Any, ClassVar, NoReturn
 
 import gevent
 import geventhttpclient.client
 from gevent.hub import Waiter, get_hub, getcurrent
+from locust import TaskSet
 from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
-from locust.exception import StopUser
+from locust.exception import InterruptTaskSet, StopUser
 
 from loadtests.arrival import ArrivalLine
-from loadtests.asked import Asked
 from loadtests.duration import NS_PER_S
+from loadtests.errors import ScenarioError
 from loadtests.feed import Feed
 from loadtests.foreign import require_ours
-from loadtests.loaduser import LoadUser
+from loadtests.httpresponse import Response
+from loadtests.loaduser import LoadUser, request_event
 from loadtests.locustrequests import STAMPS, Requests, Stamps, require_own
-from loadtests.locusttasks import HAS_WAITED_S, let_arrivals_start, shorten
 
 # A request is sent once. The library would send an idempotent one again, unseen, when its connection is reset: the
 # target would get more load than is recorded, and its failures would vanish. A kept-alive connection that the server
@@ -41,12 +43,17 @@ geventhttpclient.client._may_retry_after_send_error = lambda method: False
 __all__ = ["ClosedUser", "OpenUser", "UnloadedUser", "subclass", "wake"]
 
 UNLOADED_PAUSE_S = 0.02
+HAS_WAITED_S = float("-1")
+"""Says to Locust that the pause asked for is over: this very object, whatever an author's own may amount to."""
+
+_USER = property(attrgetter("_user"), doc=TaskSet.user.__doc__)
+"""What Locust asks nine times for each task, without a call of Python's."""
 
 _under_way: ContextVar[Stamps | None] = ContextVar("stamps of the HttpUser's request under way", default=None)
 
 
 class _Timed:
-    """What all models share: feeds and settings, time-outs, and when a request was meant to begin."""
+    """What both models share: feeds and settings, time-outs, and the stamps of a request."""
 
     requests: ClassVar[Requests]
     feeds: ClassVar[Mapping[str, Feed]]
@@ -55,23 +62,6 @@ class _Timed:
     timeout_s: ClassVar[float]
     tls_verify: ClassVar[bool]
     _intended_ns: int | None = None
-
-    def begins(self, asked: Asked) -> None:
-        """A LoadUser's request does; its clock started when it was meant to."""
-        intended_ns, self._intended_ns = self._intended_ns, None
-        if intended_ns is not None and intended_ns < asked.started_ns:
-            asked.intended_ns = intended_ns
-        self.requests.begin(asked, asked.intended_ns, asked.started_ns, self)
-
-    def think(self, seconds: float) -> None:
-        """Pause inside a task; the next request is intended at the pause's end, however late the pause returns."""
-        due = time.monotonic_ns() + int(seconds * NS_PER_S)
-        gevent.sleep(seconds)
-        self._intended_ns = due
-
-
-class _Stamped(_Timed):
-    """Beside it what Locust's own clients need, and others that tell of their requests by its event."""
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)  # type: ignore[call-arg]
@@ -109,9 +99,35 @@ class _Stamped(_Timed):
         now = time.monotonic_ns()
         intended, self._intended_ns = self._intended_ns, None
         intended = now if intended is None else min(intended, now)
-        number = self.requests.number()
-        self.requests.begin(number, intended, now, self)
-        return Stamps(intended, now, number)
+        return Stamps(intended, now, self.requests.begin(intended, now, self))
+
+    def think(self, seconds: float) -> None:
+        """Pause inside a task; the next request is intended at the pause's end, however late the pause returns."""
+        due = time.monotonic_ns() + int(seconds * NS_PER_S)
+        gevent.sleep(seconds)
+        self._intended_ns = due
+
+
+class _Told(_Timed):
+    """A LoadUser, whose requests need no stamps in a context: whoever begins and reports them is known."""
+
+    environment: Any
+
+    def _begin(self, asked: Response) -> None:
+        if asked.context:
+            require_own(asked.context)
+        asked.context = {**super(_Timed, self).context(), **asked.context}  # type: ignore[misc] # its author's
+        asked.started_ns = now = time.monotonic_ns()
+        intended, self._intended_ns = self._intended_ns, None
+        asked.intended_ns = intended = now if intended is None or intended > now else intended
+        asked.number = self.requests.begin(intended, now, self)
+
+    def _report(self, response: Response, error: Exception | None) -> None:
+        log = self.requests.log
+        if log is None or log.answered(response, error):
+            stamps = Stamps(response.intended_ns, response.started_ns, response.number)
+            told = request_event(response, error)
+            self.environment.events.request.fire(**told | {"context": {**response.context, STAMPS: stamps}})
 
 
 class ClosedUser(_Timed):
@@ -188,6 +204,17 @@ class UnloadedUser(_Timed):
         return UNLOADED_PAUSE_S
 
 
+def _sleep(_: TaskSet, seconds: float) -> None:
+    """Let others go on, but where that has just been done: a turn of the hub has its price."""
+    if seconds is not HAS_WAITED_S:
+        gevent.sleep(seconds)
+
+
+def _interrupt(task_set: TaskSet, reschedule: bool = True) -> NoReturn:
+    """Leave a nested TaskSet; what comes next waits for its own arrival, whatever ``reschedule`` says."""
+    raise InterruptTaskSet(reschedule=False)  # type: ignore[no-untyped-call]
+
+
 def subclass(author: type, mixin: type[_Timed], **attributes: Any) -> type:
     """The author's user class with a mixin before it, under its own name.
 
@@ -197,13 +224,27 @@ def subclass(author: type, mixin: type[_Timed], **attributes: Any) -> type:
 
     """
     require_ours(author)
-    shorten()
+    TaskSet.user = _USER  # type: ignore[assignment, method-assign]
     if mixin is OpenUser:
-        let_arrivals_start(author)
+        TaskSet._sleep = _sleep  # type: ignore[method-assign]
+        TaskSet.interrupt = _interrupt  # type: ignore[method-assign] # an arrival starts one task, also after a nested TaskSet has been left
+        for task_set in _task_sets(author):
+            if task_set.wait_time is not TaskSet.wait_time:
+                raise ScenarioError(
+                    f"{author.__name__}: {task_set.__name__} has a wait_time of its own, but in an open model tasks "
+                    "start when arrivals are due; remove it, or pause inside a task with self.user.think(SECONDS)"
+                )
     if hasattr(author, "network_timeout"):  # FastHttpUser: 60 s and no TLS verification unless told otherwise
         timeout_s, verify = attributes["timeout_s"], attributes["tls_verify"]
         attributes |= {
             name: timeout_s for name in ("network_timeout", "connection_timeout") if getattr(author, name, None) == 60.0
         } | {"insecure": not verify}
-    bases = (mixin, author) if issubclass(author, LoadUser) else (mixin, _Stamped, author)
+    bases = (mixin, _Told, author) if issubclass(author, LoadUser) else (mixin, author)
     return type(author.__name__, bases, {"__module__": author.__module__, "abstract": False, **attributes})
+
+
+def _task_sets(of: type) -> Iterator[type[TaskSet]]:
+    for task in getattr(of, "tasks", ()):
+        if isinstance(task, type):
+            yield task
+            yield from _task_sets(task)

@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from locust import TaskSet
+
 from loadtests.answerlog import AnswerLog
 from loadtests.answersample import AnswerSample
 from loadtests.asked import Asked
@@ -74,10 +76,10 @@ class RequestLog:
     def give_up(self) -> None:
         """What has been under way for its time-out and a little more is one: it never ended. The rest is in flight."""
         now = time.monotonic_ns()
-        for which, (intended_ns, started_ns, user, _) in list(self._requests.under_way.items()):
+        for number, (intended_ns, started_ns, user, _) in list(self._requests.under_way.items()):
             if now - started_ns >= self._timeout_ns:
                 self._answers.gave_up(type(user), intended_ns, started_ns, now)
-                self._requests.end(which, now - started_ns)
+                self._requests.end(number, now - started_ns)
 
     def take(self, *, last: bool = False) -> Parts[dict[str, list[Any]]]:
         """Everything since it was last taken, for a batch; with the slowest requests of all in the last one."""
@@ -123,7 +125,7 @@ class RequestLog:
         """
         heard = len(self._hearing) > self._usual
         took_ns = response.ended_ns - response.started_ns
-        if not self._requests.end(response, took_ns):
+        if not self._requests.end(response.number, took_ns):
             return heard  # it was given up
         if not heard:
             self._statistics.add(response.method, response.name, took_ns / 1e6, response.size_bytes, error)
@@ -131,5 +133,6 @@ class RequestLog:
         return heard
 
     def _on_user_error(self, user_instance: Any, exception: BaseException, **_: Any) -> None:
-        self._requests.forget(user_instance)
-        self._answers.raised(type(user_instance), exception)
+        user = user_instance.user if isinstance(user_instance, TaskSet) else user_instance  # Locust tells either
+        self._requests.forget(user)
+        self._answers.raised(type(user), exception)

@@ -1,7 +1,9 @@
 """What becomes of a LoadUser's requests in a process of Locust's."""
 
+import gc
 import tempfile
 import time
+import weakref
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -72,7 +74,7 @@ def case_others_who_listen(client):
     assert (event["name"], event["response"], event["exception"]) == ("A", response, None)
     assert event["response_length"] == len(response.content)
     assert event["context"]["mine"] == 1
-    assert event["context"][STAMPS][:2] == (response.intended_ns, response.started_ns)
+    assert event["context"][STAMPS] == (response.intended_ns, response.started_ns, response.number)
     assert user.told() == {"GET A": {"ok": 1}}
     shop.stop()
 
@@ -94,6 +96,17 @@ def case_under_locust_alone(client):
     user.client.get("/a", context={"tenant": 2, "mine": 3})
     user.client.close()
     assert heard == [{"tenant": 1}, {"tenant": 2, "mine": 3}]
+    shop.stop()
+
+
+def case_an_answer_that_nobody_judges(client):
+    """Asked with ``catch_response`` and never said what it was: it is under way until the end, its body is not kept."""
+    shop = Shop()
+    user = client(shop.url)
+    answer = weakref.ref(user.get("/a", catch_response=True))
+    gc.collect()
+    assert answer() is None
+    assert user.accounts() == (1, 1)
     shop.stop()
 
 

@@ -4,11 +4,11 @@ A program that test_locustuser.py runs, since Locust patches its process (before
 names are imported). Time is virtual: it passes only in ``sleep`` and where a case says so.
 """
 
+import contextlib
 import itertools
 import json
 import logging
 import os
-import random
 import socket
 import struct
 import sys
@@ -29,15 +29,15 @@ from gevent.server import StreamServer
 from locust import FastHttpUser, HttpUser, TaskSet, User, between, constant, task
 from locust.env import Environment
 from locust.event import Events
-from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser
+from locust.exception import InterruptTaskSet, StopUser
 from locust.runners import WorkerNode
 from locust.stats import RequestStats
-from locust.user.task import DefaultTaskSet
 from requests import ConnectionError as NoConnection
 from requests import Response
 from requests.adapters import BaseAdapter
 
 from loadtests import locustload, locustrequests, locuststatistics, locustuser
+from loadtests import parts as work
 from loadtests.answersample import AnswerSample
 from loadtests.arrival import ArrivalLine
 from loadtests.dispatcher import Dispatcher
@@ -49,10 +49,9 @@ from loadtests.loaduser import LoadUser
 from loadtests.locustload import LocustLoad
 from loadtests.locustrequests import STAMPS, Requests
 from loadtests.locuststatistics import LocustStatistics
-from loadtests.locusttasks import shorten
 from loadtests.locustuser import ClosedUser, OpenUser, UnloadedUser, subclass, wake
 from loadtests.offering import Offering
-from loadtests.parts import at_once, with_rests
+from loadtests.parts import WORK_NS, at_once, with_rests
 from loadtests.population import environment_of, populate, user_classes
 from loadtests.promises import Promises
 from loadtests.requestlog import RequestLog
@@ -268,6 +267,27 @@ def case_closed_user_waits_as_its_author_says():
     assert stamps(user) == (clock.now, clock.now)
 
 
+def case_a_pause_that_is_no_time():
+    """Whatever number an author's pause amounts to, others go on meanwhile."""
+
+    class Hasty(User):
+        abstract = True
+        wait_time = constant(-1)
+        ran = 0
+
+        @task
+        def one(self):
+            self.ran += 1
+            if self.ran == 9:
+                raise StopUser
+
+    subclass(Author, OpenUser)  # which lets a user go on without a turn of the hub
+    user, others = closed_user(Hasty), []
+    gevent.spawn(lambda: [(others.append(user.ran), gevent.sleep(0)) for _ in range(9)])
+    user.run()
+    assert len(set(others)) > 5
+
+
 def case_pause_at_the_end_of_a_task():
     """A pause that ended a task is over when the next one begins: its wait is no lateness."""
     clock = clocked()
@@ -435,24 +455,57 @@ def case_fast_http_user_is_stamped():
     assert isinstance(exception, ConnectionRefusedError)
 
 
+class Lean(LoadUser):
+    """Asks where nobody answers."""
+
+    abstract = True
+    host = "http://127.0.0.1:1"
+
+
 def case_load_user_is_due_at_its_arrival():
     """A task's first request is intended when its arrival came, the next as it begins, and none after it began."""
-
-    class Lean(LoadUser):
-        abstract = True
-        host = "http://127.0.0.1:1"
-
+    clock = clocked()
     user, line = open_user(Lean)
-    due_ns = time.monotonic_ns() - 20 * MS
-    line.offer(due_ns)
+    line.offer(clock.now - 20 * MS)
     user.wait_time()
     first, second = user.client.get("/"), user.client.get("/")
-    user._intended_ns = time.monotonic_ns() + S  # of a pause that ended early
+    user._intended_ns = clock.now + S  # of a pause that ended early
     third = user.client.get("/")
-    assert first.started_ns > due_ns
-    times = [(due_ns, first.started_ns), *((each.started_ns, each.started_ns) for each in (second, third))]
+    times = [(clock.now - 20 * MS, clock.now), (clock.now, clock.now), (clock.now, clock.now)]
     assert [(asked.intended_ns, asked.started_ns) for asked in (first, second, third)] == times
     assert [row[:2] for row in user.requests.under_way.values()] == times  # ending them is the listener's
+    assert [asked.number for asked in (first, second, third)] == list(user.requests.under_way)
+
+
+def case_load_user_with_another_client():
+    """What an author's other client asks for the context has its stamps, and the arrival's intended start."""
+    clock = clocked()
+    user, line = open_user(Lean)
+    line.offer(clock.now - 20 * MS)
+    user.wait_time()
+    assert user.context() == {STAMPS: (clock.now - 20 * MS, clock.now, 1)}
+    assert user.client.get("/").intended_ns == clock.now
+
+
+def case_the_authors_own_context_takes_its_time():
+    """What it takes is no request's, and what somebody writes into one is not in the next."""
+    clock, shared = clocked(), {"tenant": 1}
+
+    class Slow(Lean):
+        abstract = True
+
+        def context(self):
+            clock.now += 50 * MS
+            return shared
+
+    user = closed_user(Slow)
+    first = user.client.get("/")
+    assert first.started_ns == first.intended_ns == clock.now
+    first.context["order"] = 42
+    assert user.client.get("/").context == {"tenant": 1}
+    lean = closed_user(Lean)
+    lean.client.get("/").context["order"] = 42
+    assert lean.client.get("/").context == {}
 
 
 def case_load_user_that_asks_in_vain():
@@ -605,14 +658,12 @@ def case_request_is_sent_once():
 
 
 def case_requests_under_way():
-    """What was begun ends by what it goes by; a user's own that will never end are forgotten; no number comes twice."""
+    """What was begun ends by its number; a user's own that will never end are forgotten, and no number comes twice."""
     requests = Requests()
-    one, two, three = requests.number(), requests.number(), requests.number()
-    assert len({one, two, three}) == 3
-    requests.begin(one, 1, 2, "ann")
-    requests.begin(two, 3, 4, "bob")
+    one, two = requests.begin(1, 2, "ann"), requests.begin(3, 4, "bob")
     requests.forget("ann")
-    requests.begin(three, 5, 6, "ann")
+    three = requests.begin(5, 6, "ann")
+    assert len({one, two, three}) == 3
     assert requests.begun == 2
     assert [stamps[:3] for stamps in requests.under_way.values()] == [(3, 4, "bob"), (5, 6, "ann")]
     requests.end(two, 7)
@@ -685,12 +736,12 @@ def case_requests_of_a_users_other_greenlets():
     requests = Requests()
 
     def failing():
-        requests.begin("one", 1, 2, "ann")
+        requests.begin(1, 2, "ann")
         raise gevent.GreenletExit
 
-    waiting = gevent.spawn(lambda: (requests.begin("two", 3, 4, "ann"), gevent.sleep(1)))
+    waiting = gevent.spawn(lambda: (requests.begin(3, 4, "ann"), gevent.sleep(1)))
     gevent.joinall([gevent.spawn(failing)])
-    requests.begin("three", 5, 6, "ann")
+    requests.begin(5, 6, "ann")
     requests.forget("ann")
     assert [stamps[:2] for stamps in requests.under_way.values()] == [(3, 4)]
     assert requests.begun == 1
@@ -702,12 +753,19 @@ def case_what_is_given_up():
     requests, now_ns = Requests(), time.monotonic_ns()
     with tempfile.TemporaryDirectory() as folder:
         log = RequestLog(job_of(folder, "", "None", load={"timeout": "2s"}), now_ns, requests, RequestStats())
-    requests.begin("old", now_ns - 3 * S, now_ns - 3 * S, Author(None))
-    requests.begin("young", now_ns - 3 * S, now_ns - 1 * S, Author(None))
+    requests.begin(now_ns - 3 * S, now_ns - 3 * S, Author(None))
+    young = requests.begin(now_ns - 3 * S, now_ns - 1 * S, Author(None))
     log.give_up()
-    assert list(requests.under_way) == ["young"]
+    assert list(requests.under_way) == [young]
     (row,) = at_once(log.take())["intervals"]
     assert (row["series"], row["count"], row["timeouts"]) == ("arrival Author", 1, 1)
+
+
+def all_parts_long():
+    """Let each part of some work seem to be long, and each rest short, on however busy a machine."""
+    ticks_ns = itertools.count(0, WORK_NS)
+    clock = SimpleNamespace(sleep=gevent.sleep, monotonic_ns=lambda: next(ticks_ns))
+    return patch.object(work, "time", clock)
 
 
 def case_arrivals_come_between_the_parts_of_a_batch():
@@ -721,7 +779,6 @@ def case_arrivals_come_between_the_parts_of_a_batch():
 
     def parts():
         for part in ("judged", "told Locust", "folded"):
-            hold_up()
             done.append(part)
             gevent.get_hub().loop.run_callback(hold_up)  # the rest is over as soon as the loop looks
             yield
@@ -731,7 +788,8 @@ def case_arrivals_come_between_the_parts_of_a_batch():
     os.write(writes, b".")  # there to read for as long as nobody does
     watcher = gevent.get_hub().loop.io(reads, 1)
     watcher.start(lambda: done[-1:] == ["looked"] or done.append("looked"))
-    assert with_rests(parts()) == "all"
+    with all_parts_long():
+        assert with_rests(parts()) == "all"
     watcher.stop()
     watcher.close()
     assert done[-6:] == ["judged", "looked", "told Locust", "looked", "folded", "looked"]
@@ -893,9 +951,6 @@ def case_a_process_goes_on_between_the_parts_of_its_batch():
 
     def slow(self, *, last=False):
         for _ in () if last else range(3):
-            until_ns = time.monotonic_ns() + 2_000_000
-            while time.monotonic_ns() < until_ns:
-                pass
             done.append("part")
             yield
         return (yield from take(self, last=last))
@@ -909,7 +964,7 @@ def case_a_process_goes_on_between_the_parts_of_its_batch():
     os.write(writes, b".")
     watcher = gevent.get_hub().loop.io(reads, 1)
     watcher.start(lambda: done[-1:] == ["looked"] or done.append("looked"))
-    with patch.object(RequestLog, "take", slow):
+    with patch.object(RequestLog, "take", slow), all_parts_long():
         offered_in_a_run()
     watcher.stop()
     watcher.close()
@@ -919,70 +974,41 @@ def case_a_process_goes_on_between_the_parts_of_its_batch():
         assert "no batch" in said_of(ValueError, offered_in_a_run)
 
 
-def ran(loop, script, raises):
-    """Return what a user did under a loop of tasks, each step by the script, and the state in which it was."""
-    did, left = [], list(script)
+def case_what_a_task_raises_is_its_users():
+    """Locust tells of the TaskSet that ran it: it goes by the user's class, and the user's requests are forgotten."""
 
-    def step(user):
-        act = left.pop(0) if left else "leave"
-        did.append((act, user._state))
-        if act == "stop":
-            user._state = "stopping"
-        elif act in raises:
-            raise raises[act]
+    class Reader(User):
+        abstract = True
+        user = "bob"  # an author's own
 
-    class Nested(TaskSet):
+        def on_start(self):
+            raise ValueError("at the start")
+
         @task
         def one(self):
-            step(self.user)
-            self.interrupt(reschedule=False)
-
-    class Stepper(User):
-        abstract = True
-        tasks = (step,)
+            self.requests.begin(1, 2, self)
+            self.left = True
+            raise ValueError("in a task")
 
         def wait_time(self):
-            step(self)
-            self.tasks = [Nested if left[:1] == ["nested"] else step]
-            return 0
+            raise StopUser
 
-        def on_stop(self):
-            did.append(("gone", self._state))
-
-    environment = Environment()
-    environment.events.user_error.add_listener(lambda exception, **_: did.append((repr(exception), "")))
-    with patch.object(locust.user.users, "DefaultTaskSet", loop):
-        Stepper(environment).run()
-    return did
-
-
-def case_tasks_run_as_in_locusts_own_loop():
-    """Whatever a task or a pause does: Locust's loop is the oracle, and each of the steps is reached."""
-    raises = {
-        "fail": ValueError("no"),
-        "again": RescheduleTaskImmediately(),
-        "later": RescheduleTask(),
-        "interrupt": InterruptTaskSet(reschedule=False),
-        "leave": StopUser(),
-    }
-    shorten()
-    ours, theirs = locust.user.users.DefaultTaskSet, DefaultTaskSet
-    assert ours is not theirs
-    acts, draw = ("go on", "nested", "stop", "fail", "again", "later", "interrupt"), random.Random(1)
-    scripts = [script for n in range(4) for script in itertools.product(acts, repeat=n)]
-    seen = set()
-    logging.disable()
-    for script in scripts + [draw.choices(acts, k=8) for _ in range(200)]:
-        did = []
-        for loop in (ours, theirs):
-            try:
-                did.append(ran(loop, script, raises))
-            except (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, ValueError) as out:
-                did.append([(repr(out), "")])
-        assert did[0] == did[1], script
-        seen.update(did[0])
-    logging.disable(logging.NOTSET)
-    assert {("stop", "running"), ("stop", "waiting"), ("nested", "running"), ("ValueError('no')", "")} <= seen
+    with tempfile.TemporaryDirectory() as folder:
+        for starts, told in ((True, "at the start"), (False, "in a task")):
+            requests = Requests()
+            log = RequestLog(job_of(folder, "", "None"), time.monotonic_ns(), requests, RequestStats())
+            user = closed_user(Reader, requests=requests, **({} if starts else {"on_start": lambda self: None}))
+            log.listen(user.environment.events)
+            logging.disable()
+            with contextlib.suppress(ValueError):
+                user.run()
+            logging.disable(logging.NOTSET)
+            batch = at_once(log.take())
+            assert [(row["series"], row["errors"]) for row in batch["intervals"]] == [
+                ("task Reader", {"raised ValueError": 1})
+            ]
+            assert [each["text"] for each in batch["events"]] == [f"Reader raised ValueError: {told}"]
+            assert not requests.under_way
 
 
 def case_nested_task_set_is_left():
