@@ -105,12 +105,12 @@ class RequestLog:
         **_: Any,
     ) -> None:
         elapsed_ns = round(response_time * 1e6)
-        if stamps := stamps_of(context):
-            if isinstance(response, Response):
-                return  # it was recorded as it ended
-            intended_ns, started_ns, number = stamps
-            self._requests.end(number, self._requests.answered_ns(number) - started_ns)
-        else:  # fired by an author's own client: it began when it says it did
+        stamps = stamps_of(context)
+        if stamps and isinstance(response, Response):
+            return  # it was recorded as it ended
+        if stamps and self._requests.end(stamps.number, self._requests.answered_ns(stamps.number) - stamps.started_ns):
+            intended_ns, started_ns = stamps[:2]
+        else:  # fired by an author's own code, be it with the context of one that is over: it began when it says it did
             started_ns = intended_ns = time.monotonic_ns() - elapsed_ns
             self._requests.end(None, elapsed_ns)
         status = status or getattr(response, "status_code", None)

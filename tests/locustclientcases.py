@@ -68,3 +68,19 @@ def case_a_client_of_the_author_s_own(shop, user):
     )
     assert sum(row.ok for row in user.taken()) == 1
     assert user.accounts() == (1, 0)
+
+
+@with_shop
+def case_an_event_that_is_fired_again(shop, user):
+    """A listener that tells of a part of what it heard of, under the same context: counted as one more that ended."""
+    events = user.environment.events
+
+    def again(request_type, context, **_):
+        if request_type == "GET":
+            events.request.fire(request_type="PART", name="head", response_time=1, response_length=0, context=context)
+
+    events.request.add_listener(again)
+    user.get("/a")
+    user.get("/a")
+    assert user.told() == {"GET /a": {"ok": 2}, "PART head": {"ok": 2}}
+    assert user.accounts() == (4, 0)
